@@ -1,0 +1,123 @@
+"""The MAP-Elites archive: one niche per label, one elite per niche.
+
+Mouret and Clune, 2015, https://arxiv.org/abs/1504.04909, with the niches of
+Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from evolvers import duplicates
+from evolvers.cppn import Cppn, CppnBatch
+from evolvers.direct import DirectBatch, DirectGenome
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Elite:
+    """A genome that holds, or held, at least one niche.
+
+    Attributes:
+        identity: Its number in its run, counting all births.
+        parent: The identity of its parent; -1 for a random one.
+        generation: When it was born.
+        genome: What was bred.
+        confidences: float32 [num_labels] of its image.
+        image: uint8 [height, width, channels], the very bytes that scored.
+    """
+
+    identity: int
+    parent: int
+    generation: int
+    genome: Cppn | DirectGenome
+    confidences: np.ndarray
+    image: np.ndarray
+
+    @functools.cached_property
+    def image_hash(self) -> int:
+        """A 64-bit hash of the image's bytes; see `duplicates`."""
+        return int(duplicates.hashes(self.image[np.newaxis])[0])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Offers:
+    """Scored genomes, ready to be offered to an archive.
+
+    Attributes:
+        genomes: The batch they were bred in.
+        places: int [offers]; where in `genomes` each one stands.
+        identities: int [offers].
+        parents: int [offers]; identities, -1 for none.
+        generation: When they were born.
+        images: uint8 [offers, height, width, channels].
+        confidences: float32 [offers, num_labels] in [0, 1].
+    """
+
+    genomes: CppnBatch | DirectBatch
+    places: np.ndarray
+    identities: np.ndarray
+    parents: np.ndarray
+    generation: int
+    images: np.ndarray
+    confidences: np.ndarray
+
+    def elite(self, offer: int) -> Elite:
+        """One of them, with arrays of its own."""
+        return Elite(
+            int(self.identities[offer]),
+            int(self.parents[offer]),
+            self.generation,
+            self.genomes[int(self.places[offer])],
+            self.confidences[offer].copy(),
+            self.images[offer].copy(),
+        )
+
+
+class Archive:
+    """Keeps, for each of `num_niches` labels, the genome that fools best.
+
+    Attributes:
+        elites: One per niche, in the order of labels; None only before the first `add`.
+        confidences: float32 [num_niches], each elite's confidence for its own label.
+    """
+
+    def __init__(self, num_niches: int):
+        self.elites: list[Elite | None] = [None] * num_niches
+        self.confidences = np.full(num_niches, -np.inf, np.float32)
+
+    def add(self, offers: Offers) -> list[tuple[Elite, np.ndarray]]:
+        """Offers every genome to every niche.
+
+        Only a strictly higher confidence replaces an elite and the first of equals wins,
+        so a batch and its genomes one by one give the same archive. A genome may take any
+        number of niches, whether or not their label is its top-1.
+
+        Returns:
+            The new elites with the niches they took, in the order of birth.
+
+        Raises:
+            ValueError: The confidences hold a NaN or are fewer than the niches.
+        """
+        num_niches = len(self.elites)
+        scores = offers.confidences[:, :num_niches]
+        if scores.shape[1] < num_niches:
+            raise ValueError(
+                f"confidences must have at least num_niches = {num_niches} columns, "
+                f"got {scores.shape[1]}."
+            )
+        if len(scores) == 0:
+            return []
+        best = scores.max(axis=0)
+        if np.isnan(best).any():  # a maximum hands on any NaN
+            raise ValueError("confidences hold a NaN; did the classifier diverge?")
+        niches = np.flatnonzero(best > self.confidences)
+        winners = scores[:, niches].argmax(axis=0)
+        accepted = []
+        for offer in np.unique(winners):
+            elite, taken = offers.elite(offer), niches[winners == offer]
+            for niche in taken:
+                self.elites[niche] = elite
+            accepted.append((elite, taken))
+        self.confidences[niches] = best[niches]
+        return accepted

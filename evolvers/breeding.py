@@ -1,0 +1,251 @@
+"""The operators of `cppn_genome`, compiled: a generation of children in one call.
+
+neat-python's genes are Python objects, and breeding with them takes 150 microseconds for
+a child of 30 nodes, several times what drawing and scoring it takes. Here the same
+operators run over flat arrays, without the interpreter and its lock, so that the next
+runs can be bred while the last ones are scored. Both draw the same numbers in the same
+order from the same stream, and make the same children: change them together.
+"""
+
+import numba
+import numpy as np
+
+from evolvers.cppn import CppnBatch
+from evolvers.cppn_genome import NUM_INPUTS, CppnGenomeConfig
+
+_NUM_ACTIVATIONS = 4
+_MOST_NEW_EDGES = 2  # one by "add connection", one more by "add neuron"
+
+
+def initial(rng: np.random.Generator, count: int, config: CppnGenomeConfig) -> CppnBatch:
+    """Random genomes: no hidden node, every input connected to every output.
+
+    Args:
+        rng: The stream of the run.
+        count: How many.
+        config: The paper's settings, see `cppn_genome.load_config`.
+    """
+    arrays = _initial(
+        rng, count, config.num_outputs, config.weight_min_value, config.weight_max_value
+    )
+    return CppnBatch(config.num_outputs, *arrays)
+
+
+def offspring(
+    rng: np.random.Generator, parents: CppnBatch, count: int, config: CppnGenomeConfig
+) -> tuple[CppnBatch, np.ndarray]:
+    """Mutated copies of parents drawn uniformly, with replacement.
+
+    Args:
+        rng: The stream of the run.
+        parents: The champions, one per niche: one that holds two niches is there twice.
+        count: How many children.
+        config: The rates.
+
+    Returns:
+        The children, and int32 [count]: the place of each one's parent in `parents`.
+    """
+    rates = (
+        config.weight_mutate_rate,
+        config.activation_mutate_rate,
+        config.conn_add_prob,
+        config.conn_delete_prob,
+        config.node_add_prob,
+        config.node_delete_prob,
+    )
+    chosen, *arrays = _offspring(
+        rng,
+        parents.arrays,
+        count,
+        config.num_outputs,
+        config.weight_min_value,
+        config.weight_max_value,
+        rates,
+    )
+    return CppnBatch(config.num_outputs, *arrays), chosen
+
+
+@numba.njit(cache=True, nogil=True)
+def _draw(rng, count):
+    return int(rng.random() * count)
+
+
+@numba.njit(cache=True, nogil=True)
+def polynomial_delta(r):
+    """`cppn_genome.polynomial_delta`, compiled."""
+    if r < 0.5:
+        return np.sqrt(np.sqrt(np.sqrt(np.sqrt(2 * r)))) - 1
+    return 1 - np.sqrt(np.sqrt(np.sqrt(np.sqrt(2 * (1 - r)))))
+
+
+@numba.njit(cache=True, nogil=True)
+def _initial(rng, count, num_outputs, weight_min, weight_max):
+    num_edges = NUM_INPUTS * num_outputs
+    kinds = np.empty(count * num_outputs, np.uint8)
+    sources = np.empty(count * num_edges, np.int32)
+    targets = np.empty(count * num_edges, np.int32)
+    weights = np.empty(count * num_edges, np.float32)
+    for child in range(count):
+        for node in range(num_outputs):
+            kinds[child * num_outputs + node] = _draw(rng, _NUM_ACTIVATIONS)
+        edge = child * num_edges
+        for source in range(NUM_INPUTS):
+            for node in range(num_outputs):
+                sources[edge] = source
+                targets[edge] = NUM_INPUTS + node
+                weights[edge] = weight_min + (weight_max - weight_min) * rng.random()
+                edge += 1
+    node_offsets = np.arange(count + 1) * num_outputs
+    edge_offsets = np.arange(count + 1) * num_edges
+    return node_offsets, kinds, edge_offsets, sources, targets, weights
+
+
+@numba.njit(cache=True, nogil=True)
+def _offspring(rng, parents, count, num_outputs, weight_min, weight_max, rates):
+    parent_nodes, parent_kinds, parent_edges, parent_sources, parent_targets, parent_weights = (
+        parents
+    )
+    weight_rate, activation_rate, conn_add, conn_delete, node_add, node_delete = rates
+    num_parents = len(parent_nodes) - 1
+    most_nodes, most_edges = 0, 0
+    for parent in range(num_parents):
+        most_nodes = max(most_nodes, parent_nodes[parent + 1] - parent_nodes[parent])
+        most_edges = max(most_edges, parent_edges[parent + 1] - parent_edges[parent])
+    most_nodes += 1
+    most_edges += _MOST_NEW_EDGES
+    kinds = np.empty(count * most_nodes, np.uint8)
+    sources = np.empty(count * most_edges, np.int32)
+    targets = np.empty(count * most_edges, np.int32)
+    weights = np.empty(count * most_edges, np.float32)
+    node_offsets = np.zeros(count + 1, np.int64)
+    edge_offsets = np.zeros(count + 1, np.int64)
+    chosen = np.empty(count, np.int32)
+    barred = np.empty(NUM_INPUTS + most_nodes, np.bool_)
+
+    for child in range(count):
+        parent = _draw(rng, num_parents)
+        chosen[child] = parent
+        # The child is the last thing in the buffers while it is made, and may grow.
+        first_node, first_edge = node_offsets[child], edge_offsets[child]
+        start, end = parent_nodes[parent], parent_nodes[parent + 1]
+        n = end - start
+        kinds[first_node : first_node + n] = parent_kinds[start:end]
+        start, end = parent_edges[parent], parent_edges[parent + 1]
+        m = end - start
+        sources[first_edge : first_edge + m] = parent_sources[start:end]
+        targets[first_edge : first_edge + m] = parent_targets[start:end]
+        weights[first_edge : first_edge + m] = parent_weights[start:end]
+        kind = kinds[first_node : first_node + most_nodes]
+        source = sources[first_edge : first_edge + most_edges]
+        target = targets[first_edge : first_edge + most_edges]
+        weight = weights[first_edge : first_edge + most_edges]
+
+        for edge in range(m):
+            if rng.random() < weight_rate:
+                delta = polynomial_delta(rng.random())
+                moved = np.float64(weight[edge]) + (weight_max - weight_min) * delta
+                weight[edge] = min(max(moved, weight_min), weight_max)
+        for node in range(n):
+            if rng.random() < activation_rate:
+                kind[node] = _draw(rng, _NUM_ACTIVATIONS)
+        if rng.random() < conn_add:
+            m = _add_connection(
+                rng, num_outputs, weight_min, weight_max, n, m, source, target, weight, barred
+            )
+        if rng.random() < conn_delete and m > 0:
+            m = _delete_edge(_draw(rng, m), m, source, target, weight)
+        if rng.random() < node_add and m > 0:
+            edge = _draw(rng, m)
+            ends = source[edge], target[edge], weight[edge]
+            m = _delete_edge(edge, m, source, target, weight)
+            kind[n] = _draw(rng, _NUM_ACTIVATIONS)
+            source[m], target[m], weight[m] = ends[0], NUM_INPUTS + n, ends[2]
+            source[m + 1], target[m + 1], weight[m + 1] = NUM_INPUTS + n, ends[1], ends[2]
+            n += 1
+            m += 2
+        if rng.random() < node_delete and n > num_outputs:
+            node = num_outputs + _draw(rng, n - num_outputs)
+            m = _delete_node(node, n, m, kind, source, target, weight)
+            n -= 1
+        node_offsets[child + 1] = first_node + n
+        edge_offsets[child + 1] = first_edge + m
+
+    return (
+        chosen,
+        node_offsets,
+        kinds[: node_offsets[count]].copy(),
+        edge_offsets,
+        sources[: edge_offsets[count]].copy(),
+        targets[: edge_offsets[count]].copy(),
+        weights[: edge_offsets[count]].copy(),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, target, weight, barred):
+    # Sources are inputs and hidden nodes: the outputs between them are stepped over.
+    start = _draw(rng, NUM_INPUTS + n - num_outputs)
+    if start >= NUM_INPUTS:
+        start += num_outputs
+    # Barred are the source and its ancestors. Ancestors mostly have lower numbers, so a
+    # few sweeps over the connections find them all.
+    barred[: NUM_INPUTS + n] = False
+    barred[start] = True
+    grown = start >= NUM_INPUTS
+    while grown:
+        grown = False
+        for edge in range(m - 1, -1, -1):
+            if barred[target[edge]] and not barred[source[edge]]:
+                barred[source[edge]] = True
+                grown = True
+    free = 0
+    for node in range(NUM_INPUTS, NUM_INPUTS + n):
+        free += not barred[node]
+    place = _draw(rng, free)
+    end = NUM_INPUTS
+    while True:
+        if not barred[end]:
+            if place == 0:
+                break
+            place -= 1
+        end += 1
+    # A parallel connection stands behind its likes, any other at the end.
+    at = m
+    for edge in range(m):
+        if source[edge] == start and target[edge] == end:
+            at = edge + 1
+    for edge in range(m, at, -1):
+        source[edge], target[edge], weight[edge] = (
+            source[edge - 1],
+            target[edge - 1],
+            weight[edge - 1],
+        )
+    source[at], target[at] = start, end
+    weight[at] = weight_min + (weight_max - weight_min) * rng.random()
+    return m + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _delete_edge(place, m, source, target, weight):
+    for edge in range(place, m - 1):
+        source[edge], target[edge], weight[edge] = (
+            source[edge + 1],
+            target[edge + 1],
+            weight[edge + 1],
+        )
+    return m - 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _delete_node(node, n, m, kind, source, target, weight):
+    number = NUM_INPUTS + node
+    for later in range(node, n - 1):
+        kind[later] = kind[later + 1]
+    kept = 0
+    for edge in range(m):
+        if source[edge] != number and target[edge] != number:
+            source[kept] = source[edge] - (source[edge] > number)
+            target[kept] = target[edge] - (target[edge] > number)
+            weight[kept] = weight[edge]
+            kept += 1
+    return kept

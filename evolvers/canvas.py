@@ -1,0 +1,37 @@
+"""What a genome is drawn on."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Canvas:
+    """The image that a genome was evolved as; prints of other sizes show the same picture.
+
+    Attributes:
+        height: Rows, in pixels.
+        width: Columns, in pixels.
+        channels: 1 (grey) or 3 (colour).
+        coords: "raw" or "normalized", see `config.Config`.
+    """
+
+    height: int
+    width: int
+    channels: int
+    coords: str = "raw"
+
+    def __post_init__(self):
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {self.channels}.")
+        for side in (self.height, self.width):
+            if not isinstance(side, int) or side < 1:
+                raise ValueError(
+                    "height and width must be whole numbers from 1, "
+                    f"got {self.height!r} x {self.width!r}."
+                )
+        if self.coords not in ("raw", "normalized"):
+            raise ValueError(f"coords must be raw or normalized, got {self.coords!r}.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the image."""
+        return self.height, self.width, self.channels

@@ -1,0 +1,48 @@
+"""Every setting that shapes the result of an evolution.
+
+Light to import: commands read their defaults here before they know whether they run.
+"""
+
+import dataclasses
+
+ENCODINGS = ("cppn", "direct")
+COORDS = ("raw", "normalized")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """One evolution of one or more runs; the defaults are the paper's for MNIST.
+
+    Attributes:
+        encoding: "cppn" (a network draws the image) or "direct" (pixels are the genome).
+        coords: What a CPPN sees of a pixel's place: "raw" indices, as the published
+            images were made, or "normalized" to [-1, 1].
+        runs: How many independent runs advance in lockstep.
+        first_run: The number of the first run. Run 7 makes the same images whether
+            it is run 7 of 50 or `first_run=7, runs=1`.
+        generations: The last generation's number. Generation 0 already holds the initial
+            genomes and one batch, so a run scores `initial + (generations + 1) * batch`.
+        initial: Random genomes that fill the archive.
+        batch: Offspring of a generation.
+        seed: Seed of all runs.
+    """
+
+    encoding: str = "cppn"
+    coords: str = "raw"
+    runs: int = 1
+    first_run: int = 0
+    generations: int = 200
+    initial: int = 200
+    batch: int = 200
+    seed: int = 1
+
+    def __post_init__(self):
+        for name, known in (("encoding", ENCODINGS), ("coords", COORDS)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}."
+                )
+        minima = {"runs": 1, "first_run": 0, "generations": 0, "initial": 1, "batch": 1, "seed": 0}
+        for name, minimum in minima.items():
+            if getattr(self, name) < minimum:
+                raise ValueError(f"{name} must be at least {minimum}, got {getattr(self, name)}.")

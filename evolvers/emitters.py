@@ -1,0 +1,137 @@
+"""Emitters: from the elites of a run to its next batch of genomes, for either encoding."""
+
+import dataclasses
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+
+from evolvers import breeding, direct, program
+from evolvers.canvas import Canvas
+from evolvers.cppn import Cppn, CppnBatch
+from evolvers.cppn_genome import load_config
+from evolvers.direct import DirectBatch, DirectGenome
+from evolvers.render.cpu import CpuRenderer
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Proposal:
+    """A batch that one run proposes.
+
+    Attributes:
+        genomes: All of the batch.
+        parents: int32 [batch]; each one's parent as a place among the elites, -1 for none.
+        unchanged: bool [batch]; True where a genome surely draws its parent's image.
+        drawings: What is drawn: the programs, or the genes, of those that are not
+            unchanged, in order.
+    """
+
+    genomes: CppnBatch | DirectBatch
+    parents: np.ndarray
+    unchanged: np.ndarray
+    drawings: program.Program | np.ndarray
+
+
+class Emitter(Protocol):
+    """Proposes genomes and draws what it proposed. All randomness is the run's stream."""
+
+    canvas: Canvas
+
+    def initial(self, rng: np.random.Generator, count: int) -> Proposal:
+        """Random genomes that fill an archive."""
+
+    def offspring(
+        self, rng: np.random.Generator, elites: list, count: int, generation: int
+    ) -> Proposal:
+        """Mutated copies of elites, each drawn with equal probability, with replacement."""
+
+    def draw(self, proposals: list[Proposal]) -> np.ndarray:
+        """uint8 [images, height, width, channels]: all drawings, one proposal after another."""
+
+    def stack(self, genomes: list) -> CppnBatch | DirectBatch:
+        """Genomes as a batch, at least one."""
+
+
+class CppnEmitter:
+    """Networks that draw: see `cppn_genome` for the operators.
+
+    Args:
+        canvas: What they draw on.
+        renderer: Draws the programs.
+        operators: `breeding`, or the equal and slow `neat_breeding`.
+        skip_unchanged: Whether to leave out children whose program is their parent's.
+    """
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        renderer: CpuRenderer,
+        operators: ModuleType = breeding,
+        skip_unchanged: bool = True,
+    ):
+        self.canvas = canvas
+        self._renderer = renderer
+        self._operators = operators
+        self._skip_unchanged = skip_unchanged
+        self._config = load_config(canvas.channels)
+
+    def initial(self, rng: np.random.Generator, count: int) -> Proposal:
+        """Networks without hidden nodes, of random weights and activations."""
+        genomes = self._operators.initial(rng, count, self._config)
+        return Proposal(genomes, *_no_parents(count), program.pack(genomes))
+
+    def offspring(
+        self, rng: np.random.Generator, elites: list[Cppn], count: int, generation: int
+    ) -> Proposal:
+        """Mutated copies; the rates are the same in every generation."""
+        del generation
+        parents = CppnBatch.stack(elites)
+        genomes, places = self._operators.offspring(rng, parents, count, self._config)
+        packed = program.pack(genomes)
+        if not self._skip_unchanged:
+            return Proposal(genomes, places, np.zeros(count, bool), packed)
+        unchanged = program.equal(packed, program.pack(parents), places)
+        return Proposal(genomes, places, unchanged, packed.take(~unchanged))
+
+    def draw(self, proposals: list[Proposal]) -> np.ndarray:
+        """All programs in one call of the renderer."""
+        packed = program.concatenate([proposal.drawings for proposal in proposals])
+        return self._renderer.render(packed, self.canvas)
+
+    def stack(self, genomes: list[Cppn]) -> CppnBatch:
+        """The genomes as one batch."""
+        return CppnBatch.stack(genomes)
+
+
+class DirectEmitter:
+    """Pixels that mutate: see `direct`."""
+
+    def __init__(self, canvas: Canvas, renderer: CpuRenderer):
+        self.canvas = canvas
+        self._renderer = renderer
+
+    def initial(self, rng: np.random.Generator, count: int) -> Proposal:
+        """White noise."""
+        shape = (self.canvas.channels, self.canvas.height, self.canvas.width)
+        genomes = direct.initial(rng, count, shape)
+        return Proposal(genomes, *_no_parents(count), genomes.genes)
+
+    def offspring(
+        self, rng: np.random.Generator, elites: list[DirectGenome], count: int, generation: int
+    ) -> Proposal:
+        """Mutated copies; the rate halves every 1000 generations."""
+        genomes, places = direct.offspring(rng, DirectBatch.stack(elites), count, generation)
+        return Proposal(genomes, places, np.zeros(count, bool), genomes.genes)
+
+    def draw(self, proposals: list[Proposal]) -> np.ndarray:
+        """All genes in one call of the renderer."""
+        genes = [proposal.drawings for proposal in proposals]
+        return self._renderer.render_pixels(genes[0] if len(genes) == 1 else np.concatenate(genes))
+
+    def stack(self, genomes: list[DirectGenome]) -> DirectBatch:
+        """The genomes as one batch."""
+        return DirectBatch.stack(genomes)
+
+
+def _no_parents(count: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.full(count, -1, np.int32), np.zeros(count, bool)

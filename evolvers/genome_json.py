@@ -1,0 +1,46 @@
+"""Genomes as text, with the canvas they were evolved on: what a champion's PNG carries."""
+
+import json
+
+from evolvers.canvas import Canvas
+from evolvers.cppn import Cppn
+from evolvers.direct import DirectGenome
+
+_FORMAT = 1
+
+
+def dumps(genome: Cppn | DirectGenome, canvas: Canvas) -> str:
+    """The genome and its canvas as one line of JSON; the same genome gives the same line."""
+    encoding = "cppn" if isinstance(genome, Cppn) else "direct"
+    value = {
+        "format": _FORMAT,
+        "encoding": encoding,
+        "height": canvas.height,
+        "width": canvas.width,
+        "channels": canvas.channels,
+        "coords": canvas.coords,
+        **genome.to_json(),
+    }
+    return json.dumps(value, separators=(",", ":"))
+
+
+def loads(text: str) -> tuple[Cppn | DirectGenome, Canvas]:
+    """The genome and canvas that `dumps` wrote.
+
+    Raises:
+        ValueError: `text` is not such a line.
+    """
+    try:
+        value = json.loads(text)
+        canvas = Canvas(value["height"], value["width"], value["channels"], value["coords"])
+        number, encoding = value["format"], value["encoding"]
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"no genome: {type(error).__name__}: {error}.") from error
+    if number != _FORMAT:
+        raise ValueError(f"expected genome format {_FORMAT}, got {number!r}.")
+    if encoding == "cppn":
+        return Cppn.from_json(value, canvas.channels), canvas
+    if encoding == "direct":
+        shape = (canvas.channels, canvas.height, canvas.width)
+        return DirectGenome.from_json(value, shape), canvas
+    raise ValueError(f"encoding must be cppn or direct, got {encoding!r}.")

@@ -1,0 +1,324 @@
+"""MAP-Elites over many runs in lockstep.
+
+Mouret and Clune, 2015, https://arxiv.org/abs/1504.04909, as Nguyen, Yosinski and Clune,
+2015, https://arxiv.org/abs/1412.1897, ran it: one niche per label, parents drawn uniformly
+from the champions, a whole generation bred from the archive as it stood at its start.
+So a generation is one batch, and the batches of all runs are scored together:
+
+    evolution = Evolution(Config(runs=50), scorer)
+    while evolution.generation < evolution.config.generations:
+        report(evolution.advance())
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from evolvers import duplicates
+from evolvers.archive import Archive, Elite, Offers
+from evolvers.canvas import Canvas
+from evolvers.config import Config
+from evolvers.cppn import CppnBatch, offsets
+from evolvers.direct import DirectBatch
+from evolvers.emitters import CppnEmitter, DirectEmitter, Emitter, Proposal
+from evolvers.render.cpu import CpuRenderer
+
+_GROUP_IMAGES = 2000  # images that are bred and drawn while as many are scored
+
+
+class Scorer(Protocol):
+    """Anything that gives images confidences."""
+
+    labels: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+
+    def score(self, images: np.ndarray) -> np.ndarray:
+        """float32 [batch, num_labels] for uint8 [batch, height, width, channels]."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Generation:
+    """What happened in one generation.
+
+    Attributes:
+        number: From 0.
+        median: float64 [runs], over a run's niches, of its elites' confidences.
+        mean: float64 [runs].
+        minimum: float64 [runs].
+        maximum: float64 [runs].
+        takeovers: int64 [runs]; niches that got a new elite.
+        births: Genomes bred, in all runs.
+        unchanged: int64 [runs]; children whose program was their parent's: not drawn.
+        duplicates: int64 [runs]; images that an elite or an earlier child already had:
+            not scored.
+        accepted: (run index, new elite, int64 niches it took), in the order of birth.
+        score_seconds: Time in which the scorer was busy.
+    """
+
+    number: int
+    median: np.ndarray
+    mean: np.ndarray
+    minimum: np.ndarray
+    maximum: np.ndarray
+    takeovers: np.ndarray
+    births: int
+    unchanged: np.ndarray
+    duplicates: np.ndarray
+    accepted: list[tuple[int, Elite, np.ndarray]]
+    score_seconds: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Group:
+    """Runs whose proposals were drawn together; `images` holds what must be scored."""
+
+    runs: range
+    proposals: list[Proposal]
+    places: list[np.ndarray]
+    images: np.ndarray
+
+
+class Evolution:
+    """`config.runs` independent runs from `config.seed`, advancing together.
+
+    Run r draws from its own stream, made of the seed and its number: it makes the same
+    images whatever runs beside it, and however the work is grouped.
+
+    Args:
+        config: The settings.
+        scorer: Gives confidences; called from one thread at a time, not always the same.
+        num_niches: Labels to fool, the first ones of the scorer's; all by default. A
+            retrained classifier's fooling class is no niche.
+        emitter: Proposes and draws; made from `config` by default.
+        skip_duplicates: Whether to score identical images once.
+
+    Attributes:
+        generation: The last complete generation; -1 before the first.
+        archives: One `Archive` per run.
+
+    Raises:
+        ValueError: `num_niches` is not in 1..number of labels.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        scorer: Scorer,
+        num_niches: int | None = None,
+        emitter: Emitter | None = None,
+        skip_duplicates: bool = True,
+    ):
+        num_labels = len(scorer.labels)
+        num_niches = num_labels if num_niches is None else num_niches
+        if not 1 <= num_niches <= num_labels:
+            raise ValueError(f"num_niches must be in 1..{num_labels} labels, got {num_niches}.")
+        self.config = config
+        self.canvas = Canvas(*scorer.image_shape, config.coords)
+        self.generation = -1
+        self.archives = [Archive(num_niches) for _ in range(config.runs)]
+        self._scorer = scorer
+        self._renderer = CpuRenderer()
+        kinds = {"cppn": CppnEmitter, "direct": DirectEmitter}
+        self._emitter = emitter or kinds[config.encoding](self.canvas, self._renderer)
+        self._skip_duplicates = skip_duplicates
+        self._streams = [
+            np.random.Generator(np.random.PCG64(np.random.SeedSequence([config.seed, run])))
+            for run in range(config.first_run, config.first_run + config.runs)
+        ]
+        self._scoring = concurrent.futures.ThreadPoolExecutor(1, "score")
+
+    def advance(self) -> Generation:
+        """Breeds, draws, scores and offers one generation of every run.
+
+        The first call makes the initial genomes and generation 0's batch. If the scorer
+        raises, the exception passes on and this object must not be used further.
+        """
+        number = self.generation + 1
+        rounds = [(self._bear, self.config.initial + number * self.config.batch)]
+        if number == 0:
+            rounds.insert(0, (self._begin, 0))
+        totals = collections.Counter()
+        unchanged, known, takeovers = np.zeros((3, self.config.runs), np.int64)
+        accepted = []
+        for propose, first_identity in rounds:
+            for group, confidences, seconds in self._scored(propose, number):
+                totals["seconds"] += seconds
+                totals["births"] += sum(len(p.genomes) for p in group.proposals)
+                for run, elite, niches in self._offer(group, confidences, number, first_identity):
+                    takeovers[run] += len(niches)
+                    accepted.append((run, elite, niches))
+                for run, proposal, places in zip(
+                    group.runs, group.proposals, group.places, strict=True
+                ):
+                    skipped = np.count_nonzero(proposal.unchanged)
+                    unchanged[run] += skipped
+                    known[run] += len(proposal.genomes) - skipped - len(places)
+        self.generation = number
+        confidences = np.stack([archive.confidences for archive in self.archives]).astype(float)
+        return Generation(
+            number=number,
+            median=np.median(confidences, axis=1),
+            mean=confidences.mean(axis=1),
+            minimum=confidences.min(axis=1),
+            maximum=confidences.max(axis=1),
+            takeovers=takeovers,
+            births=totals["births"],
+            unchanged=unchanged,
+            duplicates=known,
+            accepted=accepted,
+            score_seconds=totals["seconds"],
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the next generations depend on besides the configuration.
+
+        Returns:
+            Arrays without objects, which `restore` takes. Those of genomes are prefixed
+            `genomes_`.
+        """
+        places, elites, runs = [], [], []
+        for run, archive in enumerate(self.archives):
+            known = {}
+            for elite in archive.elites:
+                if elite.identity not in known:
+                    known[elite.identity] = len(elites)
+                    elites.append(elite)
+                    runs.append(run)
+                places.append(known[elite.identity])
+        genomes = dataclasses.asdict(self._emitter.stack([elite.genome for elite in elites]))
+        genomes.pop("num_outputs", None)
+        return {
+            "generation": np.array(self.generation),
+            "streams": np.array(json.dumps([rng.bit_generator.state for rng in self._streams])),
+            "niches": np.array(places).reshape(len(self.archives), -1),
+            "identity": np.array([elite.identity for elite in elites]),
+            "parent": np.array([elite.parent for elite in elites]),
+            "born": np.array([elite.generation for elite in elites]),
+            "confidences": np.stack([elite.confidences for elite in elites]),
+            "images": np.stack([elite.image for elite in elites]),
+            **{f"genomes_{name}": array for name, array in genomes.items()},
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a `state` of an evolution of the same configuration and scorer."""
+        arrays = {
+            name.removeprefix("genomes_"): array
+            for name, array in state.items()
+            if name.startswith("genomes_")
+        }
+        if self.config.encoding == "cppn":
+            genomes = CppnBatch(self.canvas.channels, **arrays)
+        else:
+            genomes = DirectBatch(**arrays)
+        elites = [
+            Elite(int(identity), int(parent), int(born), genomes[place], confidences, image)
+            for place, (identity, parent, born, confidences, image) in enumerate(
+                zip(
+                    state["identity"],
+                    state["parent"],
+                    state["born"],
+                    state["confidences"],
+                    state["images"],
+                    strict=True,
+                )
+            )
+        ]
+        for archive, places in zip(self.archives, state["niches"], strict=True):
+            archive.elites = [elites[place] for place in places]
+            archive.confidences = np.array(
+                [elite.confidences[niche] for niche, elite in enumerate(archive.elites)], np.float32
+            )
+        for rng, value in zip(self._streams, json.loads(str(state["streams"])), strict=True):
+            rng.bit_generator.state = value
+        self.generation = int(state["generation"])
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._scoring.shutdown()
+        self._renderer.close()
+
+    def _begin(self, run: int, number: int) -> Proposal:
+        del number
+        return self._emitter.initial(self._streams[run], self.config.initial)
+
+    def _bear(self, run: int, number: int) -> Proposal:
+        genomes = [elite.genome for elite in self.archives[run].elites]
+        return self._emitter.offspring(self._streams[run], genomes, self.config.batch, number)
+
+    def _scored(
+        self, propose: Callable[[int, int], Proposal], number: int
+    ) -> Iterator[tuple[_Group, np.ndarray, float]]:
+        """Yields each group of runs with its images' confidences.
+
+        While one group is scored, the next one is bred and drawn.
+        """
+        runs = self.config.runs
+        size = max(1, min(_GROUP_IMAGES // self.config.batch, -(-runs // 2)))
+        waiting = collections.deque()
+        for start in range(0, runs, size):
+            group = self._draw(range(start, min(start + size, runs)), propose, number)
+            waiting.append((group, self._scoring.submit(self._score, group.images)))
+            if len(waiting) > 1:
+                group, future = waiting.popleft()
+                yield group, *future.result()
+        for group, future in waiting:
+            yield group, *future.result()
+
+    def _score(self, images: np.ndarray) -> tuple[np.ndarray, float]:
+        start = time.perf_counter()
+        if not len(images):
+            return np.empty((0, len(self._scorer.labels)), np.float32), 0.0
+        confidences = self._scorer.score(images)
+        return confidences, time.perf_counter() - start
+
+    def _draw(self, runs: range, propose: Callable, number: int) -> _Group:
+        proposals = [propose(run, number) for run in runs]
+        images = self._emitter.draw(proposals)
+        places = [np.flatnonzero(~proposal.unchanged) for proposal in proposals]
+        if self._skip_duplicates:
+            parts = offsets([len(kept) for kept in places])
+            fresh = np.concatenate(
+                [
+                    duplicates.fresh(images[start:end], self.archives[run].elites)
+                    for run, (start, end) in zip(runs, itertools.pairwise(parts), strict=True)
+                ]
+            )
+            places = [
+                kept[fresh[start:end]]
+                for kept, (start, end) in zip(places, itertools.pairwise(parts), strict=True)
+            ]
+            if not fresh.all():
+                images = images[fresh]
+        return _Group(runs, proposals, places, images)
+
+    def _offer(
+        self, group: _Group, confidences: np.ndarray, number: int, first_identity: int
+    ) -> Iterator[tuple[int, Elite, np.ndarray]]:
+        at = 0
+        for run, proposal, places in zip(group.runs, group.proposals, group.places, strict=True):
+            end = at + len(places)
+            archive = self.archives[run]
+            if archive.elites[0] is None:
+                parents = proposal.parents[places]
+            else:
+                identities = np.array([elite.identity for elite in archive.elites])
+                parents = identities[proposal.parents[places]]
+            offers = Offers(
+                genomes=proposal.genomes,
+                places=places,
+                identities=first_identity + places,
+                parents=parents,
+                generation=number,
+                images=group.images[at:end],
+                confidences=confidences[at:end],
+            )
+            for elite, niches in archive.add(offers):
+                yield run, elite, niches
+            at = end

@@ -1,0 +1,35 @@
+"""Breeding through neat-python's genes: what `breeding` does, an object at a time.
+
+Slower by two orders of magnitude and equal to the last bit: the statement to read, to
+change first, and to hold the compiled one against.
+"""
+
+import numpy as np
+
+from evolvers.cppn import Cppn, CppnBatch
+from evolvers.cppn_genome import CppnGenome, CppnGenomeConfig
+
+
+def initial(rng: np.random.Generator, count: int, config: CppnGenomeConfig) -> CppnBatch:
+    """Random genomes; see `breeding.initial`."""
+    genomes = []
+    for key in range(count):
+        genome = CppnGenome(key)
+        genome.configure_new(config, rng)
+        genomes.append(Cppn.from_neat(genome, config.num_outputs))
+    return CppnBatch.stack(genomes)
+
+
+def offspring(
+    rng: np.random.Generator, parents: CppnBatch, count: int, config: CppnGenomeConfig
+) -> tuple[CppnBatch, np.ndarray]:
+    """Mutated copies of parents; see `breeding.offspring`."""
+    genes = [parents[place].to_neat(key=place) for place in range(len(parents))]
+    chosen, children = [], []
+    for _ in range(count):
+        place = int(rng.random() * len(parents))
+        child = genes[place].copy()
+        child.mutate(config, rng)
+        chosen.append(place)
+        children.append(Cppn.from_neat(child, config.num_outputs))
+    return CppnBatch.stack(children), np.array(chosen, np.int32)

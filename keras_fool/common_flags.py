@@ -1,0 +1,35 @@
+"""Flags that several commands share, each defined once.
+
+A command names the ones it takes in `cli.run(main, uses=[...])`; the others are refused.
+"""
+
+from absl import flags
+
+DATASET = flags.DEFINE_string(
+    "dataset",
+    None,
+    "Data set by name: mnist (real MNIST, 28x28 grey; training needs it prepared or a "
+    "download) or digits (scikit-learn's handwritten digits enlarged to 28x28, no download).",
+)
+DATA_DIR = flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Where TensorFlow Datasets keeps prepared data; by default $TFDS_DATA_DIR, then "
+    "~/tensorflow_datasets.",
+)
+MODEL = flags.DEFINE_string(
+    "model",
+    None,
+    "The classifier: a name under saved_models/ (its newest version), a version folder, or "
+    "any .keras file.",
+)
+WORKDIR = flags.DEFINE_string(
+    "workdir",
+    None,
+    "The folder that everything is written to; one that exists is continued. By default a "
+    "fresh folder under runs/.",
+)
+SEED = flags.DEFINE_integer(
+    "seed", 1, "Seed of all randomness; the same seed gives the same bytes.", lower_bound=0
+)
+DEBUG = flags.DEFINE_bool("debug", False, "Show tracebacks and TensorFlow's own messages.")

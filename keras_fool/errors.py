@@ -1,0 +1,35 @@
+"""The errors that are the user's to mend, and how a command reports them.
+
+Such an error becomes one line on stderr and an exit code; every other exception is
+a defect of ours and keeps its traceback.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+
+class UserError(Exception):
+    """Something failed that the user can mend: says what, what was expected, what to do."""
+
+    exit_code = 1
+
+
+class UsageError(UserError):
+    """The command line itself asks for something impossible."""
+
+    exit_code = 2
+
+
+@contextlib.contextmanager
+def reported(*kinds: type[Exception], as_error: type[UserError] = UserError) -> Iterator[None]:
+    """Turns exceptions of `kinds` raised inside into `as_error` with the same message.
+
+    For the doors through which a user's names and files enter the libraries below,
+    which raise `ValueError` and `OSError` with messages fit to be read.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except kinds as error:
+        raise as_error(str(error)) from error

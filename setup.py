@@ -1,0 +1,48 @@
+"""Packaging of keras_fool; the packages are named so that nothing else gets in."""
+
+import pathlib
+
+from setuptools import find_packages, setup
+
+setup(
+    name="keras_fool",
+    version="0.1.0",
+    description="How easily is an image classifier fooled, by what, and does anything help?",
+    long_description=pathlib.Path(__file__).with_name("README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.11",
+    packages=[
+        *find_packages(
+            include=[
+                "keras_fool",
+                "keras_fool.*",
+                "evolvers",
+                "evolvers.*",
+                "trainers",
+                "trainers.*",
+            ]
+        ),
+        "saved_models",  # the shipped classifiers, found beside the packages
+    ],
+    package_data={"evolvers": ["*.cfg"], "saved_models": ["README.md", "*/*/*", "*/*/*/*"]},
+    install_requires=[
+        "absl-py>=2.1",
+        # TFDS 4.9.10 imports it to prepare a data set, without declaring it.
+        "importlib_resources>=6.0",
+        "keras>=3.15,<3.16",
+        "matplotlib>=3.9",
+        "neat-python>=2.0,<2.1",
+        "numba>=0.61",
+        "numpy>=2.0,<3",
+        "pillow>=11.0",
+        "scikit-learn>=1.5",
+        "tensorboard>=2.20",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10,<5",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "test": ["hypothesis>=6.100", "pytest>=8.0", "scipy>=1.13"],
+        "dev": ["ruff>=0.14"],
+    },
+)
