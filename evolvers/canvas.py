@@ -20,10 +20,11 @@ class Canvas:
     coords: str = "raw"
 
     def __post_init__(self):
-        if self.channels not in (1, 3):
-            raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {self.channels}.")
+        # JSON and models from elsewhere bring 1.0 and true, which count as 1.
+        if type(self.channels) is not int or self.channels not in (1, 3):
+            raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {self.channels!r}.")
         for side in (self.height, self.width):
-            if not isinstance(side, int) or side < 1:
+            if type(side) is not int or side < 1:
                 raise ValueError(
                     "height and width must be whole numbers from 1, "
                     f"got {self.height!r} x {self.width!r}."

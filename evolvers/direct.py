@@ -8,6 +8,7 @@ picked ones by Deb's polynomial mutation, distribution index 15. No crossover.
 
 import base64
 import dataclasses
+import math
 import zlib
 
 import numba
@@ -45,12 +46,12 @@ class DirectGenome:
         Raises:
             ValueError: `value` does not hold that many genes in [0, 1].
         """
-        expected = 4 * int(np.prod(shape))
+        expected = 4 * math.prod(shape)
         try:
             inflater = zlib.decompressobj()
             # One byte more than expected: enough to see that there are too many.
             raw = inflater.decompress(base64.b64decode(value["genes"]), expected + 1)
-        except (KeyError, TypeError, ValueError, zlib.error) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
             raise ValueError(f"no direct genome: {type(error).__name__}: {error}.") from error
         if len(raw) != expected:
             raise ValueError(f"expected {expected // 4} genes for {shape}, got another number.")

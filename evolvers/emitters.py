@@ -91,7 +91,7 @@ class CppnEmitter:
         if not self._skip_unchanged:
             return Proposal(genomes, places, np.zeros(count, bool), packed)
         unchanged = program.equal(packed, program.pack(parents), places)
-        return Proposal(genomes, places, unchanged, packed.take(~unchanged))
+        return Proposal(genomes, places, unchanged, packed.take(np.flatnonzero(~unchanged)))
 
     def draw(self, proposals: list[Proposal]) -> np.ndarray:
         """All programs in one call of the renderer."""

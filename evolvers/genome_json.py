@@ -34,7 +34,7 @@ def loads(text: str) -> tuple[Cppn | DirectGenome, Canvas]:
         value = json.loads(text)
         canvas = Canvas(value["height"], value["width"], value["channels"], value["coords"])
         number, encoding = value["format"], value["encoding"]
-    except (KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError, RecursionError, json.JSONDecodeError) as error:
         raise ValueError(f"no genome: {type(error).__name__}: {error}.") from error
     if number != _FORMAT:
         raise ValueError(f"expected genome format {_FORMAT}, got {number!r}.")

@@ -52,9 +52,9 @@ class Program:
             self.outputs,
         )
 
-    def take(self, chosen: np.ndarray) -> "Program":
-        """The programs at the places where bool [batch] `chosen` is true, in order."""
-        return Program(*_take(self.arrays, chosen))
+    def take(self, places: np.ndarray) -> "Program":
+        """The programs at int64 [n] `places`, in their order."""
+        return Program(*_take(self.arrays, places))
 
 
 def pack(genomes: CppnBatch) -> Program:
@@ -208,32 +208,30 @@ def _equal(programs, others, places):
 
 
 @numba.njit(cache=True, nogil=True)
-def _take(programs, chosen):
+def _take(programs, places):
     steps, kinds, terms, sources, weights, outputs = programs
-    batch, num_steps, num_terms = 0, 0, 0
-    for index in range(len(outputs)):
-        if chosen[index]:
-            batch += 1
-            num_steps += steps[index + 1] - steps[index]
-            num_terms += terms[steps[index + 1]] - terms[steps[index]]
+    batch = len(places)
+    num_steps, num_terms = 0, 0
+    for index in places:
+        num_steps += steps[index + 1] - steps[index]
+        num_terms += terms[steps[index + 1]] - terms[steps[index]]
     new_steps = np.zeros(batch + 1, np.int64)
     new_kinds = np.empty(num_steps, np.uint8)
     new_terms = np.zeros(num_steps + 1, np.int64)
     new_sources = np.empty(num_terms, np.int32)
     new_weights = np.empty(num_terms, np.float32)
     new_outputs = np.empty((batch, outputs.shape[1]), np.int32)
-    place, step_at, term_at = 0, 0, 0
-    for index in range(len(outputs)):
-        if chosen[index]:
-            for step in range(steps[index], steps[index + 1]):
-                new_kinds[step_at] = kinds[step]
-                for term in range(terms[step], terms[step + 1]):
-                    new_sources[term_at] = sources[term]
-                    new_weights[term_at] = weights[term]
-                    term_at += 1
-                step_at += 1
-                new_terms[step_at] = term_at
-            new_outputs[place] = outputs[index]
-            place += 1
-            new_steps[place] = step_at
+    step_at, term_at = 0, 0
+    for place in range(batch):
+        index = places[place]
+        for step in range(steps[index], steps[index + 1]):
+            new_kinds[step_at] = kinds[step]
+            for term in range(terms[step], terms[step + 1]):
+                new_sources[term_at] = sources[term]
+                new_weights[term_at] = weights[term]
+                term_at += 1
+            step_at += 1
+            new_terms[step_at] = term_at
+        new_outputs[place] = outputs[index]
+        new_steps[place + 1] = step_at
     return new_steps, new_kinds, new_terms, new_sources, new_weights, new_outputs
