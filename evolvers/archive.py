@@ -6,6 +6,7 @@ Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897.
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Offers:
         identities: int [offers].
         parents: int [offers]; identities, -1 for none.
         generation: When they were born.
-        images: uint8 [offers, height, width, channels].
+        image: Gives the image of an offer, uint8 [height, width, channels].
         confidences: float32 [offers, num_labels] in [0, 1].
     """
 
@@ -59,7 +60,7 @@ class Offers:
     identities: np.ndarray
     parents: np.ndarray
     generation: int
-    images: np.ndarray
+    image: Callable[[int], np.ndarray]
     confidences: np.ndarray
 
     def elite(self, offer: int) -> Elite:
@@ -70,7 +71,7 @@ class Offers:
             self.generation,
             self.genomes[int(self.places[offer])],
             self.confidences[offer].copy(),
-            self.images[offer].copy(),
+            self.image(offer).copy(),
         )
 
 
@@ -115,7 +116,7 @@ class Archive:
         winners = scores[:, niches].argmax(axis=0)
         accepted = []
         for offer in np.unique(winners):
-            elite, taken = offers.elite(offer), niches[winners == offer]
+            elite, taken = offers.elite(int(offer)), niches[winners == offer]
             for niche in taken:
                 self.elites[niche] = elite
             accepted.append((elite, taken))

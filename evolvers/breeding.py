@@ -66,8 +66,14 @@ def offspring(
 
 
 @numba.njit(cache=True, nogil=True)
+def _uniform(rng):
+    # The one place that calls the generator: Numba compiles each such call anew, slowly.
+    return rng.random()
+
+
+@numba.njit(cache=True, nogil=True)
 def _draw(rng, count):
-    return int(rng.random() * count)
+    return int(_uniform(rng) * count)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -93,7 +99,7 @@ def _initial(rng, count, num_outputs, weight_min, weight_max):
             for node in range(num_outputs):
                 sources[edge] = source
                 targets[edge] = NUM_INPUTS + node
-                weights[edge] = weight_min + (weight_max - weight_min) * rng.random()
+                weights[edge] = weight_min + (weight_max - weight_min) * _uniform(rng)
                 edge += 1
     node_offsets = np.arange(count + 1) * num_outputs
     edge_offsets = np.arange(count + 1) * num_edges
@@ -127,34 +133,36 @@ def _offspring(rng, parents, count, num_outputs, weight_min, weight_max, rates):
         chosen[child] = parent
         # The child is the last thing in the buffers while it is made, and may grow.
         first_node, first_edge = node_offsets[child], edge_offsets[child]
-        start, end = parent_nodes[parent], parent_nodes[parent + 1]
-        n = end - start
-        kinds[first_node : first_node + n] = parent_kinds[start:end]
-        start, end = parent_edges[parent], parent_edges[parent + 1]
-        m = end - start
-        sources[first_edge : first_edge + m] = parent_sources[start:end]
-        targets[first_edge : first_edge + m] = parent_targets[start:end]
-        weights[first_edge : first_edge + m] = parent_weights[start:end]
         kind = kinds[first_node : first_node + most_nodes]
         source = sources[first_edge : first_edge + most_edges]
         target = targets[first_edge : first_edge + most_edges]
         weight = weights[first_edge : first_edge + most_edges]
+        start, end = parent_nodes[parent], parent_nodes[parent + 1]
+        n = end - start
+        for node in range(n):
+            kind[node] = parent_kinds[start + node]
+        start, end = parent_edges[parent], parent_edges[parent + 1]
+        m = end - start
+        for edge in range(m):
+            source[edge] = parent_sources[start + edge]
+            target[edge] = parent_targets[start + edge]
+            weight[edge] = parent_weights[start + edge]
 
         for edge in range(m):
-            if rng.random() < weight_rate:
-                delta = polynomial_delta(rng.random())
+            if _uniform(rng) < weight_rate:
+                delta = polynomial_delta(_uniform(rng))
                 moved = np.float64(weight[edge]) + (weight_max - weight_min) * delta
                 weight[edge] = min(max(moved, weight_min), weight_max)
         for node in range(n):
-            if rng.random() < activation_rate:
+            if _uniform(rng) < activation_rate:
                 kind[node] = _draw(rng, _NUM_ACTIVATIONS)
-        if rng.random() < conn_add:
+        if _uniform(rng) < conn_add:
             m = _add_connection(
                 rng, num_outputs, weight_min, weight_max, n, m, source, target, weight, barred
             )
-        if rng.random() < conn_delete and m > 0:
+        if _uniform(rng) < conn_delete and m > 0:
             m = _delete_edge(_draw(rng, m), m, source, target, weight)
-        if rng.random() < node_add and m > 0:
+        if _uniform(rng) < node_add and m > 0:
             edge = _draw(rng, m)
             ends = source[edge], target[edge], weight[edge]
             m = _delete_edge(edge, m, source, target, weight)
@@ -163,7 +171,7 @@ def _offspring(rng, parents, count, num_outputs, weight_min, weight_max, rates):
             source[m + 1], target[m + 1], weight[m + 1] = NUM_INPUTS + n, ends[1], ends[2]
             n += 1
             m += 2
-        if rng.random() < node_delete and n > num_outputs:
+        if _uniform(rng) < node_delete and n > num_outputs:
             node = num_outputs + _draw(rng, n - num_outputs)
             m = _delete_node(node, n, m, kind, source, target, weight)
             n -= 1
@@ -189,8 +197,8 @@ def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, targ
         start += num_outputs
     # Barred are the source and its ancestors. Ancestors mostly have lower numbers, so a
     # few sweeps over the connections find them all.
-    barred[: NUM_INPUTS + n] = False
-    barred[start] = True
+    for node in range(NUM_INPUTS + n):
+        barred[node] = node == start
     grown = start >= NUM_INPUTS
     while grown:
         grown = False
@@ -221,7 +229,7 @@ def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, targ
             weight[edge - 1],
         )
     source[at], target[at] = start, end
-    weight[at] = weight_min + (weight_max - weight_min) * rng.random()
+    weight[at] = weight_min + (weight_max - weight_min) * _uniform(rng)
     return m + 1
 
 

@@ -7,6 +7,7 @@ import dataclasses
 
 ENCODINGS = ("cppn", "direct")
 COORDS = ("raw", "normalized")
+RENDERERS = ("cpu", "tf")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class Config:
         initial: Random genomes that fill the archive.
         batch: Offspring of a generation.
         seed: Seed of all runs.
+        renderer: What draws CPPNs: "cpu" (compiled, all cores), or "tf" (in the scorer's own
+            graph, for accelerators). They differ in the last bit, so it is a setting.
     """
 
     encoding: str = "cppn"
@@ -35,13 +38,17 @@ class Config:
     initial: int = 200
     batch: int = 200
     seed: int = 1
+    renderer: str = "cpu"
 
     def __post_init__(self):
-        for name, known in (("encoding", ENCODINGS), ("coords", COORDS)):
+        choices = {"encoding": ENCODINGS, "coords": COORDS, "renderer": RENDERERS}
+        for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(
                     f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}."
                 )
+        if self.renderer == "tf" and self.encoding == "direct":
+            raise ValueError("renderer must be cpu for the direct encoding: nothing is computed.")
         minima = {"runs": 1, "first_run": 0, "generations": 0, "initial": 1, "batch": 1, "seed": 0}
         for name, minimum in minima.items():
             if getattr(self, name) < minimum:

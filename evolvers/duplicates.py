@@ -5,13 +5,16 @@ a niche: its confidences were offered to all niches when its like was, and only 
 higher one replaces an elite. Leaving it out changes no result.
 """
 
+import math
+
 import numba
 import numpy as np
 
 
 def hashes(images: np.ndarray) -> np.ndarray:
     """uint64 [batch] hashes of uint8 [batch, ...] images; equal images have equal hashes."""
-    return _hashes(np.ascontiguousarray(images).reshape(len(images), -1))
+    flat = (len(images), math.prod(images.shape[1:]))  # NumPy finds no -1 for an empty batch
+    return _hashes(np.ascontiguousarray(images).reshape(flat))
 
 
 def fresh(images: np.ndarray, elites: list) -> np.ndarray:

@@ -16,7 +16,7 @@ import dataclasses
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +28,7 @@ from evolvers.config import Config
 from evolvers.cppn import CppnBatch, offsets
 from evolvers.direct import DirectBatch
 from evolvers.emitters import CppnEmitter, DirectEmitter, Emitter, Proposal
+from evolvers.program import Program, concatenate
 from evolvers.render.cpu import CpuRenderer
 
 _GROUP_IMAGES = 2000  # images that are bred and drawn while as many are scored
@@ -41,6 +42,15 @@ class Scorer(Protocol):
 
     def score(self, images: np.ndarray) -> np.ndarray:
         """float32 [batch, num_labels] for uint8 [batch, height, width, channels]."""
+
+
+class DrawingScorer(Scorer, Protocol):
+    """A scorer that draws programs itself, where it scores them."""
+
+    def score_programs(
+        self, programs: Program, canvas: Canvas
+    ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
+        """The confidences, and the images one by one: uint8 [height, width, channels]."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,12 +87,28 @@ class Generation:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Group:
-    """Runs whose proposals were drawn together; `images` holds what must be scored."""
+    """Runs whose proposals are scored together.
+
+    Attributes:
+        runs: Their indices.
+        proposals: One per run.
+        places: One int64 array per run: what of its proposal must be scored.
+        work: Images, or programs for a scorer that draws, in that order.
+    """
 
     runs: range
     proposals: list[Proposal]
     places: list[np.ndarray]
-    images: np.ndarray
+    work: np.ndarray | Program
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Scores:
+    """What became of a group's work."""
+
+    confidences: np.ndarray
+    images: Sequence[np.ndarray]
+    seconds: float
 
 
 class Evolution:
@@ -94,6 +120,7 @@ class Evolution:
     Args:
         config: The settings.
         scorer: Gives confidences; called from one thread at a time, not always the same.
+            A `DrawingScorer` where `config.renderer` is "tf".
         num_niches: Labels to fool, the first ones of the scorer's; all by default. A
             retrained classifier's fooling class is no niche.
         emitter: Proposes and draws; made from `config` by default.
@@ -148,10 +175,10 @@ class Evolution:
         unchanged, known, takeovers = np.zeros((3, self.config.runs), np.int64)
         accepted = []
         for propose, first_identity in rounds:
-            for group, confidences, seconds in self._scored(propose, number):
-                totals["seconds"] += seconds
+            for group, scores in self._scored(propose, number):
+                totals["seconds"] += scores.seconds
                 totals["births"] += sum(len(p.genomes) for p in group.proposals)
-                for run, elite, niches in self._offer(group, confidences, number, first_identity):
+                for run, elite, niches in self._offer(group, scores, number, first_identity):
                     takeovers[run] += len(niches)
                     accepted.append((run, elite, niches))
                 for run, proposal, places in zip(
@@ -254,8 +281,8 @@ class Evolution:
 
     def _scored(
         self, propose: Callable[[int, int], Proposal], number: int
-    ) -> Iterator[tuple[_Group, np.ndarray, float]]:
-        """Yields each group of runs with its images' confidences.
+    ) -> Iterator[tuple[_Group, _Scores]]:
+        """Yields each group of runs with its scores.
 
         While one group is scored, the next one is bred and drawn.
         """
@@ -263,25 +290,31 @@ class Evolution:
         size = max(1, min(_GROUP_IMAGES // self.config.batch, -(-runs // 2)))
         waiting = collections.deque()
         for start in range(0, runs, size):
-            group = self._draw(range(start, min(start + size, runs)), propose, number)
-            waiting.append((group, self._scoring.submit(self._score, group.images)))
+            group = self._prepare(range(start, min(start + size, runs)), propose, number)
+            waiting.append((group, self._scoring.submit(self._score, group.work)))
             if len(waiting) > 1:
                 group, future = waiting.popleft()
-                yield group, *future.result()
+                yield group, future.result()
         for group, future in waiting:
-            yield group, *future.result()
+            yield group, future.result()
 
-    def _score(self, images: np.ndarray) -> tuple[np.ndarray, float]:
+    def _score(self, work: np.ndarray | Program) -> _Scores:
         start = time.perf_counter()
-        if not len(images):
-            return np.empty((0, len(self._scorer.labels)), np.float32), 0.0
-        confidences = self._scorer.score(images)
-        return confidences, time.perf_counter() - start
+        if not len(work):
+            return _Scores(np.empty((0, len(self._scorer.labels)), np.float32), (), 0.0)
+        if isinstance(work, Program):
+            confidences, images = self._scorer.score_programs(work, self.canvas)
+        else:
+            confidences, images = self._scorer.score(work), work
+        return _Scores(confidences, images, time.perf_counter() - start)
 
-    def _draw(self, runs: range, propose: Callable, number: int) -> _Group:
+    def _prepare(self, runs: range, propose: Callable, number: int) -> _Group:
         proposals = [propose(run, number) for run in runs]
-        images = self._emitter.draw(proposals)
         places = [np.flatnonzero(~proposal.unchanged) for proposal in proposals]
+        if self.config.renderer == "tf":
+            # The images stay where they are scored, so their bytes cannot be compared.
+            return _Group(runs, proposals, places, concatenate([p.drawings for p in proposals]))
+        images = self._emitter.draw(proposals)
         if self._skip_duplicates:
             parts = offsets([len(kept) for kept in places])
             fresh = np.concatenate(
@@ -299,7 +332,7 @@ class Evolution:
         return _Group(runs, proposals, places, images)
 
     def _offer(
-        self, group: _Group, confidences: np.ndarray, number: int, first_identity: int
+        self, group: _Group, scores: _Scores, number: int, first_identity: int
     ) -> Iterator[tuple[int, Elite, np.ndarray]]:
         at = 0
         for run, proposal, places in zip(group.runs, group.proposals, group.places, strict=True):
@@ -316,8 +349,8 @@ class Evolution:
                 identities=first_identity + places,
                 parents=parents,
                 generation=number,
-                images=group.images[at:end],
-                confidences=confidences[at:end],
+                image=lambda offer, at=at: scores.images[at + offer],
+                confidences=scores.confidences[at:end],
             )
             for elite, niches in archive.add(offers):
                 yield run, elite, niches

@@ -115,13 +115,15 @@ def _pack(genomes, num_outputs):
     incoming = np.empty(most_edges, np.int32)
     slot = np.empty(NUM_INPUTS + most_nodes, np.int32)
     stack = np.empty(most_nodes, np.int32)
-    slot[:NUM_INPUTS] = np.arange(NUM_INPUTS)
+    for number in range(NUM_INPUTS):
+        slot[number] = number
     steps, terms = 0, 0
     for index in range(batch):
         node0, n = node_offsets[index], node_offsets[index + 1] - node_offsets[index]
         edge0, m = edge_offsets[index], edge_offsets[index + 1] - edge_offsets[index]
         # Connections by target, in the genome's order: a counting sort.
-        first_in[: n + 1] = 0
+        for node in range(n + 1):
+            first_in[node] = 0
         for edge in range(edge0, edge0 + m):
             first_in[targets[edge] - NUM_INPUTS + 1] += 1
         for node in range(n):
@@ -133,8 +135,8 @@ def _pack(genomes, num_outputs):
             next_in[node] += 1
         # Depth-first from the outputs against the connections; a node is a step once all
         # that feeds it is. The order depends on the connections, not on node numbers.
-        slot[NUM_INPUTS : NUM_INPUTS + n] = -1
         for node in range(n):
+            slot[NUM_INPUTS + node] = -1
             next_in[node] = first_in[node]
         step0 = steps
         for output in range(num_outputs):

@@ -222,7 +222,8 @@ def _tile_inputs(grid, first, last, length, values):
         values[0, i] = 0
         values[1, i] = 0
         values[2, i] = 0
-    values[_BIAS, :length] = 1
+    for i in range(length):
+        values[_BIAS, i] = 1
 
 
 @_compiled

@@ -38,15 +38,20 @@ class Levels:
         return self.weights, self.activations, self.outputs
 
 
-def levels(programs: Program) -> Levels:
-    """The tables of a batch of programs, at least one."""
-    level, place, shape = _place(programs.arrays)
-    depth, width = shape
-    batch = len(programs)
+def levels(programs: Program, batch: int | None = None) -> Levels:
+    """The tables of a batch of programs, at least one.
+
+    Args:
+        programs: The batch.
+        batch: The batch size of the tables; behind the programs stand empty ones. By
+            default there are none.
+    """
+    level, place, (depth, width) = _place(programs.arrays)
+    batch = batch or len(programs)
     tables = Levels(
         np.zeros((depth, batch, width, NUM_INPUTS + depth * width), np.float32),
         np.zeros((depth, batch, width), np.int32),
-        np.empty_like(programs.outputs),
+        np.zeros((batch, programs.outputs.shape[1]), np.int32),
     )
     _fill(programs.arrays, level, place, *tables.arrays)
     return tables

@@ -7,6 +7,8 @@ rounding, which raw coordinates amplify: the two draw the same pictures, but a b
 and there differs, so one evolution keeps to one of them.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -20,11 +22,20 @@ from evolvers.render.levels import Levels, levels
 _BYTES = 2**28  # of values at a time, about
 _TILE = 256  # programs at a time, at most
 
-TABLE_SPECS = (
-    tf.TensorSpec((None, None, None, None), tf.float32),
-    tf.TensorSpec((None, None, None), tf.int32),
-    tf.TensorSpec((None, None), tf.int32),
-)
+
+def argument_specs(channels: int, batch: int | None = None) -> list[tf.TensorSpec]:
+    """The signature of a `tf.function` that takes what `images` takes.
+
+    Args:
+        channels: 1 or 3.
+        batch: The batch size, where it is fixed.
+    """
+    return [
+        tf.TensorSpec((NUM_INPUTS, None, None), tf.float32),
+        tf.TensorSpec((None, batch, None, None), tf.float32),
+        tf.TensorSpec((None, batch, None), tf.int32),
+        tf.TensorSpec((batch, channels), tf.int32),
+    ]
 
 
 def images(
@@ -110,11 +121,9 @@ class TensorFlowRenderer:
 
     def _function(self, channels: int) -> tf.types.experimental.ConcreteFunction:
         if channels not in self._functions:
-            specs = [tf.TensorSpec((NUM_INPUTS, None, None), tf.float32), *TABLE_SPECS]
-            specs[-1] = tf.TensorSpec((None, channels), tf.int32)
             self._functions[channels] = tf.function(
                 self._traced, autograph=False
-            ).get_concrete_function(*specs)
+            ).get_concrete_function(*argument_specs(channels))
         return self._functions[channels]
 
     def _traced(self, *arguments: tf.Tensor) -> tf.Tensor:
@@ -122,7 +131,9 @@ class TensorFlowRenderer:
         return images(*arguments)
 
 
-def tiles(program: Program, pixels: int) -> list[tuple[np.ndarray, Levels]]:
+def tiles(
+    program: Program, pixels: int, padded: Callable[[int], int] = lambda size: size
+) -> list[tuple[np.ndarray, Levels]]:
     """Cuts a batch so that the values of a tile take some hundred megabytes at most.
 
     Programs of like size go together, since a tile is padded to its largest.
@@ -130,6 +141,7 @@ def tiles(program: Program, pixels: int) -> list[tuple[np.ndarray, Levels]]:
     Args:
         program: The batch.
         pixels: How many are drawn at a time.
+        padded: The batch size of the tables of so many programs, at least that many.
 
     Returns:
         (int64 places of the programs, tables) that hold each program once; a tile has at
@@ -141,7 +153,7 @@ def tiles(program: Program, pixels: int) -> list[tuple[np.ndarray, Levels]]:
         size = min(_TILE, len(program) - start)
         while True:
             places = order[start : start + size]
-            tables = levels(program.take(places))
+            tables = levels(program.take(places), padded(size))
             depth, batch, width, slots = tables.weights.shape
             # The concatenation of a level holds the values twice.
             needed = 4 * batch * slots * (2 * pixels + depth * width)
