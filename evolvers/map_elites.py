@@ -156,7 +156,9 @@ class Evolution:
         self._emitter = emitter or kinds[config.encoding](self.canvas, self._renderer)
         self._skip_duplicates = skip_duplicates
         self._streams = [
-            np.random.Generator(np.random.PCG64(np.random.SeedSequence([config.seed, run])))
+            np.random.Generator(
+                np.random.PCG64(np.random.SeedSequence(config.seed, spawn_key=(run,)))
+            )
             for run in range(config.first_run, config.first_run + config.runs)
         ]
         self._scoring = concurrent.futures.ThreadPoolExecutor(1, "score")

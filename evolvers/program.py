@@ -140,10 +140,8 @@ def _pack(genomes, num_outputs):
             next_in[node] = first_in[node]
         step0 = steps
         for output in range(num_outputs):
-            depth = 0
-            if slot[NUM_INPUTS + output] < 0:
-                stack[0] = output
-                depth = 1
+            stack[0] = output  # never a step yet: outputs feed nothing
+            depth = 1
             while depth > 0:
                 node = stack[depth - 1]
                 deeper = False

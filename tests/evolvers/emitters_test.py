@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+
+from evolvers import breeding, neat_breeding, program
+from evolvers.canvas import Canvas
+from evolvers.cppn import CppnBatch
+from evolvers.direct import DirectBatch
+from evolvers.emitters import CppnEmitter, DirectEmitter, Proposal
+from evolvers.render.cpu import CpuRenderer
+from tests.evolvers import samples
+from tests.evolvers.chance import assert_distribution
+
+
+@pytest.fixture
+def renderer():
+    renderer = CpuRenderer(threads=2)
+    yield renderer
+    renderer.close()
+
+
+@pytest.fixture(params=["cppn", "direct"])
+def emitter(request, renderer):
+    kinds = {"cppn": CppnEmitter, "direct": DirectEmitter}
+    return kinds[request.param](Canvas(9, 7, 3), renderer)
+
+
+def stream(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def born(emitter, count: int = 10) -> list:
+    genomes = emitter.initial(stream(), count).genomes
+    return [genomes[place] for place in range(count)]
+
+
+class TestEveryEmitter:
+    """What the loop relies on, whatever the encoding."""
+
+    def test_initial_genomes_have_no_parents_and_are_all_drawn(self, emitter):
+        proposal = emitter.initial(stream(), 20)
+        assert len(proposal.genomes) == 20
+        assert proposal.parents.tolist() == [-1] * 20
+        assert not proposal.unchanged.any()
+        assert emitter.draw([proposal]).shape == (20, 9, 7, 3)
+
+    def test_draws_what_is_not_unchanged_one_proposal_after_another(self, emitter):
+        elites = born(emitter)
+        proposals = [emitter.offspring(stream(seed), elites, 30, 0) for seed in range(3)]
+        drawn = emitter.draw(proposals)
+        kept = [~proposal.unchanged for proposal in proposals]
+        assert len(drawn) == sum(np.count_nonzero(part) for part in kept)
+        apart = [emitter.draw([proposal]) for proposal in proposals]
+        np.testing.assert_array_equal(drawn, np.concatenate(apart))
+
+    def test_champions_of_several_niches_are_drawn_more_often(self, emitter):
+        genomes = born(emitter, 3)
+        elites = [genomes[0], genomes[1], genomes[0], genomes[2], genomes[0]]
+        proposal = emitter.offspring(stream(), elites, 5000, 0)
+        assert_distribution(np.bincount(proposal.parents, minlength=5), [1] * 5)
+
+    def test_the_stream_decides(self, emitter):
+        elites = born(emitter)
+        images = [
+            emitter.draw([emitter.offspring(stream(seed), elites, 20, 0)]) for seed in (1, 1, 2)
+        ]
+        np.testing.assert_array_equal(images[0], images[1])
+        assert images[0].shape != images[2].shape or (images[0] != images[2]).any()
+
+    def test_stacks_genomes_again(self, emitter):
+        genomes = born(emitter)
+        batch = emitter.stack(genomes)
+        assert [batch[place] for place in range(len(batch))] == genomes
+
+
+class TestCppn:
+    @pytest.fixture
+    def elites(self):
+        genomes = samples.drift(1, steps=12)
+        return [genomes[place] for place in range(10)]
+
+    def offspring(self, renderer, elites, **arguments) -> Proposal:
+        emitter = CppnEmitter(Canvas(9, 7, 1), renderer, **arguments)
+        return emitter.offspring(stream(), elites, 400, 0)
+
+    def test_unchanged_children_are_left_out_and_draw_their_parents_images(self, renderer, elites):
+        canvas = Canvas(9, 7, 1)
+        proposal = self.offspring(renderer, elites)
+        assert 0.05 < proposal.unchanged.mean() < 0.5
+        images = renderer.render(program.pack(proposal.genomes), canvas)
+        of_parents = renderer.render(program.pack(CppnBatch.stack(elites)), canvas)
+        unchanged = np.flatnonzero(proposal.unchanged)
+        np.testing.assert_array_equal(images[unchanged], of_parents[proposal.parents[unchanged]])
+        drawn = renderer.render(proposal.drawings, canvas)
+        np.testing.assert_array_equal(drawn, images[~proposal.unchanged])
+
+    def test_or_drawn_all_the_same(self, renderer, elites):
+        proposal = self.offspring(renderer, elites, skip_unchanged=False)
+        assert not proposal.unchanged.any()
+        assert len(proposal.drawings) == 400
+
+    def test_neat_breeding_proposes_the_same(self, renderer, elites):
+        proposals = [
+            self.offspring(renderer, elites, operators=operators)
+            for operators in (breeding, neat_breeding)
+        ]
+        for array, other in zip(*(p.genomes.arrays for p in proposals), strict=True):
+            np.testing.assert_array_equal(array, other)
+        np.testing.assert_array_equal(proposals[0].parents, proposals[1].parents)
+
+
+class TestDirect:
+    def test_mutates_less_in_later_generations(self, renderer):
+        emitter = DirectEmitter(Canvas(28, 28, 1), renderer)
+        elites = [DirectBatch(np.full((1, 1, 28, 28), 0.5, np.float32))[0]]
+        shares = [
+            np.mean(emitter.offspring(stream(), elites, 100, generation).drawings != 0.5)
+            for generation in (0, 999, 1000, 2000)
+        ]
+        assert shares == pytest.approx([0.1, 0.1, 0.05, 0.025], rel=0.05)
