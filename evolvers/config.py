@@ -53,3 +53,6 @@ class Config:
         for name, minimum in minima.items():
             if getattr(self, name) < minimum:
                 raise ValueError(f"{name} must be at least {minimum}, got {getattr(self, name)}.")
+        # A larger one takes two words, and could be the words of another seed and run.
+        if self.seed >= 2**32:
+            raise ValueError(f"seed must be below 2^32, got {self.seed}.")

@@ -24,6 +24,7 @@ def test_defaults_are_the_papers_for_mnist():
         ({"initial": 0}, "initial must be at least 1, got 0"),
         ({"batch": 0}, "batch must be at least 1, got 0"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"seed": 2**32}, r"seed must be below 2\^32, got 4294967296"),
     ],
 )
 def test_errors_name_argument_expected_and_actual(setting, message):
