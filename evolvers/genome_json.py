@@ -7,6 +7,7 @@ from evolvers.cppn import Cppn
 from evolvers.direct import DirectGenome
 
 _FORMAT = 1
+_MOST_PIXELS = 2**24  # a text could ask for any amount of memory
 
 
 def dumps(genome: Cppn | DirectGenome, canvas: Canvas) -> str:
@@ -36,6 +37,11 @@ def loads(text: str) -> tuple[Cppn | DirectGenome, Canvas]:
         number, encoding = value["format"], value["encoding"]
     except (KeyError, TypeError, RecursionError, json.JSONDecodeError) as error:
         raise ValueError(f"no genome: {type(error).__name__}: {error}.") from error
+    if canvas.height * canvas.width > _MOST_PIXELS:
+        raise ValueError(
+            f"expected a canvas of at most {_MOST_PIXELS} pixels, "
+            f"got {canvas.height} x {canvas.width}."
+        )
     if number != _FORMAT:
         raise ValueError(f"expected genome format {_FORMAT}, got {number!r}.")
     if encoding == "cppn":

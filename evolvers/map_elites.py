@@ -31,8 +31,6 @@ from evolvers.emitters import CppnEmitter, DirectEmitter, Emitter, Proposal
 from evolvers.program import Program, concatenate
 from evolvers.render.cpu import CpuRenderer
 
-_GROUP_IMAGES = 2000  # images that are bred and drawn while as many are scored
-
 
 class Scorer(Protocol):
     """Anything that gives images confidences."""
@@ -125,6 +123,8 @@ class Evolution:
             retrained classifier's fooling class is no niche.
         emitter: Proposes and draws; made from `config` by default.
         skip_duplicates: Whether to score identical images once.
+        group_images: How many images are bred and drawn while as many are scored; at
+            least what the scorer takes at a time.
 
     Attributes:
         generation: The last complete generation; -1 before the first.
@@ -141,6 +141,7 @@ class Evolution:
         num_niches: int | None = None,
         emitter: Emitter | None = None,
         skip_duplicates: bool = True,
+        group_images: int = 2000,
     ):
         num_labels = len(scorer.labels)
         num_niches = num_labels if num_niches is None else num_niches
@@ -155,6 +156,7 @@ class Evolution:
         kinds = {"cppn": CppnEmitter, "direct": DirectEmitter}
         self._emitter = emitter or kinds[config.encoding](self.canvas, self._renderer)
         self._skip_duplicates = skip_duplicates
+        self._group_images = group_images
         self._streams = [
             np.random.Generator(
                 np.random.PCG64(np.random.SeedSequence(config.seed, spawn_key=(run,)))
@@ -289,7 +291,7 @@ class Evolution:
         While one group is scored, the next one is bred and drawn.
         """
         runs = self.config.runs
-        size = max(1, min(_GROUP_IMAGES // self.config.batch, -(-runs // 2)))
+        size = max(1, min(self._group_images // self.config.batch, -(-runs // 2)))
         waiting = collections.deque()
         for start in range(0, runs, size):
             group = self._prepare(range(start, min(start + size, runs)), propose, number)

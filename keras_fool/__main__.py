@@ -16,7 +16,9 @@ def commands() -> dict[str, str]:
 
 def main() -> None:
     """Prints the list."""
-    print("keras_fool: how easily is an image classifier fooled, by what, and does anything help?\n")
+    print(
+        "keras_fool: how easily is an image classifier fooled, by what, and does anything help?\n"
+    )
     for name, line in commands().items():
         print(f"  python -m keras_fool.{name:<10} {line}")
     print("\nEach has --help. To begin: python -m keras_fool.evolve --dataset=mnist")

@@ -4,10 +4,11 @@
 here a wrong flag is one line and exit code 2, and `--help` is the command's own text.
 """
 
+import contextlib
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
@@ -55,14 +56,35 @@ def _exit_code(main: Callable, uses: Sequence[flags.FlagHolder], argv: list[str]
     except errors.UserError as error:
         if debug:
             raise
-        return _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code, error.kind)
     except OSError as error:
         if debug:
             raise
         return _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), 1)
     except KeyboardInterrupt:
-        return _fail("interrupted; what was saved stays, the same command continues.", _INTERRUPTED)
+        return _fail("what was saved stays.", _INTERRUPTED, "interrupted")
     return 0
+
+
+@contextlib.contextmanager
+def native_messages_hidden() -> Iterator[None]:
+    """Keeps what C++ libraries write to stderr while they start from the user.
+
+    TensorFlow says that it found no GPU and which instructions it was built for,
+    several times and whatever TF_CPP_MIN_LOG_LEVEL asks for. `--debug` shows it.
+    """
+    if common_flags.DEBUG.value:
+        yield
+        return
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def no_arguments(arguments: Sequence[str]) -> None:
@@ -77,9 +99,9 @@ def no_arguments(arguments: Sequence[str]) -> None:
         )
 
 
-def _fail(message: str, exit_code: int) -> int:
+def _fail(message: str, exit_code: int, kind: str = errors.UserError.kind) -> int:
     line = " ".join(message.split())
-    print(f"error: {line}", file=sys.stderr)
+    print(f"{kind}: {line}", file=sys.stderr)
     return exit_code
 
 
@@ -102,13 +124,18 @@ def _help(main: Callable, uses: Sequence[flags.FlagHolder]) -> str:
     )
     shared = [FLAGS[holder.name] for holder in uses] + [FLAGS[common_flags.DEBUG.name]]
     lines = [module.__doc__.strip(), "", "Flags:"]
-    for flag in sorted({flag.name: flag for flag in [*own, *shared]}.values(), key=lambda f: f.name):
+    for flag in sorted(
+        {flag.name: flag for flag in [*own, *shared]}.values(), key=lambda f: f.name
+    ):
         default = "" if flag.default is None else f" (default {_shown(flag.default)})"
         choices = getattr(flag.parser, "enum_values", None)
         kind = f" One of {', '.join(choices)}." if choices else ""
         lines.append(f"  --{flag.name}")
-        lines.append(textwrap.fill(flag.help + kind + default, 88, initial_indent=" " * 6,
-                                   subsequent_indent=" " * 6))
+        lines.append(
+            textwrap.fill(
+                flag.help + kind + default, 88, initial_indent=" " * 6, subsequent_indent=" " * 6
+            )
+        )
     return "\n".join(lines)
 
 

@@ -27,9 +27,26 @@ WORKDIR = flags.DEFINE_string(
     "workdir",
     None,
     "The folder that everything is written to; one that exists is continued. By default a "
-    "fresh folder under runs/.",
+    "folder under runs/.",
 )
+IMAGES = flags.DEFINE_list(
+    "images", None, "Run folders that evolve wrote, with commas between them."
+)
+MODELS = flags.DEFINE_list(
+    "models",
+    None,
+    "Classifiers, with commas between them, each as --model takes one. A .keras file that "
+    "takes no bytes or gives no confidences says so: my.keras:tf:logits (preprocess, logits).",
+)
+OUTPUT = flags.DEFINE_string(
+    "output", None, "What to write; the command's text says what it is by default."
+)
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is written if it is there.")
 SEED = flags.DEFINE_integer(
-    "seed", 1, "Seed of all randomness; the same seed gives the same bytes.", lower_bound=0
+    "seed",
+    1,
+    "Seed of all randomness; the same seed gives the same bytes.",
+    lower_bound=0,
+    upper_bound=2**32 - 1,
 )
 DEBUG = flags.DEFINE_bool("debug", False, "Show tracebacks and TensorFlow's own messages.")

@@ -12,12 +12,23 @@ class UserError(Exception):
     """Something failed that the user can mend: says what, what was expected, what to do."""
 
     exit_code = 1
+    kind = "error"  # how its line begins
 
 
 class UsageError(UserError):
     """The command line itself asks for something impossible."""
 
     exit_code = 2
+
+
+class StoppedError(UserError):
+    """The user stopped the command; what it had is saved."""
+
+    kind = "note"
+
+    def __init__(self, message: str, signal_number: int):
+        super().__init__(message)
+        self.exit_code = 128 + signal_number  # as shells report it
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from evolvers import map_elites, neat_breeding, render
+from evolvers import neat_breeding, render
 from evolvers.config import Config
 from evolvers.emitters import CppnEmitter
 from evolvers.map_elites import Evolution
@@ -20,16 +20,19 @@ def evolve():
     """Makes evolutions, small if nothing else is said, and closes them after the test."""
     made = []
 
-    def make(scorer=None, num_niches=None, emitter=None, skip_duplicates=True, **settings):
+    def make(scorer=None, num_niches=None, emitter=None, *, options=None, **settings):
         config = Config(**{"initial": 20, "batch": 15, "generations": 8} | settings)
         made.append(
-            Evolution(config, scorer or LinearScorer(), num_niches, emitter, skip_duplicates)
+            Evolution(config, scorer or LinearScorer(), num_niches, emitter, **(options or {}))
         )
         return made[-1]
 
     yield make
     for evolution in made:
         evolution.close()
+
+
+THOROUGH = {"skip_duplicates": False}
 
 
 def finish(evolution: Evolution) -> Evolution:
@@ -78,10 +81,9 @@ class TestRuns:
 
     @ENCODINGS
     @pytest.mark.parametrize("group", [1, 30, 10**6])
-    def test_grouping_changes_nothing(self, evolve, encoding, group, monkeypatch):
+    def test_grouping_changes_nothing(self, evolve, encoding, group):
         usual = finish(evolve(encoding=encoding, runs=5))
-        monkeypatch.setattr(map_elites, "_GROUP_IMAGES", group)
-        other = evolve(encoding=encoding, runs=5)
+        other = evolve(encoding=encoding, runs=5, options={"group_images": group})
         assert [other.advance().takeovers.shape for _ in range(9)] == [(5,)] * 9
         for run in range(5):
             assert described(other, run) == described(usual, run)
@@ -154,7 +156,7 @@ class TestSavedWork:
     def test_duplicates(self, evolve, encoding):
         usual = finish(evolve(encoding=encoding, runs=3))
         scorer = LinearScorer()
-        thorough = finish(evolve(scorer, encoding=encoding, runs=3, skip_duplicates=False))
+        thorough = finish(evolve(scorer, encoding=encoding, runs=3, options=THOROUGH))
         for run in range(3):
             assert described(thorough, run) == described(usual, run)
 
@@ -164,7 +166,7 @@ class TestSavedWork:
         usual = evolve(usual_scorer, runs=3)
         renderer = CpuRenderer()
         emitter = CppnEmitter(usual.canvas, renderer, skip_unchanged=False)
-        thorough = finish(evolve(scorer, emitter=emitter, runs=3, skip_duplicates=False))
+        thorough = finish(evolve(scorer, emitter=emitter, runs=3, options=THOROUGH))
         renderer.close()
         finish(usual)
         for run in range(3):

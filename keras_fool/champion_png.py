@@ -1,0 +1,69 @@
+"""Champions as PNG files: the image that scored, and inside it the genome that drew it.
+
+PNG is lossless, so the file is the image; the genome is text in the file (`exiftool` or
+`strings` show it), so a champion can be drawn again at any size wherever it is copied.
+"""
+
+import dataclasses
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+# The genome of a colour image of 256x256 pixels in the direct encoding, the largest there
+# is, has a fraction of this; a file with more is no champion.
+_MOST_GENOME_CHARACTERS = 2**24
+
+
+@dataclasses.dataclass(frozen=True)
+class Champion:
+    """An image and where it comes from.
+
+    Attributes:
+        image: [height, width, channels] uint8, RGB or grey.
+        genome: The genome as `evolvers.genome_json` writes it.
+        about: Further texts by name: run, label, confidence, generation.
+    """
+
+    image: np.ndarray
+    genome: str
+    about: dict[str, str]
+
+
+def encode(champion: Champion) -> bytes:
+    """The PNG file; the same champion gives the same bytes."""
+    texts = PngImagePlugin.PngInfo()
+    for name, text in {**champion.about, "genome": champion.genome}.items():
+        texts.add_text(name, text)
+    buffer = io.BytesIO()
+    pixels = champion.image[..., 0] if champion.image.shape[2] == 1 else champion.image
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=texts)
+    return buffer.getvalue()
+
+
+def read(path: pathlib.Path) -> Champion:
+    """Reads what `encode` made; the file may come from anyone.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no PNG image, grey or RGB, or there is no genome in it, or
+            its texts are larger than any champion's.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            mode = image.mode
+            pixels = np.asarray(image)
+            texts = dict(image.text)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}.") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} is no PNG image that can be read: {error}") from error
+    if mode not in ("L", "RGB"):
+        raise ValueError(f"{path} is a PNG image of mode {mode}, not a grey or RGB one.")
+    genome = texts.pop("genome", None)
+    if genome is None:
+        raise ValueError(f"there is no genome in {path}: it was not written by an evolution.")
+    if len(genome) > _MOST_GENOME_CHARACTERS:
+        raise ValueError(f"the genome in {path} has {len(genome)} characters, more than any.")
+    return Champion(pixels.reshape(*pixels.shape[:2], -1), str(genome), texts)

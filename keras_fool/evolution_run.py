@@ -1,0 +1,200 @@
+"""One evolution in a run folder, from wherever the folder says it is to its end.
+
+What `evolve` does for its user, `reproduce` and `retrain` do many times: the same code,
+so the same folders.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evolvers import config as evolvers_config
+from evolvers import map_elites
+from keras_fool import classifiers, errors, progress, stopping, workdir
+
+if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer without
+    from keras_fool import recorder
+    from keras_fool.scoring import LocalScorer
+
+# Images that are bred and drawn while as many are scored: enough to share out.
+_GROUP_IMAGES = 2000
+# Trying batch sizes takes some seconds: the time in which so many images are scored.
+_IMAGES_WORTH_TUNING = 500_000
+_KINDS = {"cppn": "images of CPPNs", "direct": "directly encoded images"}
+
+
+def settings(
+    config: evolvers_config.Config,
+    classifier: classifiers.Classifier,
+    num_niches: int | None = None,
+) -> dict[str, object]:
+    """All that shapes the result: what `workdir` compares before a run goes on.
+
+    Args:
+        config: The evolution's.
+        classifier: What is fooled; where it lies on disk is left out, as it may move.
+        num_niches: As `map_elites.Evolution` takes it.
+    """
+    scorer = {name: value for name, value in classifier.identity.items() if name != "path"}
+    niches = {} if num_niches is None else {"num_niches": num_niches}
+    return {**dataclasses.asdict(config), **niches, "scorer": scorer}
+
+
+def is_complete(path: pathlib.Path, settings: dict[str, object]) -> bool:
+    """Whether the run of these settings in `path` is complete.
+
+    Raises:
+        ValueError: The folder holds something else, or a run of other settings.
+    """
+    return workdir.status(path, settings) is workdir.Status.COMPLETE
+
+
+def open_scorer(
+    config: evolvers_config.Config,
+    classifier: classifiers.Classifier,
+    score_batch: int | None = None,
+) -> "LocalScorer":
+    """The scorer that an evolution needs: where `config` says so, one that draws.
+
+    Args:
+        config: The evolution's settings.
+        classifier: What is fooled.
+        score_batch: See `evolve`.
+
+    Raises:
+        ValueError: The model cannot be used.
+    """
+    from keras_fool import drawing_scorer, scoring
+
+    kinds = {"cpu": scoring.LocalScorer, "tf": drawing_scorer.DrawingScorer}
+    scorer = kinds[config.renderer](classifier, score_batch=score_batch)
+    births = config.runs * config.batch
+    if score_batch is None and births * config.generations >= _IMAGES_WORTH_TUNING:
+        scorer.tune(births)
+    return scorer
+
+
+def evolve(
+    path: pathlib.Path,
+    config: evolvers_config.Config,
+    classifier: classifiers.Classifier,
+    *,
+    command: str,
+    note: Callable[[str], None],
+    dataset: str | None = None,
+    num_niches: int | None = None,
+    scorer: "LocalScorer | None" = None,
+    score_batch: int | None = None,
+    checkpoint_every: int | None = None,
+    montage_every: int = 20,
+) -> bool:
+    """Evolves in `path` until the run is complete; begins, goes on, or finds it complete.
+
+    Args:
+        path: The run folder; made if it is not there.
+        config: The evolution's settings.
+        classifier: What is fooled.
+        command: What the user types to go on after a stop.
+        note: Told, in a sentence, what the user should know.
+        dataset: The data set's name, for the record.
+        num_niches: Labels to fool, the first ones of the classifier's; all by default.
+        scorer: The loaded `classifier`, where the caller has it; loaded by default.
+        score_batch: Images in one call of the model, for a `scorer` that is loaded here; by
+            default what is fastest, where so many images come that trying pays.
+        checkpoint_every: As `recorder.Recorder` takes it.
+        montage_every: Likewise.
+
+    Returns:
+        True where the run was complete before, and nothing was done.
+
+    Raises:
+        UserError: The folder holds a run of other settings or is damaged, or the model
+            cannot be used, or in mid-run gave no confidences.
+        StoppedError: A signal asked for it; the folder holds all generations until then.
+        OSError: Something could not be written; the newest checkpoint stays.
+    """
+    shaped_by = settings(config, classifier, num_niches)
+    with errors.reported(ValueError):
+        if is_complete(path, shaped_by):
+            return True
+
+    from keras_fool import cli, recorder, summaries
+
+    with cli.native_messages_hidden():
+        from keras_fool import scoring
+
+    with contextlib.ExitStack() as stack:
+        with errors.reported(ValueError):
+            scorer = scorer or open_scorer(config, classifier, score_batch)
+            about = {
+                "classifier": classifier.name,
+                "classifier_path": str(classifier.path),
+                "dataset": dataset,
+                "labels": scorer.labels,
+                "image_shape": scorer.image_shape,
+            }
+            folder = workdir.RunFolder(path, shaped_by, about, note)
+            stack.callback(folder.close)
+            state = folder.resume()
+        evolution = map_elites.Evolution(
+            config, scorer, num_niches, group_images=max(_GROUP_IMAGES, scorer.score_batch)
+        )
+        stack.callback(evolution.close)
+        if state is not None:
+            evolution.restore(state)
+            note(f"{path} goes on after generation {evolution.generation}.")
+        events = summaries.Summaries(path, evolution.generation + 1)
+        stack.callback(events.close)
+        if state is None:
+            events.settings(_settings_table(config, scorer))
+        record = recorder.Recorder(
+            evolution,
+            folder,
+            events,
+            scorer.labels,
+            title=f"{scorer.name} fooled by {_KINDS[config.encoding]}, seed {config.seed}",
+            checkpoint_every=checkpoint_every,
+            montage_every=montage_every,
+        )
+        stack.callback(record.close)
+        with errors.reported(scoring.ScorerError):
+            _advance(evolution, record, path, command, stack)
+        record.finish()
+    return False
+
+
+def _advance(
+    evolution: map_elites.Evolution,
+    record: "recorder.Recorder",
+    path: pathlib.Path,
+    command: str,
+    stack: contextlib.ExitStack,
+) -> None:
+    last = evolution.config.generations
+    shown = progress.Progress(evolution.generation + 1, last + 1)
+    stack.callback(shown.close)
+    request = stack.enter_context(stopping.StopRequest())
+    while evolution.generation < last:
+        if request.signal_number is not None:
+            record.checkpoint()
+            record.wait()
+            raise errors.StoppedError(
+                f"stopped after generation {evolution.generation}, which is saved in {path}; "
+                f"to go on: {command}",
+                request.signal_number,
+            )
+        generation = evolution.advance()
+        record.on_generation(generation)
+        confidences = [archive.confidences for archive in evolution.archives]
+        shown.advance(float(np.median(confidences)), generation.births)
+
+
+def _settings_table(config: evolvers_config.Config, scorer: "LocalScorer") -> str:
+    """The settings as Markdown, for TensorBoard."""
+    rows = {"classifier": scorer.name, **scorer.identity, **dataclasses.asdict(config)}
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join(["| setting | value |", "|---|---|", *lines])

@@ -1,0 +1,235 @@
+r"""Evolves images that a classifier takes for each of its labels.
+
+    python -m keras_fool.evolve --dataset=mnist
+    python -m keras_fool.evolve --model=my_model.keras --preprocess=tf --from_logits
+
+MAP-Elites over images drawn by evolved networks (CPPNs) or made of evolved pixels: for
+every label it keeps the image that the classifier is surest of. Nguyen, Yosinski and
+Clune, 2015, https://arxiv.org/abs/1412.1897.
+
+Reads the classifier: a name under ./saved_models/ or among the shipped ones, a version
+folder, or any Keras model in a .keras file that takes one image and gives a confidence
+per label.
+
+Writes a run folder: config.json, checkpoint/, images/ (the champions of the first and the
+last generation as PNG with their genomes inside), champions.csv, metrics.csv, lineage.csv,
+gallery.png and events for TensorBoard. Started again on the folder of a run that was
+stopped or killed, the run goes on and ends with the same bytes.
+
+Costs, for MNIST, 40,400 images and some seconds after the start-up of TensorFlow; it
+should reach a median confidence of at least 0.9999.
+"""
+
+import csv
+import dataclasses
+import datetime
+import pathlib
+import shlex
+import statistics
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from evolvers import config as evolvers_config
+from keras_fool import classifiers, cli, common_flags, errors
+
+_DEFAULTS = evolvers_config.Config()
+_ENCODING = flags.DEFINE_enum(
+    "encoding",
+    _DEFAULTS.encoding,
+    evolvers_config.ENCODINGS,
+    "What is evolved: networks that draw the image, or its pixels.",
+)
+_COORDS = flags.DEFINE_enum(
+    "coords",
+    _DEFAULTS.coords,
+    evolvers_config.COORDS,
+    "What a CPPN sees of a pixel's place: its raw indices, as in the paper, or normalized "
+    "to [-1, 1].",
+)
+_RUNS = flags.DEFINE_integer(
+    "runs", _DEFAULTS.runs, "Independent runs, which advance together.", lower_bound=1
+)
+_FIRST_RUN = flags.DEFINE_integer(
+    "first_run",
+    _DEFAULTS.first_run,
+    "The number of the first run: --first_run=7 --runs=1 makes run 7 of a larger set alone.",
+    lower_bound=0,
+)
+_GENERATIONS = flags.DEFINE_integer(
+    "generations", _DEFAULTS.generations, "The last generation's number.", lower_bound=0
+)
+_BATCH = flags.DEFINE_integer(
+    "batch",
+    _DEFAULTS.batch,
+    "Images per run and generation; as many random ones begin a run.",
+    lower_bound=1,
+)
+_PREPROCESS = flags.DEFINE_enum(
+    "preprocess",
+    "none",
+    classifiers.PREPROCESSES,
+    "What --model expects of bytes 0..255: as they are (none), divided by 255 (unit), or as "
+    "keras.applications prepares them in its modes caffe, tf and torch.",
+)
+_FROM_LOGITS = flags.DEFINE_bool(
+    "from_logits", False, "The outputs of --model are logits: a softmax makes them confidences."
+)
+_RENDERER = flags.DEFINE_enum(
+    "renderer",
+    "auto",
+    ("auto", *evolvers_config.RENDERERS),
+    "What draws CPPNs: compiled code on all cores (cpu), or TensorFlow where it scores (tf), "
+    "so that images never leave an accelerator. auto takes tf where TensorFlow sees a GPU, and "
+    "what it was begun with where a run goes on.",
+)
+_SCORE_BATCH = flags.DEFINE_string(
+    "score_batch",
+    "auto",
+    "Images in one call of the model; auto takes what is fastest on this machine. No result "
+    "depends on it.",
+)
+_CHECKPOINT_EVERY = flags.DEFINE_integer(
+    "checkpoint_every",
+    None,
+    "Generations between checkpoints, by default 10 seconds; no result depends on it.",
+    lower_bound=1,
+)
+_MONTAGE_EVERY = flags.DEFINE_integer(
+    "montage_every", 20, "Generations between the montages in TensorBoard.", lower_bound=1
+)
+USES = (common_flags.DATASET, common_flags.MODEL, common_flags.WORKDIR, common_flags.SEED)
+_MOST_LABELS_SHOWN = 20
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Opens the classifier and the run folder, evolves, and says what came of it."""
+    cli.no_arguments(arguments)
+    with errors.reported(ValueError, as_error=errors.UsageError):
+        config = _config()
+        score_batch = _score_batch()
+    with errors.reported(ValueError):
+        classifier = dataclasses.replace(
+            classifiers.find(common_flags.MODEL.value, common_flags.DATASET.value),
+            preprocess=_PREPROCESS.value,
+            from_logits=_FROM_LOGITS.value,
+        )
+        path = _path(classifier)
+        config = dataclasses.replace(config, renderer=_renderer(path))
+
+        from keras_fool import evolution_run
+
+        settings = evolution_run.settings(config, classifier)
+        if evolution_run.is_complete(path, settings):
+            print(f"{path} is complete already; nothing was changed.")
+            _print_results(path)
+            return
+    evolution_run.evolve(
+        path,
+        config,
+        classifier,
+        command=_command(path),
+        note=_note,
+        dataset=common_flags.DATASET.value,
+        score_batch=score_batch,
+        checkpoint_every=_CHECKPOINT_EVERY.value,
+        montage_every=_MONTAGE_EVERY.value,
+    )
+    _print_results(path)
+
+
+def _config() -> evolvers_config.Config:
+    return evolvers_config.Config(
+        encoding=_ENCODING.value,
+        coords=_COORDS.value,
+        runs=_RUNS.value,
+        first_run=_FIRST_RUN.value,
+        generations=_GENERATIONS.value,
+        initial=_BATCH.value,
+        batch=_BATCH.value,
+        seed=common_flags.SEED.value,
+        renderer="cpu" if _RENDERER.value == "auto" else _RENDERER.value,
+    )
+
+
+def _score_batch() -> int | None:
+    if _SCORE_BATCH.value == "auto":
+        return None
+    if not _SCORE_BATCH.value.isdecimal() or int(_SCORE_BATCH.value) < 1:
+        raise ValueError(f"--score_batch must be auto or from 1, got {_SCORE_BATCH.value!r}.")
+    return int(_SCORE_BATCH.value)
+
+
+def _renderer(path: pathlib.Path) -> str:
+    """--renderer, resolved: what the folder's run was begun with, or what suits here."""
+    from keras_fool import workdir
+
+    if _RENDERER.value != "auto":
+        return _RENDERER.value
+    if _ENCODING.value == "direct":
+        return "cpu"
+    if (begun := workdir.recorded_settings(path)) is not None:
+        return begun.get("renderer", "cpu")
+    with cli.native_messages_hidden():
+        import tensorflow as tf
+
+    return "tf" if tf.config.list_physical_devices("GPU") else "cpu"
+
+
+def _path(classifier: classifiers.Classifier) -> pathlib.Path:
+    """--workdir, or a folder under runs/ that is not there yet."""
+    if common_flags.WORKDIR.value is not None:
+        return pathlib.Path(common_flags.WORKDIR.value)
+    what = common_flags.DATASET.value or classifier.path.stem
+    if common_flags.MODEL.value is not None:
+        what = classifier.name.removesuffix(".keras").replace("/", "-")
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    name = f"{what}-{_ENCODING.value}-seed{common_flags.SEED.value}-{now}"
+    path = pathlib.Path("runs") / name
+    number = 1
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{name}-{number}")
+    return path
+
+
+def _note(message: str) -> None:
+    print(f"note: {message}", file=sys.stderr, flush=True)
+
+
+def _command(path: pathlib.Path) -> str:
+    """What the user types to go on."""
+    words = ["python", "-m", "keras_fool.evolve", *sys.argv[1:]]
+    if common_flags.WORKDIR.value is None:
+        words.append(f"--workdir={path}")
+    return shlex.join(words)
+
+
+def _print_results(path: pathlib.Path) -> None:
+    with open(path / "champions.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    confidences = [float(row["confidence"]) for row in rows]
+    by_label = {}
+    for row in rows:
+        by_label.setdefault(row["label_name"], []).append(row)
+    several = len(rows) > len(by_label)
+    print(f"\n{'label':<16}{'median' if several else 'confidence':>12}  found at generation")
+    for label, champions in list(by_label.items())[:_MOST_LABELS_SHOWN]:
+        median = statistics.median(float(row["confidence"]) for row in champions)
+        found = statistics.median_high(int(row["generation"]) for row in champions)
+        print(f"{label[:15]:<16}{median:>12.7f}  {found}")
+    if len(by_label) > _MOST_LABELS_SHOWN:
+        print(f"... and {len(by_label) - _MOST_LABELS_SHOWN} labels more in champions.csv")
+    sure = sum(confidence >= 0.9999 for confidence in confidences)
+    print(
+        f"\n{len(rows)} champions, median confidence {statistics.median(confidences):.7f}, "
+        f"{sure} of at least 0.9999\n"
+        f"run folder   {path}\n"
+        f"gallery      {path / 'gallery.png'}\n"
+        f"TensorBoard  tensorboard --logdir={shlex.quote(str(path))}"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main, uses=USES)

@@ -1,0 +1,63 @@
+"""How a run shows on stderr that it advances: a bar on a terminal, else a line now and then."""
+
+import sys
+import time
+
+import tqdm
+
+_SECONDS_BETWEEN_LINES = 10
+
+
+class Progress:
+    """Generations done, the median confidence, images per second, time left."""
+
+    def __init__(self, done: int, total: int):
+        """Shows the bar.
+
+        Args:
+            done: Generations that were done before.
+            total: Generations in all.
+        """
+        self._done = self._begun_with = done
+        self._total = total
+        self._images = 0
+        self._begun = self._shown = time.monotonic()
+        self._bar = None
+        if sys.stderr.isatty():
+            self._bar = tqdm.tqdm(
+                total=total, initial=done, unit="gen", dynamic_ncols=True, bar_format=_FORMAT
+            )
+
+    def advance(self, median: float, images: int) -> None:
+        """Counts one generation.
+
+        Args:
+            median: The median confidence after it.
+            images: How many images it made.
+        """
+        self._done += 1
+        self._images += images
+        now = time.monotonic()
+        text = f"median confidence {median:.6f}, {self._images / (now - self._begun):,.0f} images/s"
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update()
+        elif now - self._shown >= _SECONDS_BETWEEN_LINES:
+            self._shown = now
+            seconds = (now - self._begun) / (self._done - self._begun_with)
+            left = tqdm.tqdm.format_interval(seconds * (self._total - self._done))
+            print(f"generation {self._done - 1}: {text}, {left} left", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leaves the last state standing, and says how fast it went."""
+        if self._bar is not None:
+            self._bar.close()
+        if self._images:
+            seconds = time.monotonic() - self._begun
+            rate = self._images / seconds
+            print(
+                f"{self._images:,} images in {seconds:.1f} s, {rate:,.0f} a second", file=sys.stderr
+            )
+
+
+_FORMAT = "generation {n_fmt}/{total_fmt} |{bar}| {postfix}, {remaining} left"

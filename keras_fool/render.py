@@ -1,0 +1,62 @@
+r"""Draws the genome inside a champion's PNG again, at any size.
+
+    python -m keras_fool.render runs/mnist/images/run_000/last/label_3.png --size=2048
+
+A network has no resolution: a larger print shows more detail, not larger squares. (Of
+evolved pixels it shows larger squares.) At the image's own size it is the image that the
+classifier scored, to the byte.
+
+Reads one PNG file that `evolve` wrote, writes another one with the same genome inside:
+--output, by default <name>-<size>.png in this folder. A print of 2048 pixels takes about
+a second.
+"""
+
+import pathlib
+from collections.abc import Sequence
+
+from absl import flags
+
+from keras_fool import cli, common_flags, errors
+
+_SIZE = flags.DEFINE_integer(
+    "size",
+    1024,
+    "The longer side in pixels; the other one follows.",
+    lower_bound=1,
+    upper_bound=8192,
+)
+USES = (common_flags.OUTPUT, common_flags.OVERWRITE)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Reads the genome, draws and writes."""
+    if len(arguments) != 1:
+        raise errors.UsageError("give one champion, such as images/run_000/last/label_3.png.")
+    path = pathlib.Path(arguments[0])
+    output = pathlib.Path(common_flags.OUTPUT.value or f"{path.stem}-{_SIZE.value}.png")
+    if output.suffix != ".png":
+        raise errors.UsageError(f"--output must end in .png, got {output}.")
+    if output.exists() and not common_flags.OVERWRITE.value:
+        raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
+
+    from evolvers import genome_json, render
+    from keras_fool import champion_png, files
+
+    with errors.reported(ValueError, FileNotFoundError):
+        champion = champion_png.read(path)
+        try:
+            genome, canvas = genome_json.loads(champion.genome)
+        except ValueError as error:
+            raise ValueError(f"the genome in {path} is damaged: {error}") from error
+    longest = max(canvas.height, canvas.width)
+    height, width = (
+        max(1, round(side * _SIZE.value / longest)) for side in (canvas.height, canvas.width)
+    )
+    image = render.draw(genome, canvas, height, width)
+    enlarged = champion_png.Champion(image, champion.genome, champion.about)
+    files.write(output, champion_png.encode(enlarged))
+    print(f"{output}: {width}x{height} pixels")
+
+
+if __name__ == "__main__":
+    cli.run(main, uses=USES)

@@ -1,0 +1,63 @@
+"""What sheets of images are drawn with: colours, letters, numbers, enlarged pixels."""
+
+import decimal
+import functools
+import importlib.util
+import math
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageFont
+
+PAPER, INK, FAINT, WEAK, LINE = "#fbfbf9", "#1d1d1f", "#6e6e73", "#b4540a", "#c9c9ce"
+HIGH_CONFIDENCE = 0.99  # what is below is printed in another colour
+
+
+def tile_size(shape: tuple[int, int], side: int) -> tuple[int, int]:
+    """(width, height) on the sheet: whole multiples of small images, large ones reduced."""
+    height, width = shape
+    longest = max(height, width)
+    if longest <= side:
+        return width * (side // longest), height * (side // longest)
+    return max(1, width * side // longest), max(1, height * side // longest)
+
+
+def squarish(count: int) -> int:
+    """How many columns make a grid of `count` tiles a bit wider than high."""
+    return math.ceil(math.sqrt(1.3 * count))
+
+
+def scaled(image: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """An image in RGB at another size (width, height); enlarged pixels stay squares."""
+    pixels = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    enlarged = size[0] >= pixels.width
+    resampling = Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX
+    return pixels.resize(size, resampling).convert("RGB")
+
+
+def percent(confidence: float) -> str:
+    """A confidence as per cent, cut and not rounded: 100 % is said of 1 only."""
+    if confidence >= 1:
+        return "100 %"
+    # The decimal that a float32 stands for: 0.9999 is 0.99989998 and yet not 99.98 %.
+    exact = decimal.Decimal(f"{confidence:.7g}") * 100
+    return f"{exact.quantize(decimal.Decimal('0.01'), decimal.ROUND_DOWN)} %"
+
+
+def cut(text: str, size: int, width: int, *, bold: bool = False) -> str:
+    """`text`, shortened to fit into `width` pixels."""
+    letters = font(size, bold)
+    if letters.getlength(text) <= width:
+        return text
+    while text and letters.getlength(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
+
+
+@functools.cache
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans at a size in pixels."""
+    # Matplotlib ships DejaVu Sans; its folder is found without importing it.
+    package = pathlib.Path(importlib.util.find_spec("matplotlib").origin).parent
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(package / "mpl-data" / "fonts" / "ttf" / name, size)

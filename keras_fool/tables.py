@@ -1,0 +1,102 @@
+"""Rows of the run folder's tables: metrics.csv, lineage.csv, champions.csv.
+
+Numbers are written with nine significant digits, which give a float32 back to the bit.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from evolvers import archive, cppn, map_elites
+
+METRICS_HEADER = "run,generation,median,mean,min,max,takeovers,unchanged,duplicates\n"
+# The ALife data standard for phylogenies asks for the first three by these names,
+# https://alife-data-standards.github.io/alife-data-standards/phylogeny.html
+LINEAGE_HEADER = "id,ancestor_list,origin_time,run,labels\n"
+# Identities count from 0 in each run; this makes them unique in the table.
+_IDS_PER_RUN = 10**9
+
+
+def number(value: float) -> str:
+    """A float32, readable and exact."""
+    return f"{value:.9g}"
+
+
+def unique_id(run: int, identity: int) -> int:
+    """An identity that is unique over all runs of a seed."""
+    return run * _IDS_PER_RUN + identity
+
+
+def metrics_rows(generation: map_elites.Generation, first_run: int) -> str:
+    """The rows of one generation, one per run; the first has the number `first_run`."""
+    columns = zip(
+        generation.median,
+        generation.mean,
+        generation.minimum,
+        generation.maximum,
+        generation.takeovers,
+        generation.unchanged,
+        generation.duplicates,
+        strict=True,
+    )
+    return "".join(
+        f"{run},{generation.number},{number(median)},{number(mean)},{number(least)},"
+        f"{number(most)},{takeovers},{unchanged},{duplicates}\n"
+        for run, (median, mean, least, most, takeovers, unchanged, duplicates) in enumerate(
+            columns, first_run
+        )
+    )
+
+
+def lineage_rows(generation: map_elites.Generation, first_run: int) -> str:
+    """The rows of the elites that are new in a generation, in the order they were accepted."""
+    rows = []
+    for run_index, elite, niches in generation.accepted:
+        run = first_run + run_index
+        ancestor = "none" if elite.parent < 0 else unique_id(run, elite.parent)
+        labels = " ".join(map(str, niches))
+        rows.append(
+            f"{unique_id(run, elite.identity)},[{ancestor}],{elite.generation},{run},{labels}\n"
+        )
+    return "".join(rows)
+
+
+def champion_row(
+    run: int, label: int, elite: archive.Elite, labels: Sequence[str], file: str
+) -> dict[str, object]:
+    """A row of champions.csv.
+
+    Args:
+        run: The run's number.
+        label: The niche.
+        elite: The one that holds it.
+        labels: The names of all labels.
+        file: The PNG, relative to the run folder.
+    """
+    top1 = int(np.argmax(elite.confidences))
+    is_cppn = isinstance(elite.genome, cppn.Cppn)
+    return {
+        "run": run,
+        "label": label,
+        "label_name": labels[label],
+        "confidence": number(elite.confidences[label]),
+        "top1_label": top1,
+        "top1_name": labels[top1],
+        "top1_confidence": number(elite.confidences[top1]),
+        "generation": elite.generation,
+        "id": unique_id(run, elite.identity),
+        "num_nodes": elite.genome.num_nodes if is_cppn else "",
+        "num_connections": elite.genome.num_connections if is_cppn else "",
+        "file": file,
+    }
+
+
+def champions_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """The whole champions.csv."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,60 @@
+"""Flags parsed once, and the classifiers that many tests use."""
+
+import os
+import pathlib
+import resource
+import signal
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the bits that tests compare are the CPU's
+flags.FLAGS(["pytest"])
+
+from keras_fool import classifiers, cli  # noqa: E402, they define flags
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> pathlib.Path:
+    """A .keras file: bytes [12, 10, 1] -> three confidences; random but decided weights."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    decided = keras.initializers.RandomNormal(stddev=1.0, seed=2)
+    image = keras.Input((12, 10, 1), dtype="uint8")
+    features = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.Rescaling(1 / 255)(image))
+    flat = keras.layers.Flatten()(features)
+    outputs = keras.layers.Dense(3, activation="softmax", kernel_initializer=decided)(flat)
+    path = tmp_path_factory.mktemp("models") / "tiny.keras"
+    keras.Model(image, outputs).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shipped() -> classifiers.Classifier:
+    return classifiers.find("mnist_a")
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs a command as `python -m` does, in this process: (exit code, stdout, stderr)."""
+
+    def run(module, *arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        argv = [module.__name__, *map(str, arguments)]
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
+            cli.run(module.main, uses=getattr(module, "USES", ()), argv=argv)
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def full_disk():
+    """A function that lets no file grow beyond some bytes: writes fail as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN  # Python's default
+    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,266 @@
+"""The command, in this process, as users call it: what it leaves, and how it refuses."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing import event_accumulator
+
+from keras_fool import champion_png, classifiers, evolve, scoring
+
+SMALL = ("--generations=3", "--batch=20")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch) -> pathlib.Path:
+    """Every command runs in a folder of its own, far from the checkout."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def table(path: pathlib.Path) -> list[dict]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(path: pathlib.Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(path).as_posix(): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file() and "tfevents" not in file.name
+    }
+
+
+def scored_again(path: pathlib.Path, classifier: classifiers.Classifier) -> tuple[list, list]:
+    """The confidences in champions.csv, and those of the PNGs beside it."""
+    rows = table(path / "champions.csv")
+    images = np.stack([champion_png.read(path / row["file"]).image for row in rows])
+    confidences = scoring.LocalScorer(classifier).score(images)
+    labels = [int(row["label"]) for row in rows]
+    return [float(row["confidence"]) for row in rows], list(confidences[range(len(rows)), labels])
+
+
+def test_mnist_in_one_command(command, here, shipped):
+    code, out, err = command(evolve, "--dataset=mnist", *SMALL)
+
+    assert code == 0
+    (path,) = (here / "runs").iterdir()
+    assert path.name.startswith("mnist-cppn-seed1-20")
+    recorded, again = scored_again(path, shipped)
+    np.testing.assert_allclose(recorded, again, atol=1e-6)
+    assert len(recorded) == 10
+
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[2:12]] == list("0123456789")
+    assert f"run folder   {path.relative_to(here)}" in lines
+    assert f"TensorBoard  tensorboard --logdir={path.relative_to(here)}" in lines
+    assert "100 images in" in err
+    assert "Traceback" not in err
+    with Image.open(path / "gallery.png") as sheet:
+        assert sheet.width > sheet.height > 100
+
+    events = event_accumulator.EventAccumulator(str(path)).Reload()
+    assert [event.step for event in events.Scalars("confidence/median")] == [0, 1, 2, 3]
+    assert events.Scalars("confidence/max")[-1].value == pytest.approx(max(recorded))
+    assert {"settings", "champions"} <= set(events.Tags()["tensors"])
+
+
+def test_longer_runs_fool_more(command, here):
+    assert command(evolve, "--dataset=mnist", "--generations=40", "--workdir=run")[0] == 0
+
+    medians = [float(row["median"]) for row in table(here / "run" / "metrics.csv")]
+    assert medians == sorted(medians)
+    assert medians[0] < 0.99 < medians[-1]
+
+
+@pytest.mark.parametrize("encoding", ["cppn", "direct"])
+def test_run_3_of_8_is_run_3_alone(command, here, tiny_model, encoding):
+    arguments = (f"--model={tiny_model}", f"--encoding={encoding}", *SMALL)
+    assert command(evolve, *arguments, "--runs=8", "--workdir=eight")[0] == 0
+    assert command(evolve, *arguments, "--first_run=3", "--workdir=alone")[0] == 0
+
+    alone = contents(here / "alone" / "images" / "run_003")
+    assert len(alone) == 6
+    assert alone == contents(here / "eight" / "images" / "run_003")
+    of_eight = [row for row in table(here / "eight" / "champions.csv") if row["run"] == "3"]
+    assert table(here / "alone" / "champions.csv") == of_eight
+
+
+def test_complete_run_is_left_as_it_is(command, here, tiny_model):
+    arguments = (f"--model={tiny_model}", *SMALL, "--workdir=run")
+    _, first, _ = command(evolve, *arguments)
+    before = contents(here / "run")
+
+    code, again, err = command(evolve, *arguments)
+
+    assert (code, err) == (0, "")
+    assert again == f"run is complete already; nothing was changed.\n{first}"
+    assert contents(here / "run") == before
+
+
+def test_float_model_with_logits_from_elsewhere(command, here):
+    image = keras.Input((9, 9, 1))
+    weights = keras.initializers.RandomNormal(stddev=0.5, seed=1)
+    flat = keras.layers.Flatten()(image)
+    keras.Model(image, keras.layers.Dense(4, kernel_initializer=weights)(flat)).save("mine.keras")
+    arguments = ("--model=mine.keras", "--preprocess=unit", *SMALL, "--workdir=run")
+
+    code, _, err = command(evolve, *arguments)
+    assert code == 1
+    assert err.startswith("error: mine.keras returned confidences that add up to")
+    assert err.endswith("if its outputs are logits, say --from_logits.\n")
+    assert not (here / "run").exists()
+
+    assert command(evolve, *arguments, "--from_logits")[0] == 0
+    classifier = classifiers.Classifier(
+        "mine.keras", here / "mine.keras", preprocess="unit", from_logits=True
+    )
+    np.testing.assert_allclose(*scored_again(here / "run", classifier), atol=1e-6)
+
+    code, _, err = command(evolve, *arguments)
+    assert (
+        code,
+        err.startswith("error: run holds a run of other settings: scorer.from_logits"),
+    ) == (
+        1,
+        True,
+    )
+
+
+def test_colour_model_of_40x30_pixels_from_elsewhere(command, here):
+    image = keras.Input((40, 30, 3), dtype="uint8")
+    weights = keras.initializers.RandomNormal(stddev=0.5, seed=1)
+    small = keras.layers.AveragePooling2D(5)(keras.layers.Rescaling(1 / 255)(image))
+    outputs = keras.layers.Dense(3, "softmax", kernel_initializer=weights)(
+        keras.layers.Flatten()(small)
+    )
+    keras.Model(image, outputs).save("colour.keras")
+
+    assert command(evolve, "--model=colour.keras", *SMALL)[0] == 0
+
+    (path,) = (here / "runs").iterdir()
+    assert path.name.startswith("colour-cppn-seed1-")
+    classifier = classifiers.Classifier("colour.keras", here / "colour.keras")
+    np.testing.assert_allclose(*scored_again(path, classifier), atol=1e-6)
+    images = [champion_png.read(path / row["file"]).image for row in table(path / "champions.csv")]
+    assert images[0].shape == (40, 30, 3)
+    assert any((image[..., 0] != image[..., 1]).any() for image in images)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_stopped_run_says_how_to_go_on(command, here, tiny_model, number, code, monkeypatch):
+    arguments = [f"--model={tiny_model}", "--generations=300", "--batch=20"]
+    monkeypatch.setattr("sys.argv", ["evolve", *arguments])
+
+    def stop():
+        while not list(here.glob("runs/*/images/run_000/first/label_0.png")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=stop, daemon=True).start()
+    stopped, _, err = command(evolve, *arguments)
+
+    (path,) = (here / "runs").iterdir()
+    assert stopped == code
+    words = " ".join(["python -m keras_fool.evolve", *arguments])
+    assert f"to go on: {words} --workdir={path.relative_to(here)}" in err
+    assert not (path / "champions.csv").exists()
+
+    code, _, err = command(evolve, *arguments, f"--workdir={path}")
+    assert code == 0
+    assert "goes on after generation" in err
+    command(evolve, *arguments, "--workdir=whole")
+    assert contents(path) == contents(here / "whole")
+
+
+def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full_disk):
+    arguments = (f"--model={tiny_model}", "--generations=30", "--batch=20", "--checkpoint_every=5")
+    command(evolve, *arguments, "--workdir=whole")
+
+    full_disk(8000)  # the checkpoints fit, the events or the gallery do not
+    code, _, err = command(evolve, *arguments, "--workdir=run")
+    assert code == 1
+    assert err.splitlines()[-1].startswith("error: ")
+    assert "File too large" in err.splitlines()[-1]
+    assert "Traceback" not in err
+    assert list((here / "run" / "checkpoint").iterdir())
+
+    full_disk(10**9)
+    code, _, err = command(evolve, *arguments, "--workdir=run")
+    assert code == 0
+    assert "goes on after generation" in err
+    assert contents(here / "run") == contents(here / "whole")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 1, "give --dataset (mnist or digits) or --model."),
+        (["--dataset=cifar"], 1, "unknown data set 'cifar'; known: mnist, digits."),
+        (["--model=nothing"], 1, "unknown model 'nothing'; known: "),
+        (["--model=text.keras"], 1, "text.keras is no model that loads safely"),
+        (["--model=nan.keras"], 1, "nan.keras returned NaN confidences"),
+        (["--model=flat.keras"], 1, "flat.keras must take one image of fixed shape"),
+        (["--model=taken/notes.txt"], 1, "is no classifier"),
+        (["--dataset=mnist", "--preprocess=tf"], 1, "--preprocess must be none"),
+        (["--dataset=mnist", "--preprocess=f"], 2, "--preprocess"),
+        (["--dataset=mnist", "--runs=0"], 2, "--runs"),
+        (["--dataset=mnist", "mnist"], 2, "unexpected argument 'mnist'"),
+        (["--dataset=mnist", "--workdir=taken"], 1, "taken holds other files and no run"),
+        (["--dataset=mnist", "--workdir=text.keras"], 1, "File exists: text.keras"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(command, here, arguments, code, message):
+    (here / "text.keras").write_text("no model")
+    (here / "taken").mkdir()
+    (here / "taken" / "notes.txt").write_text("all my work")
+    image = keras.Input((8,))
+    keras.Model(image, keras.layers.Softmax()(image)).save("flat.keras")
+    image = keras.Input((8, 8, 1))
+    broken = keras.layers.Rescaling(np.inf, offset=-np.inf)(keras.layers.Flatten()(image))
+    keras.Model(image, keras.layers.Softmax()(broken)).save("nan.keras")
+    before = contents(here)
+
+    found, out, err = command(evolve, *arguments, *SMALL)
+
+    assert (found, out) == (code, "")
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert contents(here) == before
+
+
+def test_renderer_is_kept_where_a_run_goes_on(command, tmp_path):
+    flags = ["--model=mnist_a", "--batch=20", f"--workdir={tmp_path}", "--generations=1"]
+    assert command(evolve, *flags, "--renderer=tf")[0] == 0
+    assert json.loads((tmp_path / "config.json").read_text())["settings"]["renderer"] == "tf"
+
+    assert "complete already" in command(evolve, *flags)[1]
+    code, _, message = command(evolve, *flags, "--renderer=cpu")
+
+    assert code == 1
+    assert "renderer is 'tf' there and 'cpu' here" in message
+
+
+def test_pixels_are_not_drawn_by_tensorflow(command, tmp_path):
+    flags = ["--model=mnist_a", "--renderer=tf", "--encoding=direct", f"--workdir={tmp_path}/run"]
+    code, _, message = command(evolve, *flags)
+    assert code == 2
+    assert "renderer must be cpu for the direct encoding" in message
+
+
+@pytest.mark.parametrize("size", ["0", "many", "-1"])
+def test_score_batch_is_a_number_or_auto(command, size):
+    code, _, message = command(evolve, "--dataset=mnist", f"--score_batch={size}")
+    assert code == 2
+    assert f"--score_batch must be auto or from 1, got '{size}'" in message

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from evolvers import canvas, genome_json, render
+from keras_fool import champion_png
+from keras_fool import render as command_module
+from tests.evolvers.samples import network
+
+CANVAS = canvas.Canvas(40, 30, 1)
+
+
+@pytest.fixture
+def champion(tmp_path, monkeypatch) -> str:
+    """A champion's file, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    genome = network("sine gaussian", [(0, 5, 1.25), (5, 4, -7.1), (2, 4, 2.0)])
+    image = render.draw(genome, CANVAS)
+    content = champion_png.Champion(image, genome_json.dumps(genome, CANVAS), {"label": "3"})
+    (tmp_path / "label_3.png").write_bytes(champion_png.encode(content))
+    return "label_3.png"
+
+
+def test_own_size_gives_the_image_that_scored(command, champion, tmp_path):
+    code, out, _ = command(command_module, champion, "--size=40", "--output=same.png")
+
+    assert (code, out) == (0, "same.png: 30x40 pixels\n")
+    assert (tmp_path / "same.png").read_bytes() == (tmp_path / champion).read_bytes()
+
+
+def test_larger_prints_keep_proportions_and_genome(command, champion, tmp_path):
+    assert command(command_module, champion, "--size=200")[0] == 0
+
+    enlarged = champion_png.read(tmp_path / "label_3-200.png")
+    genome, shape = genome_json.loads(enlarged.genome)
+
+    assert (enlarged.about, shape) == ({"label": "3"}, CANVAS)
+    assert enlarged.image.shape == (200, 150, 1)
+    np.testing.assert_array_equal(enlarged.image, render.draw(genome, CANVAS, 200, 150))
+
+
+def test_nothing_is_overwritten_unasked(command, champion, tmp_path):
+    before = (tmp_path / champion).read_bytes()
+    arguments = (champion, "--size=50", f"--output={champion}")
+
+    code, _, err = command(command_module, *arguments)
+    assert code == 1
+    assert err == "error: label_3.png exists; choose another --output, or say --overwrite.\n"
+    assert (tmp_path / champion).read_bytes() == before
+
+    assert command(command_module, *arguments, "--overwrite")[0] == 0
+    assert champion_png.read(tmp_path / champion).image.shape == (50, 38, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "give one champion"),
+        (["a.png", "b.png"], 2, "give one champion"),
+        (["none.png"], 1, "there is no file none.png"),
+        (["no_genome.png"], 1, "there is no genome in no_genome.png"),
+        (["bad_genome.png"], 1, "the genome in bad_genome.png is damaged: no genome"),
+        (["label_3.png", "--size=0"], 2, "size"),
+        (["label_3.png", "--size=100000"], 2, "size"),
+        (["label_3.png", "--output=a.jpg"], 2, "must end in .png"),
+        (["label_3.png", "--output=none/a.png"], 1, "No such file or directory: none/a.png"),
+    ],
+)
+def test_bad_input_gets_one_line(command, champion, tmp_path, arguments, code, message):
+    image = champion_png.read(tmp_path / champion).image
+    Image.fromarray(image[..., 0]).save(tmp_path / "no_genome.png")
+    damaged = champion_png.Champion(image, '{"format": 1}', {})
+    (tmp_path / "bad_genome.png").write_bytes(champion_png.encode(damaged))
+
+    found, out, err = command(command_module, *arguments)
+
+    assert (found, out) == (code, "")
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1

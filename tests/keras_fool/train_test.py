@@ -1,0 +1,331 @@
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.util import tensor_util
+
+from keras_fool import classifiers, train
+from trainers import datasets
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+SMALL = ("--dataset=digits", "--name=d", "--batch_size=8")
+
+
+@pytest.fixture
+def places(tmp_path):
+    """The flags that keep a training in a folder of its own."""
+    return f"--output_dir={tmp_path / 'models'}", f"--workdir={tmp_path / 'work'}"
+
+
+def weights_of(folder: pathlib.Path) -> bytes:
+    model = keras.saving.load_model(folder / "classifier.keras", safe_mode=True)
+    return b"".join(weight.tobytes() for weight in model.get_weights())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A training of 60 steps, uninterrupted: its folder and what it printed."""
+    path = tmp_path_factory.mktemp("trained")
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", "keras_fool.train", *SMALL, "--iterations=60", "--seed=3"),
+            *(f"--output_dir={path / 'models'}", f"--workdir={path / 'work'}"),
+            "--checkpoint_steps=40",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return path, finished
+
+
+def test_trained_classifier_is_where_the_command_says(trained):
+    path, finished = trained
+    folder = path / "models" / "d" / "1"
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+
+    assert f"classifier   {folder}" in finished.stdout
+    assert f"test error   {card['test_error_percent']:.2f} % of 359 images" in finished.stdout
+    assert f"tensorboard --logdir={path / 'work'}" in finished.stdout
+    assert sorted(entry.name for entry in folder.iterdir()) == [
+        *("card.json", "classifier.keras", "fingerprint.pb", "saved_model.pb", "variables")
+    ]
+
+
+def test_card_tells_the_whole_training(trained):
+    path, _ = trained
+    card = json.loads((path / "models" / "d" / "1" / "card.json").read_text("utf-8"))
+
+    assert (card["name"], card["version"], card["dataset"], card["seed"]) == ("d", 1, "digits", 3)
+    assert card["labels"] == list("0123456789")
+    assert card["image_shape"] == [28, 28, 1]
+    assert (card["num_train"], card["num_test"]) == (1438, 359)
+    assert card["training"]["iterations"] == 60
+    assert card["training"]["batch"] == 8
+    assert card["training"]["momentum"] == 0.9
+
+
+def test_card_has_the_test_error_of_what_was_written(trained):
+    folder = trained[0] / "models" / "d" / "1"
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    data = datasets.load("digits")
+
+    model = keras.saving.load_model(folder / "classifier.keras", safe_mode=True)
+    wrong = model.predict(data.test_images, verbose=0).argmax(axis=1) != data.test_labels
+
+    assert card["test_error_percent"] == pytest.approx(100 * wrong.mean(), abs=1e-4)
+    assert card["test_error_percent"] < 50  # 90 is chance
+
+
+def test_evolve_finds_it(trained, monkeypatch):
+    monkeypatch.chdir(trained[0])
+
+    found = classifiers.find(str(pathlib.Path("models") / "d"), "digits")
+
+    assert found.labels == tuple("0123456789")
+
+
+def test_tensorboard_shows_the_training(trained):
+    events = event_accumulator.EventAccumulator(
+        str(trained[0] / "work"), size_guidance={event_accumulator.TENSORS: 0}
+    )
+    events.Reload()
+
+    def last(tag):
+        event = events.Tensors(tag)[-1]
+        return event.step, float(tensor_util.make_ndarray(event.tensor_proto))
+
+    step, rate = last("train/learning_rate")
+    assert step == 60
+    assert rate == pytest.approx(0.01 * 1.0059**-0.75, rel=1e-4)
+    assert 0 < last("train/loss")[1] < 3
+    assert last("train/steps_per_second")[1] > 0
+    card = json.loads((trained[0] / "models" / "d" / "1" / "card.json").read_text("utf-8"))
+    assert last("test/error_percent")[1] == pytest.approx(card["test_error_percent"], abs=1e-3)
+    assert (
+        "settings/text_summary" in events.Tags()["tensors"]
+        or "settings" in (events.Tags()["tensors"])
+    )
+
+
+def test_no_file_of_a_classifier_names_this_machine(trained):
+    path, _ = trained
+    for file in (path / "models").rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert str(path).encode() not in content, file
+            assert str(ROOT).encode() not in content, file
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_with_the_same_weights(trained, tmp_path):
+    moments = random.Random(time.time())
+    command = [
+        *(sys.executable, "-m", "keras_fool.train", *SMALL, "--iterations=60", "--seed=3"),
+        *(f"--output_dir={tmp_path / 'models'}", f"--workdir={tmp_path / 'work'}"),
+        "--checkpoint_steps=4",
+    ]
+    killed_after = []
+    for wanted in (1, 2):
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        before = set((tmp_path / "work").glob("checkpoint/*.npz"))
+        while process.poll() is None and not (
+            set((tmp_path / "work").glob("checkpoint/*.npz")) - before
+        ):
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        killed_after.append(sorted(p.name for p in (tmp_path / "work").glob("checkpoint/*.npz")))
+        assert not (tmp_path / "models" / "d" / "1").exists(), f"kill {wanted} came too late"
+
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert finished.returncode == 0, finished.stderr
+    assert "goes on after step" in finished.stderr
+    assert weights_of(tmp_path / "models" / "d" / "1") == (
+        weights_of(trained[0] / "models" / "d" / "1")
+    ), killed_after
+
+
+def test_stop_signal_saves_and_says_how_to_go_on(command, places, tmp_path, monkeypatch):
+    from keras_fool import training_folder
+
+    # The first report of progress brings the signal, as a user's Ctrl-C would.
+    on_progress = training_folder.TrainingFolder.on_progress
+
+    def interrupted(folder, progress):
+        on_progress(folder, progress)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_folder.TrainingFolder, "on_progress", interrupted)
+        code, _, stderr = command(train, *SMALL, *places, "--iterations=10", "--checkpoint_steps=4")
+    assert code == 128 + signal.SIGINT
+    assert "stopped after step 4, which is saved" in stderr
+    assert "to go on: python -m keras_fool.train" in stderr
+    assert not (tmp_path / "models").exists()
+
+    code, _, stderr = command(train, *SMALL, *places, "--iterations=10")
+
+    assert code == 0
+    assert "goes on after step 4." in stderr
+    assert (tmp_path / "models" / "d" / "1" / "card.json").is_file()
+
+
+def test_other_settings_are_refused_by_name(command, trained, tmp_path):
+    work = trained[0] / "work"
+    flags = (*SMALL, f"--output_dir={tmp_path}", f"--workdir={work}", "--iterations=60")
+    before = sorted(work.rglob("*"))
+
+    code, _, stderr = command(train, *flags, "--seed=4")
+    assert code == 1
+    assert "seed is 3 there and 4 here" in stderr
+
+    code, _, stderr = command(train, *flags, "--seed=4", "--iterations=50")
+    assert code == 1
+    assert "iterations is 60 there and 50 here" in stderr
+    assert sorted(work.rglob("*")) == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_existing_version_is_never_replaced(command, trained):
+    models = trained[0] / "models"
+    before = (models / "d" / "1" / "card.json").read_bytes()
+
+    code, _, stderr = command(train, *SMALL, f"--output_dir={models}")
+
+    assert code == 1
+    assert "is there already and was not changed. Give --version=2, or another --name." in stderr
+    assert (models / "d" / "1" / "card.json").read_bytes() == before
+
+
+def test_finished_training_is_exported_again_where_its_classifier_is_gone(
+    command, trained, tmp_path
+):
+    path, _ = trained
+
+    code, _, stderr = command(
+        train,
+        *(*SMALL, f"--workdir={path / 'work'}", f"--output_dir={tmp_path}"),
+        *("--iterations=60", "--seed=3"),
+    )
+
+    assert code == 0
+    assert "goes on after step 60" in stderr
+    assert weights_of(tmp_path / "d" / "1") == weights_of(path / "models" / "d" / "1")
+
+
+def test_damaged_checkpoints_are_not_gone_on_from(command, trained, tmp_path):
+    path, _ = trained
+    flags = (*SMALL, "--iterations=60", "--seed=3", f"--workdir={tmp_path / 'work'}")
+    shutil.copytree(path / "work", tmp_path / "work")
+    older, newer = sorted((tmp_path / "work" / "checkpoint").glob("*.npz"))
+
+    damage(newer)
+    code, _, stderr = command(train, *flags, f"--output_dir={tmp_path / 'models'}")
+
+    assert code == 0
+    assert f"note: {newer.name} is damaged; going on from the checkpoint before." in stderr
+    assert "goes on after step 40." in stderr
+    assert weights_of(tmp_path / "models" / "d" / "1") == weights_of(path / "models" / "d" / "1")
+
+    damage(older)
+    damage(newer)  # written anew meanwhile
+    code, _, stderr = command(train, *flags, f"--output_dir={tmp_path / 'again'}")
+
+    assert code == 1
+    assert "no checkpoint in" in stderr
+    assert not (tmp_path / "again").exists()
+
+
+def test_full_disk_keeps_the_newest_whole_state(command, trained, places, tmp_path, full_disk):
+    flags = (*SMALL, *places, "--iterations=60", "--seed=3")
+    shutil.copytree(trained[0] / "work", tmp_path / "work")
+    older, newer = sorted((tmp_path / "work" / "checkpoint").glob("*.npz"))
+    newer.unlink()
+
+    full_disk(1_000_000)
+    code, _, stderr = command(train, *flags)
+    full_disk(-1)
+
+    assert code == 1
+    assert stderr.splitlines()[-1].startswith("error: File too large: ")
+    assert list((tmp_path / "work" / "checkpoint").iterdir()) == [older]
+
+    code, _, stderr = command(train, *flags)
+
+    assert code == 0
+    assert weights_of(tmp_path / "models" / "d" / "1") == (
+        weights_of(trained[0] / "models" / "d" / "1")
+    )
+
+
+def damage(path: pathlib.Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        (["--name=d"], 2, "give --dataset (mnist or digits)"),
+        (["--dataset=digits"], 2, "give the classifier a --name"),
+        (["--dataset=digits", "--name=../d"], 2, "--name must be of letters"),
+        (["--dataset=cifar", "--name=d"], 1, "unknown data set 'cifar'; known: mnist, digits"),
+        (["--dataset=digits", "--name=d", "--strategy=tpu"], 2, "--strategy"),
+        (["--dataset=digits", "--name=d", "--iterations=0"], 2, "--iterations"),
+        (["--dataset=digits", "--name=d", "--model=x"], 2, "--model has no meaning"),
+        (["--dataset=digits", "--name=d", "5"], 2, "unexpected argument '5'"),
+    ],
+)
+def test_wrong_command_lines_get_one_line(command, places, tmp_path, flags, code, message):
+    found, stdout, stderr = command(train, *flags, *places)
+
+    assert (found, stdout) == (code, "")
+    assert message in stderr
+    assert len(stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_folder_of_something_else_is_left_alone(command, places, tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "letter.txt").write_text("dear")
+
+    code, _, stderr = command(train, *SMALL, *places)
+
+    assert code == 1
+    assert "holds other files" in stderr
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["letter.txt"]
+
+
+def test_shipped_classifiers_are_those_of_the_readme():
+    for name, seed in (("mnist_a", 1), ("mnist_b", 2)):
+        folder = ROOT / "saved_models" / name / "1"
+        card = json.loads((folder / "card.json").read_text("utf-8"))
+        model = keras.saving.load_model(folder / "classifier.keras", safe_mode=True)
+
+        assert (card["name"], card["version"], card["seed"]) == (name, 1, seed)
+        assert (card["dataset"], card["num_train"], card["num_test"]) == ("mnist", 60_000, 10_000)
+        assert card["training"]["iterations"] == 10_000
+        assert 0.7 <= card["test_error_percent"] <= 1.1
+        assert f"{card['test_error_percent']:.2f} %" in (
+            ROOT / "saved_models" / "README.md"
+        ).read_text("utf-8")
+        confidences = model.predict_on_batch(np.zeros((3, 28, 28, 1), np.uint8))
+        np.testing.assert_allclose(confidences.sum(axis=1), 1, atol=1e-6)

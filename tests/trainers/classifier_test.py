@@ -1,0 +1,201 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainers import samples
+from trainers import classifier, config, datasets, models, strategies
+
+
+@pytest.fixture(scope="module")
+def strategy() -> tf.distribute.Strategy:
+    return strategies.create("one")
+
+
+class KeptStates:
+    """Checkpoints in memory."""
+
+    def __init__(self):
+        self.states = {}
+
+    def save(self, number, arrays):
+        self.states[number] = arrays
+
+
+def assert_same_bits(state, other):
+    assert state.keys() == other.keys()
+    for name, value in state.items():
+        assert value.tobytes() == other[name].tobytes(), name
+
+
+def test_steps_are_gradient_descent_on_the_mean_loss(strategy):
+    """Five steps against Keras' own loss, autodiff, and Caffe's update in NumPy."""
+    data = samples.small_digits()
+    settings = config.Config(iterations=5, batch=16, seed=3)
+    model = models.build("lenet", data.image_shape, 10, seed=3)
+    logits = models.logits(model)
+    variables = model.trainable_variables
+    weights = [variable.numpy().astype(np.float64) for variable in variables]
+    velocities = [np.zeros_like(weight) for weight in weights]
+    expected = []
+    for step in range(5):
+        numbers = classifier.sample_numbers(3, len(data.train_images), step * 16, 16)
+        with tf.GradientTape() as tape:
+            each = tf.keras.losses.sparse_categorical_crossentropy(
+                data.train_labels[numbers], logits(data.train_images[numbers]), from_logits=True
+            )
+            loss = tf.reduce_mean(each)
+        expected.append(float(loss))
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        rate = 0.01 * (1 + 0.0001 * step) ** -0.75
+        for index, gradient in enumerate(gradients):
+            multiplier = 2 if variables[index].name == "bias" else 1
+            decayed = gradient.numpy() + 0.0005 * weights[index]
+            velocities[index] = 0.9 * velocities[index] + rate * multiplier * decayed
+            weights[index] -= velocities[index]
+            variables[index].assign(weights[index])
+
+    training = classifier.Training(settings, data, strategy)
+    losses = [training.advance(until).loss for until in range(1, 6)]
+
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    for found, weight in zip(training.model().get_weights(), weights, strict=True):
+        np.testing.assert_allclose(found, weight, rtol=1e-3, atol=1e-5)
+
+
+def test_every_epoch_has_each_sample_once():
+    numbers = classifier.sample_numbers(1, 50, 0, 150).reshape(3, 50)
+
+    for epoch in numbers:
+        assert sorted(epoch) == list(range(50))
+    assert not np.array_equal(numbers[0], numbers[1])
+    assert not np.array_equal(numbers[0], classifier.sample_numbers(2, 50, 0, 50))
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (49, 2), (50, 50), (37, 100), (149, 1)])
+def test_order_of_samples_has_no_memory(first, count):
+    whole = classifier.sample_numbers(1, 50, 0, 200)
+
+    part = classifier.sample_numbers(1, 50, first, count)
+
+    np.testing.assert_array_equal(part, whole[first : first + count])
+
+
+def test_training_goes_on_with_the_same_bits(strategy):
+    data = samples.small_digits()
+    settings = config.Config(iterations=120, batch=16, evaluate_every=50)
+    kept = KeptStates()
+    progresses = []
+
+    whole = classifier.train(
+        settings,
+        data,
+        strategy,
+        checkpoints=kept,
+        checkpoint_every=35,
+        on_progress=progresses.append,
+    )
+    resumed = classifier.train(settings, data, strategy, state=kept.states[70])
+
+    assert sorted(kept.states) == [35, 70, 105, 120]
+    assert_same_bits(whole.state(), resumed.state())
+    assert_same_bits(whole.state(), kept.states[120])
+    assert [p.step for p in progresses] == [35, 50, 70, 100, 105, 120]
+    assert sum(p.num_new for p in progresses) == 120
+    tested = {p.step: p.test_error_percent for p in progresses if p.test_error_percent is not None}
+    assert sorted(tested) == [50, 100, 120]
+    assert tested[120] == whole.test_error_percent() == resumed.test_error_percent()
+    assert progresses[0].learning_rate == pytest.approx(0.01 * 1.0034**-0.75)
+
+
+def test_another_seed_is_another_training(strategy):
+    data = samples.small_digits()
+    first, second = (
+        classifier.train(config.Config(iterations=2, batch=8, seed=seed), data, strategy)
+        for seed in (1, 2)
+    )
+
+    assert first.state()["weight/ip2/kernel"].tobytes() != (
+        second.state()["weight/ip2/kernel"].tobytes()
+    )
+
+
+def test_stopping_saves_the_state_at_once(strategy):
+    kept = KeptStates()
+
+    training = classifier.train(
+        config.Config(iterations=300, batch=8, evaluate_every=10),
+        samples.small_digits(),
+        strategy,
+        checkpoints=kept,
+        should_stop=lambda: True,
+    )
+
+    assert training.step == 10
+    assert_same_bits(kept.states[10], training.state())
+
+
+def test_test_error_is_that_of_the_returned_model(strategy):
+    data = samples.small_digits()
+
+    training = classifier.train(config.Config(iterations=30, batch=16), data, strategy)
+
+    confidences = training.model().predict(data.test_images, verbose=0)
+    wrong = confidences.argmax(axis=1) != data.test_labels
+    assert training.test_error_percent() == 100 * wrong.mean()
+
+
+def test_loss_that_is_no_number_names_the_step(strategy):
+    data = samples.small_digits()
+    training = classifier.Training(config.Config(iterations=100, batch=16), data, strategy)
+    training.advance(3)
+    state = training.state()
+    state["weight/ip2/bias"][:] = np.nan
+    training.restore(state)
+
+    with pytest.raises(classifier.DivergedError, match="the loss of step 3 is nan"):
+        training.advance()
+    assert training.step == 3
+
+
+def test_a_divergence_within_a_call_names_its_step(strategy):
+    data = samples.small_digits()
+    settings = config.Config(iterations=100, batch=16, base_rate=1e4)
+    one_by_one = classifier.Training(settings, data, strategy)
+    with pytest.raises(classifier.DivergedError) as expected:
+        advance_singly(one_by_one)
+
+    with pytest.raises(classifier.DivergedError) as raised:
+        classifier.Training(settings, data, strategy).advance()
+
+    assert str(raised.value) == str(expected.value)
+    assert f"step {one_by_one.step} " in str(raised.value)
+
+
+def advance_singly(training):
+    while training.step < training.settings.iterations:
+        training.advance(training.step + 1)
+
+
+def test_eleven_labels_of_colour_images_can_be_learned(strategy):
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (33, 18, 20, 3), dtype=np.uint8)
+    labels = np.arange(33) % 11
+    data = datasets.Dataset("noise", tuple("abcdefghijk"), images, labels, images, labels)
+
+    training = classifier.train(config.Config(iterations=1, batch=8), data, strategy)
+
+    assert training.model().output_shape == (None, 11)
+
+
+@pytest.mark.slow
+def test_digits_are_learned_in_a_few_hundred_steps(strategy):
+    data = datasets.load("digits")
+    losses = []
+
+    training = classifier.train(
+        config.Config(iterations=300), data, strategy, on_progress=lambda p: losses.append(p.loss)
+    )
+
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.1
+    assert training.test_error_percent() < 4

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainers import config, solver
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"),
+    [(0, 0.01), (100, 0.00992565), (1000, 0.00931012), (5000, 0.00737788), (10_000, 0.00594604)],
+)
+def test_learning_rate_falls_as_caffes_policy_inv(step, rate):
+    assert float(solver.learning_rate(config.Config(), step)) == pytest.approx(rate, abs=5e-9)
+
+
+def test_updates_are_caffes():
+    settings = config.Config()
+    rng = np.random.default_rng(1)
+    kernel, bias = rng.normal(size=(3, 4)), rng.normal(size=4)
+    gradients = [(rng.normal(size=(3, 4)), rng.normal(size=4)) for _ in range(200)]
+    variables = [tf.Variable(kernel, dtype=tf.float32), tf.Variable(bias, dtype=tf.float32)]
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    with strategy.scope():
+        sgd = solver.CaffeSGD(settings, variables)
+
+    weights, velocities = [kernel, bias], [np.zeros((3, 4)), np.zeros(4)]
+    for step, gradient in enumerate(gradients):
+        strategy.run(sgd.apply, args=([tf.constant(g, tf.float32) for g in gradient],))
+        rate = 0.01 * (1 + 0.0001 * step) ** -0.75
+        for index, multiplier in enumerate((1, 2)):
+            decayed = gradient[index] + 0.0005 * weights[index]
+            velocities[index] = 0.9 * velocities[index] + rate * multiplier * decayed
+            weights[index] = weights[index] - velocities[index]
+
+    assert int(sgd.step) == 200
+    for variable, expected in zip(
+        [*variables, *sgd.velocities], [*weights, *velocities], strict=True
+    ):
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_without_a_gradient_weights_and_biases_decay():
+    settings = config.Config(momentum=0.0)
+    variables = [tf.Variable(tf.ones((2, 2))), tf.Variable(tf.ones(2))]
+    sgd = solver.CaffeSGD(settings, variables)
+
+    tf.distribute.get_strategy().run(sgd.apply, args=([tf.zeros((2, 2)), tf.zeros(2)],))
+
+    np.testing.assert_allclose(variables[0], 1 - 0.01 * 0.0005, rtol=1e-7)
+    np.testing.assert_allclose(variables[1], 1 - 2 * 0.01 * 0.0005, rtol=1e-7)

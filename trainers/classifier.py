@@ -1,0 +1,299 @@
+"""Trains a classifier: the loop, its exact state, its test error.
+
+Many steps run in one call of a `tf.function`, so that Python is out of the way; their
+images are gathered on the host and handed over at once. Which images a step sees follows
+from the seed and the step's number alone. So a training that goes on from its state
+ends with the same bits as one never interrupted.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainers import config, datasets, models, solver
+
+_MOST_STEPS_PER_CALL = 100
+_MOST_BYTES_PER_CALL = 2**26
+_TEST_BATCH = 500
+
+
+class DivergedError(ArithmeticError):
+    """The loss is not finite any more: the training cannot go on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What the newest steps brought.
+
+    Attributes:
+        step: Steps done in all.
+        num_new: How many of them are new.
+        loss: Mean cross-entropy of the new steps' batches, in nats.
+        learning_rate: That of the last step.
+        seconds: How long the new steps took, without the test.
+        test_error_percent: Of all test images, after these steps; None where not tested.
+    """
+
+    step: int
+    num_new: int
+    loss: float
+    learning_rate: float
+    seconds: float
+    test_error_percent: float | None
+
+
+class Checkpoints(Protocol):
+    """Where `train` keeps the states to go on from."""
+
+    def save(self, number: int, arrays: dict[str, np.ndarray]) -> None:
+        """Adds the state after step `number`."""
+
+
+def train(
+    settings: config.Config,
+    data: datasets.Dataset,
+    strategy: tf.distribute.Strategy,
+    *,
+    state: Mapping[str, np.ndarray] | None = None,
+    checkpoints: Checkpoints | None = None,
+    checkpoint_every: int = 500,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> "Training":
+    """Trains from the beginning, or from a state, to the last iteration.
+
+    Args:
+        settings: What shapes the result.
+        data: What is learned, and what it is tested on.
+        strategy: The devices.
+        state: What `Training.state` gave, to go on from.
+        checkpoints: Where states are saved; None saves none.
+        checkpoint_every: Steps between two saves; no result depends on it.
+        on_progress: Called every hundred steps or so, after a test at the latest.
+        should_stop: Asked as often; where it says so the state is saved and the
+            training ends early.
+
+    Returns:
+        The training; its `step` is below `settings.iterations` where it was stopped.
+
+    Raises:
+        ValueError: Settings, data and devices do not go together.
+        DivergedError: The loss became NaN or infinite; the message names the step.
+        OSError: A checkpoint could not be written.
+    """
+    training = Training(settings, data, strategy)
+    if state is not None:
+        training.restore(state)
+    while training.step < settings.iterations:
+        save_at = (training.step // checkpoint_every + 1) * checkpoint_every
+        on_progress(training.advance(save_at))
+        stop = should_stop()
+        last = training.step == settings.iterations
+        if checkpoints is not None and (training.step == save_at or last or stop):
+            checkpoints.save(training.step, training.state())
+        if stop:
+            break
+    return training
+
+
+class Training:
+    """One training: the network, the solver's state, and how far it is.
+
+    Attributes:
+        settings: What shapes the result.
+        step: Steps done.
+    """
+
+    def __init__(
+        self, settings: config.Config, data: datasets.Dataset, strategy: tf.distribute.Strategy
+    ):
+        """Creates the network; no step is made.
+
+        Args:
+            settings: What shapes the result.
+            data: What is learned, and what it is tested on.
+            strategy: The devices. Each takes an equal share of every batch.
+
+        Raises:
+            ValueError: The batch does not divide by the number of devices, or the
+                architecture does not take such images.
+        """
+        num_replicas = strategy.num_replicas_in_sync
+        if settings.batch % num_replicas:
+            raise ValueError(
+                f"batch must be a multiple of {num_replicas}, the number of devices that "
+                f"share it, got {settings.batch}."
+            )
+        self.settings = settings
+        self.step = 0
+        self._data = data
+        self._strategy = strategy
+        with strategy.scope():
+            self._model = self._fresh_model()
+            self._logits = models.logits(self._model)
+            weights = [variable.value for variable in self._model.trainable_variables]
+            self._solver = solver.CaffeSGD(settings, weights)
+        bytes_per_step = settings.batch * math.prod(data.image_shape)
+        self._steps_per_call = max(
+            1, min(_MOST_STEPS_PER_CALL, _MOST_BYTES_PER_CALL // bytes_per_step)
+        )
+        # Functions of the object: traced once, for one shape.
+        self._run_steps = tf.function(self._run_steps)
+        self._predict = tf.function(
+            self._logits, input_signature=[tf.TensorSpec([None, *data.image_shape], tf.uint8)]
+        )
+
+    def advance(self, until: int | None = None) -> Progress:
+        """Makes up to a hundred steps: to `until`, the next test or the end at the latest.
+
+        Args:
+            until: A step to stop at, above `step`.
+
+        Raises:
+            DivergedError: The loss became NaN or infinite; the message names the step.
+        """
+        every = self.settings.evaluate_every
+        test_at = min((self.step // every + 1) * every, self.settings.iterations)
+        stops = [self.step + self._steps_per_call, test_at]
+        num_new = min(stops if until is None else [*stops, until]) - self.step
+        begun = time.monotonic()
+        losses = self._run_steps(*self._batches(), tf.constant(num_new)).numpy()
+        seconds = time.monotonic() - begun
+        if not np.isfinite(losses).all():
+            step = self.step + int(np.flatnonzero(~np.isfinite(losses))[0])
+            raise DivergedError(
+                f"the loss of step {step} is {losses[step - self.step]}: the training diverged; "
+                "a larger batch may help."
+            )
+        self.step += num_new
+        return Progress(
+            step=self.step,
+            num_new=num_new,
+            loss=float(losses.mean(dtype=np.float64)),
+            learning_rate=float(solver.learning_rate(self.settings, self.step - 1)),
+            seconds=seconds,
+            test_error_percent=self.test_error_percent() if self.step == test_at else None,
+        )
+
+    def test_error_percent(self) -> float:
+        """The share of all test images whose surest label is wrong, times 100."""
+        images, labels = self._data.test_images, self._data.test_labels
+        wrong = 0
+        for start in range(0, len(images), _TEST_BATCH):
+            part = slice(start, start + _TEST_BATCH)
+            logits = self._predict(images[part]).numpy()
+            wrong += int(np.count_nonzero(logits.argmax(axis=1) != labels[part]))
+        return 100 * wrong / len(images)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that the next steps depend on, copied."""
+        variables = self._variables()
+        return {"step": np.array(self.step)} | {
+            name: variable.numpy().copy() for name, variable in variables.items()
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Goes back, or on, to what `state` gave in a training of the same settings."""
+        self.step = int(state["step"])
+        self._solver.step.assign(self.step)
+        for name, variable in self._variables().items():
+            variable.assign(state[name])
+
+    def model(self) -> keras.Model:
+        """A copy of the network as it is now, on no strategy's devices.
+
+        Returns:
+            uint8 [batch, height, width, channels] -> float32 confidences [batch, labels].
+        """
+        model = self._fresh_model()
+        model.set_weights(self._model.get_weights())
+        return model
+
+    def _fresh_model(self) -> keras.Model:
+        settings, data = self.settings, self._data
+        return models.build(
+            settings.architecture, data.image_shape, len(data.labels), settings.seed
+        )
+
+    def _variables(self) -> dict[str, tf.Variable]:
+        named = {}
+        weights = self._model.trainable_variables
+        for weight, velocity in zip(weights, self._solver.velocities, strict=True):
+            named[f"weight/{weight.path}"] = weight.value
+            named[f"velocity/{weight.path}"] = velocity
+        return named
+
+    def _batches(self) -> tuple[object, object]:
+        """The images and labels of the next call, [steps, share, ...] on every replica."""
+        settings, data = self.settings, self._data
+        shape = (self._steps_per_call, settings.batch)
+        numbers = sample_numbers(
+            settings.seed, len(data.train_images), self.step * settings.batch, math.prod(shape)
+        ).reshape(shape)
+        num_replicas = self._strategy.num_replicas_in_sync
+
+        def share_of(replica: tf.distribute.experimental.ValueContext) -> np.ndarray:
+            share = settings.batch // num_replicas
+            first = replica.replica_id_in_sync_group * share
+            return numbers[:, first : first + share]
+
+        place = self._strategy.experimental_distribute_values_from_function
+        return (
+            place(lambda replica: tf.constant(data.train_images[share_of(replica)])),
+            place(lambda replica: tf.constant(data.train_labels[share_of(replica)])),
+        )
+
+    def _run_steps(self, images: tf.Tensor, labels: tf.Tensor, num_steps: tf.Tensor) -> tf.Tensor:
+        """Makes the first `num_steps` of the steps that it is given the images of.
+
+        Returns:
+            float32 [num_steps], each step's mean loss before its update.
+        """
+        losses = tf.TensorArray(tf.float32, size=num_steps)
+        for index in tf.range(num_steps):
+            shares = self._strategy.run(self._one_step, args=(images, labels, index))
+            loss = self._strategy.reduce(tf.distribute.ReduceOp.SUM, shares, axis=None)
+            losses = losses.write(index, loss)
+        return losses.stack()
+
+    def _one_step(self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        """One replica's part of a step; returns its part of the mean loss."""
+        weights = [variable.value for variable in self._model.trainable_variables]
+        with tf.GradientTape() as tape:
+            each = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                labels[index], self._logits(images[index], training=True)
+            )
+            loss = tf.reduce_sum(each) / self.settings.batch
+        self._solver.apply(tape.gradient(loss, weights))
+        return loss
+
+
+def sample_numbers(seed: int, num_train: int, first: int, count: int) -> np.ndarray:
+    """Which samples are learned at some places of the endless order of all epochs.
+
+    Every epoch has each sample once, in an order of its own.
+
+    Args:
+        seed: Seed of the order.
+        num_train: Samples of an epoch.
+        first: The first place.
+        count: How many places.
+
+    Returns:
+        int64 [count], each in 0..num_train-1.
+    """
+    epochs = range(first // num_train, (first + count - 1) // num_train + 1)
+    orders = [
+        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch,))).permutation(
+            num_train
+        )
+        for epoch in epochs
+    ]
+    begin = first - epochs[0] * num_train
+    return np.concatenate(orders)[begin : begin + count]

@@ -1,0 +1,122 @@
+"""A trained classifier as a folder that Keras and TF Serving load.
+
+saved_model.pb, variables/   uint8 images -> `probabilities` and `logits`
+classifier.keras             uint8 images -> float32 confidences
+card.json                    what it was trained on, how, and its test error
+"""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shutil
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainers import keras_file, models
+
+MODEL_FILE = "classifier.keras"
+CARD_FILE = "card.json"
+_VERSIONS_OF = ("tensorflow", "keras", "numpy")
+_TOLERANCE = 1e-6
+
+
+class ExportError(RuntimeError):
+    """What was written does not score as the model does."""
+
+
+def save(
+    folder: pathlib.Path, model: keras.Model, card: Mapping[str, object], images: np.ndarray
+) -> None:
+    """Writes the folder of a classifier: whole, or not at all.
+
+    It is written beside its place, read back, compared, and then renamed.
+
+    Args:
+        folder: `<name>/<version>`, which must not exist; its parents are made.
+        model: uint8 images -> confidences, ending in a softmax layer.
+        card: What card.json says, besides the date and the versions.
+        images: uint8 [batch, height, width, channels], what is scored to compare.
+
+    Raises:
+        FileExistsError: `folder` is there already.
+        ExportError: What was read back scores the images differently.
+        OSError: It could not be written.
+    """
+    if folder.exists():
+        raise FileExistsError(f"{folder} is there already and was not changed.")
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # a killed export's
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write_saved_model(part, model)
+        keras_file.save(part / MODEL_FILE, model)
+        _compare(part, model, images)
+        content = {**card, "versions": _versions(), "created": _now()}
+        (part / CARD_FILE).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        _sync(part)
+        part.rename(folder)
+        _sync_one(folder.parent)
+    except BaseException as error:
+        shutil.rmtree(part, ignore_errors=True)
+        if isinstance(error, tf.errors.OpError):  # how TensorFlow says that a disk is full
+            raise OSError(f"{folder} cannot be written: {error.message}") from error
+        raise
+
+
+def _write_saved_model(part: pathlib.Path, model: keras.Model) -> None:
+    both = keras.Model(
+        model.input, {"logits": models.logits(model).output, "probabilities": model.output}
+    )
+    archive = keras.export.ExportArchive()
+    archive.track(both)
+    signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8, name="images")
+    archive.add_endpoint("serve", both.call, input_signature=[signature])
+    archive.write_out(str(part), verbose=False)
+    (part / "assets").rmdir()  # empty, so version control would lose it anyway
+
+
+def _compare(part: pathlib.Path, model: keras.Model, images: np.ndarray) -> None:
+    expected = model(images, training=False).numpy()
+    served = tf.saved_model.load(str(part)).signatures["serving_default"]
+    loaded = keras.saving.load_model(part / MODEL_FILE, safe_mode=True)
+    found = {
+        "the SavedModel": served(images=tf.constant(images))["probabilities"].numpy(),
+        MODEL_FILE: loaded(images, training=False).numpy(),
+    }
+    for what, confidences in found.items():
+        difference = np.abs(confidences - expected).max()
+        if not difference <= _TOLERANCE:  # NaN is no better
+            raise ExportError(
+                f"{what} read back from {part} differs from the trained model by "
+                f"{difference:.3g}; at most {_TOLERANCE:g} is rounding."
+            )
+
+
+def _versions() -> dict[str, str]:
+    found = {name: importlib.metadata.version(name) for name in _VERSIONS_OF}
+    return {"python": platform.python_version(), **found}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _sync(folder: pathlib.Path) -> None:
+    """Makes all files and names in a folder durable, before its own name is."""
+    for path in folder.rglob("*"):
+        _sync_one(path)
+    _sync_one(folder)
+
+
+def _sync_one(path: pathlib.Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
