@@ -73,11 +73,16 @@ def _write_saved_model(part: pathlib.Path, model: keras.Model) -> None:
     both = keras.Model(
         model.input, {"logits": models.logits(model).output, "probabilities": model.output}
     )
-    archive = keras.export.ExportArchive()
-    archive.track(both)
     signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8, name="images")
-    archive.add_endpoint("serve", both.call, input_signature=[signature])
-    archive.write_out(str(part), verbose=False)
+
+    @tf.function(input_signature=[signature])
+    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return both(images, training=False)
+
+    # Keras' own ExportArchive writes every weight twice.
+    served = tf.Module()
+    served.weights = [variable.value for variable in model.variables]
+    tf.saved_model.save(served, str(part), signatures={"serving_default": serve})
     (part / "assets").rmdir()  # empty, so version control would lose it anyway
 
 

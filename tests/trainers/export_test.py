@@ -77,12 +77,9 @@ def test_folder_is_small_and_holds_no_path_of_this_machine(folder):
             content = path.read_bytes()
             for place in (str(folder.parent), export.__file__, ".py"):
                 assert place.encode() not in content, path
-    weights = 4 * sum(weight.size for weight in keras_weights(folder))
-    assert sum(path.stat().st_size for path in folder.rglob("*")) < 3.5 * weights
-
-
-def keras_weights(folder):
-    return keras.saving.load_model(folder / "classifier.keras").get_weights()
+    weights = 4 * keras.saving.load_model(folder / "classifier.keras").count_params()
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 2 * weights + 150_000
 
 
 def test_a_folder_that_is_there_is_never_replaced(folder, model, images):
@@ -114,7 +111,7 @@ def test_confidences_that_are_no_numbers_are_not_exported(tmp_path, images):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("limit", [1_000, 500_000])
+@pytest.mark.parametrize("limit", [1_000, 100_000])
 def test_full_disk_leaves_nothing_behind(tmp_path, model, images, full_disk, limit):
     full_disk(limit)
 
