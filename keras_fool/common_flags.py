@@ -49,4 +49,18 @@ SEED = flags.DEFINE_integer(
     lower_bound=0,
     upper_bound=2**32 - 1,
 )
+ITERATIONS = flags.DEFINE_integer(
+    "iterations",
+    None,
+    "How many: steps of gradient descent to train, 10,000 by default; classifiers to retrain "
+    "and fool one after the other, 15 by default.",
+    lower_bound=1,
+)
+SCALE = flags.DEFINE_float(
+    "scale",
+    1.0,
+    "The share of the paper's runs, generations and so on, above 0 and at most 1.",
+    lower_bound=0.001,
+    upper_bound=1.0,
+)
 DEBUG = flags.DEFINE_bool("debug", False, "Show tracebacks and TensorFlow's own messages.")

@@ -35,13 +35,13 @@ def scaled(image: np.ndarray, size: tuple[int, int]) -> Image.Image:
     return pixels.resize(size, resampling).convert("RGB")
 
 
-def percent(confidence: float) -> str:
+def percent(confidence: float, digits: int = 2) -> str:
     """A confidence as per cent, cut and not rounded: 100 % is said of 1 only."""
     if confidence >= 1:
         return "100 %"
     # The decimal that a float32 stands for: 0.9999 is 0.99989998 and yet not 99.98 %.
     exact = decimal.Decimal(f"{confidence:.7g}") * 100
-    return f"{exact.quantize(decimal.Decimal('0.01'), decimal.ROUND_DOWN)} %"
+    return f"{exact.quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_DOWN)} %"
 
 
 def cut(text: str, size: int, width: int, *, bold: bool = False) -> str:

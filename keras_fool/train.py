@@ -49,9 +49,6 @@ _STRATEGY = flags.DEFINE_enum(
     "The devices: the first GPU or the CPU (one), all GPUs, each with a share of every batch "
     "(mirrored), or mirrored where there are several (auto).",
 )
-_ITERATIONS = flags.DEFINE_integer(
-    "iterations", _DEFAULTS.iterations, "Steps of gradient descent.", lower_bound=1
-)
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size", _DEFAULTS.batch, "Images of a step, over all devices.", lower_bound=1
 )
@@ -66,6 +63,7 @@ USES = (
     common_flags.DATA_DIR,
     common_flags.WORKDIR,
     common_flags.SEED,
+    common_flags.ITERATIONS,
 )
 _NUM_COMPARED = 100
 
@@ -127,7 +125,7 @@ def _settings() -> trainers_config.Config:
     with errors.reported(ValueError, as_error=errors.UsageError):
         return trainers_config.Config(
             architecture=_ARCHITECTURE.value,
-            iterations=_ITERATIONS.value,
+            iterations=common_flags.ITERATIONS.value or _DEFAULTS.iterations,
             batch=_BATCH_SIZE.value,
             seed=common_flags.SEED.value,
         )
