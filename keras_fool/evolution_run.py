@@ -7,6 +7,7 @@ so the same folders.
 import contextlib
 import dataclasses
 import pathlib
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -144,6 +145,7 @@ def evolve(
             config, scorer, num_niches, group_images=max(_GROUP_IMAGES, scorer.score_batch)
         )
         stack.callback(evolution.close)
+        _warm_up(evolution, note)
         if state is not None:
             evolution.restore(state)
             note(f"{path} goes on after generation {evolution.generation}.")
@@ -165,6 +167,15 @@ def evolve(
             _advance(evolution, record, path, command, stack)
         record.finish()
     return False
+
+
+def _warm_up(evolution: map_elites.Evolution, note: Callable[[str], None]) -> None:
+    """Compiles, and says so where it takes a while."""
+    words = "compiling the engine for this processor, which is done once: about 15 seconds."
+    said = threading.Timer(1, note, [words])
+    said.start()
+    evolution.warm_up()
+    said.cancel()
 
 
 def _advance(

@@ -89,6 +89,13 @@ class TestRuns:
             assert described(other, run) == described(usual, run)
 
     @ENCODINGS
+    def test_warming_up_touches_no_run(self, evolve, encoding):
+        cold, warm = evolve(encoding=encoding), evolve(encoding=encoding)
+        warm.warm_up()
+        assert warm.generation == -1
+        assert described(finish(warm)) == described(finish(cold))
+
+    @ENCODINGS
     def test_the_seed_decides(self, evolve, encoding):
         first, again, other = (
             finish(evolve(encoding=encoding, seed=seed, generations=2)) for seed in (1, 1, 2)
