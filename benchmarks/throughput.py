@@ -16,6 +16,7 @@ import pathlib
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -24,11 +25,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import neat
 import numpy as np
 
-from evolvers import breeding, program
+from evolvers import breeding, neat_breeding, program
 from evolvers.canvas import Canvas
 from evolvers.config import Config
 from evolvers.cppn import Cppn, CppnBatch
 from evolvers.cppn_genome import load_config
+from evolvers.emitters import CppnEmitter
 from evolvers.map_elites import Evolution
 from evolvers.render import coordinates
 from evolvers.render.cpu import CpuRenderer
@@ -47,7 +49,7 @@ class Figures:
         """Records a figure's repeats and returns their median."""
         low, middle, high = np.min(values), np.median(values), np.max(values)
         spread = f"({low:.4g} .. {high:.4g})" if len(values) > 1 else ""
-        print(f"{name:<62} {middle:>10.4g} {spread:<22} {unit:<12} {bar}", flush=True)
+        print(f"{name:<72} {middle:>10.4g} {spread:<22} {unit:<12} {bar}", flush=True)
         self.values[name] = {
             "unit": unit,
             "median": float(middle),
@@ -217,6 +219,39 @@ def measure_growth(figures: Figures, scorer, generations: int) -> None:
     figures.add(name, "x", ratios, ">= 0.7")
 
 
+def measure_parts(figures: Figures, scorer, repeats: int) -> None:
+    """The whole loop without one of its parts, from the same state, each in turn."""
+    config = Config(runs=10)
+    begun = Evolution(config, scorer)
+    advance(begun, 30)
+    state = begun.state()
+
+    def emitter(**options) -> CppnEmitter:
+        return CppnEmitter(begun.canvas, CpuRenderer(), **options)
+
+    variants = {
+        "as it is": {},
+        "  breeding neat-python's genes one by one": {
+            "emitter": lambda: emitter(operators=neat_breeding)
+        },
+        "  drawing and scoring what is known": {
+            "emitter": lambda: emitter(skip_unchanged=False),
+            "skip_duplicates": lambda: False,
+        },
+    }
+    rates = {name: [] for name in variants}
+    for _ in range(repeats):
+        for name, options in variants.items():
+            made = {option: make() for option, make in options.items()}
+            evolution = Evolution(config, scorer, **made)
+            evolution.restore(state)
+            wall, births, _ = advance(evolution, 3 if "neat" in name else 10)
+            rates[name].append(births / wall)
+            evolution.close()
+    for name, values in rates.items():
+        figures.add(f"whole loop, 10 runs, generation 30: {name}", "images/s", values)
+
+
 def measure_scaling(figures: Figures, scorer, repeats: int) -> None:
     """Twice the runs in at most twice the time."""
     times = {}
@@ -229,6 +264,31 @@ def measure_scaling(figures: Figures, scorer, repeats: int) -> None:
     for runs in (10, 20):
         ratios = [b / a for a, b in zip(times[runs], times[2 * runs], strict=True)]
         figures.add(f"time of {2 * runs} runs / time of {runs} runs", "x", ratios, "<= 2.1")
+
+
+def measure_output(figures: Figures, scorer, repeats: int) -> None:
+    """What checkpoints, PNGs, tables, gallery and TensorBoard add to the loop's time."""
+    from keras_fool import classifiers, evolution_run
+
+    classifier = classifiers.find(_MODEL)
+    config = Config(runs=10, generations=100)
+    shares = []
+    for _ in range(repeats):
+        bare = Evolution(config, scorer)
+        alone, _, _ = advance(bare, config.generations + 1)
+        bare.close()
+        with tempfile.TemporaryDirectory() as folder:
+            begun = time.perf_counter()
+            evolution_run.evolve(
+                pathlib.Path(folder, "run"),
+                config,
+                classifier,
+                command="",
+                note=lambda _: None,
+                scorer=scorer,
+            )
+            shares.append(1 - alone / (time.perf_counter() - begun))
+    figures.add("share of the wall time for all that is written", "", shares, "<= 0.05")
 
 
 def measure_memory(figures: Figures) -> None:
@@ -272,8 +332,10 @@ def main() -> None:
     measure_stages(figures, 3 if quick else 9)
     scorer = open_scorer()
     measure_loop(figures, scorer, runs=10 if quick else 50, parts=5 if quick else 10)
+    measure_parts(figures, scorer, 2 if quick else 5)
     measure_growth(figures, scorer, 300 if quick else 1000)
     measure_scaling(figures, scorer, 1 if quick else 3)
+    measure_output(figures, scorer, 2 if quick else 5)
     measure_memory(figures)
     result = {"machine": machine(), "quick": quick, "figures": figures.values}
     _RESULTS.write_text(json.dumps(result, indent=2) + "\n")

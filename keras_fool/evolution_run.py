@@ -64,7 +64,8 @@ def open_scorer(
     Args:
         config: The evolution's settings.
         classifier: What is fooled.
-        score_batch: See `evolve`.
+        score_batch: Images in one call of the model; by default what is fastest, where so
+            many images come that trying pays.
 
     Raises:
         ValueError: The model cannot be used.
@@ -89,7 +90,6 @@ def evolve(
     dataset: str | None = None,
     num_niches: int | None = None,
     scorer: "LocalScorer | None" = None,
-    score_batch: int | None = None,
     checkpoint_every: int | None = None,
     montage_every: int = 20,
 ) -> bool:
@@ -103,9 +103,7 @@ def evolve(
         note: Told, in a sentence, what the user should know.
         dataset: The data set's name, for the record.
         num_niches: Labels to fool, the first ones of the classifier's; all by default.
-        scorer: The loaded `classifier`, where the caller has it; loaded by default.
-        score_batch: Images in one call of the model, for a `scorer` that is loaded here; by
-            default what is fastest, where so many images come that trying pays.
+        scorer: What `open_scorer` gives, where the caller has it; opened by default.
         checkpoint_every: As `recorder.Recorder` takes it.
         montage_every: Likewise.
 
@@ -123,14 +121,11 @@ def evolve(
         if is_complete(path, shaped_by):
             return True
 
-    from keras_fool import cli, recorder, summaries
-
-    with cli.native_messages_hidden():
-        from keras_fool import scoring
+    from keras_fool import recorder, scoring, summaries
 
     with contextlib.ExitStack() as stack:
         with errors.reported(ValueError):
-            scorer = scorer or open_scorer(config, classifier, score_batch)
+            scorer = scorer or open_scorer(config, classifier)
             about = {
                 "classifier": classifier.name,
                 "classifier_path": str(classifier.path),

@@ -125,6 +125,8 @@ def main(arguments: Sequence[str]) -> None:
             print(f"{path} is complete already; nothing was changed.")
             _print_results(path)
             return
+        with cli.native_messages_hidden():
+            scorer = evolution_run.open_scorer(config, classifier, score_batch)
     evolution_run.evolve(
         path,
         config,
@@ -132,7 +134,7 @@ def main(arguments: Sequence[str]) -> None:
         command=_command(path),
         note=_note,
         dataset=common_flags.DATASET.value,
-        score_batch=score_batch,
+        scorer=scorer,
         checkpoint_every=_CHECKPOINT_EVERY.value,
         montage_every=_MONTAGE_EVERY.value,
     )
