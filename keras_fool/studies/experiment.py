@@ -1,0 +1,138 @@
+"""What an experiment of the paper is, and the frame that it runs in.
+
+An experiment is a module of this package, named in `NAMES`, with
+
+    EXPERIMENT = experiment.Experiment(name, title, summary, run)
+
+`run(context)` does all that the experiment needs, stage by stage, each one resumable in
+`context.workdir`, and returns an `Outcome`. It writes no result itself: the frame writes
+what it returns, so every experiment's folder looks alike and no result is half there.
+
+    def run(context):
+        runs = context.scaled(30)
+        with context.stage("evolve on mnist_a", 1, of=2) as stage:
+            stage.reused = ...  # True where all of it was there
+        ...
+        return experiment.Outcome(settings={"runs": runs, ...}, table=..., files={...})
+
+A stage that evolves calls `evolution_run.evolve`, which goes on where it was stopped.
+
+The modules that `NAMES` lists are imported once an experiment is chosen, and not before:
+they may import what they like, this one may not.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+NAMES = ("table_s1_mnist", "figure_s1", "figure_s4", "table_s1_variants", "table_s2")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What an experiment found; only what the same command finds again to the byte.
+
+    Attributes:
+        settings: What shaped it, as JSON values: seeds, runs, generations, evaluations,
+            crops, the classifiers' names and sha256. Times and paths do not belong here.
+        table: Markdown below the title: ours beside the paper's.
+        files: Further files by name, such as "images.csv" and "heat_map.png".
+    """
+
+    settings: Mapping[str, object]
+    table: str
+    files: Mapping[str, bytes]
+
+
+@dataclasses.dataclass
+class Stage:
+    """One stage while it runs.
+
+    Attributes:
+        reused: Set by the experiment where all of it was done before.
+    """
+
+    reused: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What an experiment is given.
+
+    Attributes:
+        scale: In (0, 1]; 1 is the paper's size.
+        dataset: "mnist" or "digits".
+        models: Names of the classifiers to begin with, as `classifiers.find` takes them;
+            empty for the experiment's own choice.
+        seed: Seed of all of it.
+        workdir: Where stages keep what they do, shared by the experiments of one scale
+            and data set: a folder made there by one is found by another.
+        command: What the user types to go on; for messages.
+        note: Told, in a sentence, what the user should know.
+        on_stage: Told the name, seconds and `reused` of each finished stage.
+    """
+
+    scale: float
+    dataset: str
+    models: tuple[str, ...]
+    seed: int
+    workdir: pathlib.Path
+    command: str
+    note: Callable[[str], None]
+    on_stage: Callable[[str, float, bool], None]
+
+    def scaled(self, count: int, minimum: int = 1) -> int:
+        """`count` of the paper at this scale, at least `minimum`."""
+        return min(count, max(minimum, round(count * self.scale)))
+
+    def title(self, text: str) -> str:
+        """`text`, which says so where this is not the paper's experiment in full."""
+        return titled(text, self.scale, self.dataset)
+
+    @contextlib.contextmanager
+    def stage(self, name: str, number: int, of: int) -> Iterator[Stage]:
+        """Says which of `of` stages begins, and how long it took when it is done."""
+        self.note(f"stage {number} of {of}: {name}")
+        stage, begun = Stage(), time.monotonic()
+        yield stage
+        self.on_stage(name, time.monotonic() - begun, stage.reused)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One experiment of the paper.
+
+    Attributes:
+        name: The name of its module and of its folder under results/.
+        title: What its outputs are called, such as "Table S1 (MNIST)".
+        summary: One line: what it does.
+        run: Does it.
+    """
+
+    name: str
+    title: str
+    summary: str
+    run: Callable[[Context], Outcome]
+
+
+def load(name: str) -> Experiment:
+    """The experiment of a name out of `NAMES`."""
+    return importlib.import_module(f"keras_fool.studies.{name}").EXPERIMENT
+
+
+def titled(text: str, scale: float, dataset: str) -> str:
+    """`text` with what makes it differ from the paper's experiment."""
+    differs = [f"a try at scale {scale:g}"] if scale != 1 else []
+    differs += [f"on {dataset}, not MNIST"] if dataset != "mnist" else []
+    # In front, where no title is cut.
+    return f"[{', '.join(differs)}] {text}" if differs else text
+
+
+def folder_suffix(scale: float, dataset: str) -> str:
+    """What sets the folders of another scale or data set apart from the paper's."""
+    parts = [dataset] if dataset != "mnist" else []
+    parts += [f"scale{scale:g}"] if scale != 1 else []
+    return "".join(f"_{part}" for part in parts)

@@ -1,0 +1,126 @@
+"""The folder of an experiment's results.
+
+table.md         ours beside the paper's
+settings.json    what shaped them; with it the results are complete
+timing.json      when and how long: the only file that differs from start to start
+*.csv, *.png     what else the experiment found
+"""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+from collections.abc import Mapping
+
+from keras_fool import files, workdir
+from keras_fool.studies import experiment
+
+_SETTINGS = "settings.json"
+_TIMING = "timing.json"
+
+
+class ResultsFolder:
+    """Results are written when all of them are known; times as stages end.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, path: pathlib.Path, overwrite: bool):
+        """Prepares; nothing is read or written yet.
+
+        Args:
+            path: The folder; made when the results are written.
+            overwrite: Whether results of other settings may be replaced.
+        """
+        self.path = path
+        self._overwrite = overwrite
+        self._begun = _now()
+        self._stages = {}
+
+    def check(self, settings: Mapping[str, object]) -> None:
+        """Looks whether results of these settings may be written here.
+
+        Raises:
+            ValueError: There are results of other settings, and they may not be replaced.
+        """
+        if self._overwrite:
+            return
+        there = _read(self.path / _SETTINGS)
+        for name, value in settings.items():
+            if there and there.get(name) != value:
+                raise ValueError(
+                    f"{self.path} holds results of other settings: {name} is "
+                    f"{there.get(name)!r} there and {value!r} here. Choose other --results, "
+                    "or say --overwrite."
+                )
+
+    def on_stage(self, name: str, seconds: float, reused: bool) -> None:
+        """Remembers how long a stage took."""
+        self._stages[name] = {"seconds": round(seconds, 1), "reused": reused}
+
+    def write(
+        self,
+        chosen: experiment.Experiment,
+        context: experiment.Context,
+        outcome: experiment.Outcome,
+    ) -> None:
+        """Writes the results, settings.json last.
+
+        Raises:
+            ValueError: There are results of other settings, and they may not be replaced.
+            OSError: Something could not be written.
+        """
+        title = context.title(chosen.title)
+        settings = {
+            "experiment": chosen.name,
+            "title": title,
+            "scale": context.scale,
+            "dataset": context.dataset,
+            "seed": context.seed,
+            **outcome.settings,
+        }
+        self.check(json.loads(json.dumps(settings)))
+        text = json.dumps({**settings, "versions": workdir.versions()}, indent=2) + "\n"
+        self.path.mkdir(parents=True, exist_ok=True)
+        contents = {
+            **outcome.files,
+            "table.md": f"# {title}\n\n{outcome.table}".encode(),
+            _TIMING: self._timing().encode(),
+        }
+        files.write_all({self.path / name: content for name, content in contents.items()})
+        files.write(self.path / _SETTINGS, text.encode())
+        files.sync_folder(self.path)
+
+    def _timing(self) -> str:
+        """Stages that were done by an earlier start keep the time they took then."""
+        earlier = _read(self.path / _TIMING).get("stages", {})
+        stages = {
+            name: earlier[name] if stage["reused"] and name in earlier else stage
+            for name, stage in self._stages.items()
+        }
+        value = {
+            "begun": self._begun,
+            "finished": _now(),
+            "seconds": round(sum(stage["seconds"] for stage in stages.values()), 1),
+            "stages": stages,
+            "machine": {
+                "processor": platform.processor() or platform.machine(),
+                "cores": os.cpu_count(),
+                "system": platform.system(),
+            },
+        }
+        return json.dumps(value, indent=2) + "\n"
+
+
+def _read(path: pathlib.Path) -> dict:
+    """A JSON file's object; an empty one where there is no such file."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

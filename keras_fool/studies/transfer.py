@@ -1,0 +1,169 @@
+"""Do images that fool one classifier fool another one? The arithmetic of Table S1.
+
+Nguyen, Yosinski and Clune, 2015, supplement A.1, https://arxiv.org/abs/1412.1897. Every
+figure compares the original, which the images were evolved on, with one other classifier.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+SURE = 0.99  # "scoring 99 %"
+ROWS = (
+    "(a) Top-1 matches",
+    "(b) Top-1 matches scoring 99 %",
+    "(c) Top-1 matches scoring higher on the original",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """How many of some images transfer.
+
+    Attributes:
+        images: All of them.
+        matches: Those that both classifiers give the same top-1 label, whichever.
+        sure: The matches whose two top-1 confidences are both at least 0.99.
+        higher: The matches whose top-1 confidence is strictly higher on the original.
+    """
+
+    images: int
+    matches: int
+    sure: int
+    higher: int
+
+    @property
+    def percentages(self) -> tuple[float, float, float]:
+        """Rows (a), (b), (c) of Table S1: of all images, of all images, of the matches.
+
+        NaN where there is nothing to take a share of.
+        """
+        return (
+            _percent(self.matches, self.images),
+            _percent(self.sure, self.images),
+            _percent(self.higher, self.matches),
+        )
+
+
+def count(original: np.ndarray, other: np.ndarray) -> Counts:
+    """Compares what two classifiers say of the same images.
+
+    Args:
+        original: float32 [images, num_labels] confidences of the classifier that the
+            images were evolved on.
+        other: float32 [images, num_labels], of the other one.
+    """
+    matches, sure, higher = _flags(original, other)
+    return Counts(len(original), int(matches.sum()), int(sure.sum()), int(higher.sum()))
+
+
+def count_by_run(original: np.ndarray, other: np.ndarray, runs: np.ndarray) -> np.ndarray:
+    """`count` for the images of each run.
+
+    Args:
+        original: As `count` takes it.
+        other: Likewise.
+        runs: int [images]; each one's run.
+
+    Returns:
+        int64 [number of different runs, 4]: the fields of `Counts`, runs ascending.
+    """
+    columns = np.stack([np.ones(len(runs), bool), *_flags(original, other)], axis=1)
+    return np.stack([columns[runs == run].sum(axis=0) for run in np.unique(runs)])
+
+
+def percentages(counts: np.ndarray) -> np.ndarray:
+    """`Counts.percentages` of many at once.
+
+    Args:
+        counts: [..., 4]: the fields of `Counts`.
+
+    Returns:
+        float64 [..., 3].
+    """
+    images, matches, sure, higher = np.moveaxis(np.asarray(counts, float), -1, 0)
+    with np.errstate(invalid="ignore"):
+        return 100 * np.stack([matches / images, sure / images, higher / matches], axis=-1)
+
+
+def both_sure(original: np.ndarray, other: np.ndarray, niches: np.ndarray) -> np.ndarray:
+    """Which images both give the label they were evolved for with at least 0.99: bool [images]."""
+    places = np.arange(len(niches)), niches
+    return (original[places] >= SURE) & (other[places] >= SURE)
+
+
+def given_labels(confidences: np.ndarray, niches: np.ndarray) -> np.ndarray:
+    """What a classifier calls the images that were evolved for each label.
+
+    Args:
+        confidences: float32 [images, num_labels] of that classifier.
+        niches: int [images]; the label each image was evolved for.
+
+    Returns:
+        int64 [num_labels, num_labels]; at [evolved, given] the number of images.
+    """
+    num_labels = confidences.shape[1]
+    counts = np.zeros((num_labels, num_labels), np.int64)
+    np.add.at(counts, (niches, confidences.argmax(axis=1)), 1)
+    return counts
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelTransfer:
+    """How the images of one label transfer.
+
+    Attributes:
+        label: The label that they were evolved for.
+        images: How many there are.
+        matches: Those that both classifiers give the same top-1 label.
+        given: Those that the other one gives the label that they were evolved for.
+        sure: Those that both give that label with at least 0.99.
+        median: The other one's median confidence for that label.
+    """
+
+    label: int
+    images: int
+    matches: int
+    given: int
+    sure: int
+    median: float
+
+
+def by_label(
+    original: np.ndarray, other: np.ndarray, niches: np.ndarray
+) -> Sequence[LabelTransfer]:
+    """The transfer of each label that images were evolved for, ascending.
+
+    Args:
+        original: As `count` takes it.
+        other: Likewise.
+        niches: int [images]; the label each image was evolved for.
+    """
+    matches = _flags(original, other)[0]
+    given = other.argmax(axis=1) == niches
+    sure = both_sure(original, other, niches)
+    own = other[np.arange(len(niches)), niches]
+    return [
+        LabelTransfer(
+            label=int(label),
+            images=int(of.sum()),
+            matches=int(matches[of].sum()),
+            given=int(given[of].sum()),
+            sure=int(sure[of].sum()),
+            median=float(np.median(own[of])),
+        )
+        for label in np.unique(niches)
+        for of in [niches == label]
+    ]
+
+
+def _flags(original: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which are matches, sure matches, matches higher on the original: bool [images] each."""
+    matches = original.argmax(axis=1) == other.argmax(axis=1)
+    top, others = original.max(axis=1), other.max(axis=1)
+    return matches, matches & (top >= SURE) & (others >= SURE), matches & (top > others)
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else float("nan")

@@ -1,0 +1,115 @@
+r"""Scores one run's images on other classifiers: do they fool those as well?
+
+    python -m keras_fool.transfer --images=runs/fool_a --models=mnist_a,mnist_b
+    python -m keras_fool.transfer --images=runs/fool_a,runs/fool_b --models=mnist_a,mnist_b
+
+Table S1 of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897, for any run
+folders and any number of classifiers. For the images of each folder and each classifier
+they were not evolved on:
+  (a) the share of all images that both classifiers give the same top-1 label;
+  (b) the share of all images that both give the same label with at least 99 %;
+  (c) of the images in (a), the share that the original is surer of than the other one.
+
+Reads run folders that evolve wrote. The original is the classifier that their config.json
+names; it is found among --models, or where it lay then. Its confidences must be the
+recorded ones again: an image that was altered since is named, and nothing is written.
+
+Writes into --output, by default a folder beside the first run folder named like it with
+-transfer behind:
+  transfer.csv      per image the top-1 label and confidence of each classifier
+  transfer.md       the tables: Table S1, and how the images of each label transfer
+  heat_map_*.png    the labels that a classifier gives the images evolved for each label
+
+Costs a second or two per classifier after the start-up of TensorFlow.
+"""
+
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from keras_fool import cli, common_flags, errors
+
+if TYPE_CHECKING:
+    from keras_fool.studies import cross_scoring
+
+USES = (
+    common_flags.IMAGES,
+    common_flags.MODELS,
+    common_flags.OUTPUT,
+    common_flags.OVERWRITE,
+    common_flags.SEED,
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Reads, scores, counts and writes."""
+    cli.no_arguments(arguments)
+    if not common_flags.IMAGES.value:
+        raise errors.UsageError("give --images=RUN_FOLDER, a folder that evolve wrote.")
+    if not common_flags.MODELS.value:
+        raise errors.UsageError("give --models, such as --models=mnist_a,mnist_b.")
+    folders = [pathlib.Path(folder) for folder in common_flags.IMAGES.value]
+    output = pathlib.Path(common_flags.OUTPUT.value or f"{folders[0]}-transfer")
+    if output.exists() and not common_flags.OVERWRITE.value:
+        raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
+
+    from keras_fool import champions
+
+    with errors.reported(ValueError, FileNotFoundError):
+        images = [champions.read(folder) for folder in folders]
+        with cli.native_messages_hidden():
+            from keras_fool.studies import cross_scoring
+
+            models = cross_scoring.find_models(common_flags.MODELS.value)
+            scorers = cross_scoring.Scorers()
+        studies = [scorers.cross_score(of_folder, models) for of_folder in images]
+        if not any(scores.others for scores in studies):
+            raise errors.UsageError(
+                f"{studies[0].original} is the classifier that the images were evolved on: "
+                "name another one in --models."
+            )
+    _write(output, studies)
+
+
+def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]") -> None:
+    from keras_fool import files
+    from keras_fool.studies import figures, transfer, transfer_tables
+
+    columns, intervals, label_tables, contents = {}, {}, [], {}
+    for scores in studies:
+        folder = scores.champions.folder.name
+        for other in scores.others:
+            original = scores.confidences[scores.original]
+            heading = f"{other} on images of {scores.original}"
+            if heading in columns:
+                heading += f" ({folder})"
+            columns[heading] = transfer.count(original, scores.confidences[other])
+            intervals[f"95 % interval: {heading}"] = transfer_tables.intervals(
+                scores, other, common_flags.SEED.value
+            )
+            label_tables.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
+            given = transfer.given_labels(scores.confidences[other], scores.champions.niches)
+            name = f"heat_map_{folder}_{other}".replace("/", "-").removesuffix(".keras")
+            contents[output / f"{name}.png"] = figures.heat_maps(
+                [figures.HeatMap(given, "numbers of images", f"label that {other} gives")],
+                scores.champions.labels,
+                heading,
+            )
+    table = transfer_tables.table_s1(columns, intervals)
+    counts = "".join(
+        f"- {heading}: {c.images} images, {c.matches} matches, {c.sure} of them with 99 %, "
+        f"{c.higher} higher on the original\n"
+        for heading, c in columns.items()
+    )
+    text = "\n".join(["# Images that fool other classifiers\n", table, counts, *label_tables])
+    contents[output / "transfer.md"] = text.encode()
+    contents[output / "transfer.csv"] = transfer_tables.images_csv(studies).encode()
+    output.mkdir(parents=True, exist_ok=True)
+    files.write_all(contents)
+    print(f"{table}\n{counts}")
+    for path in sorted(contents):
+        print(path)
+
+
+if __name__ == "__main__":
+    cli.run(main, uses=USES)

@@ -1,0 +1,42 @@
+"""Run folders that many tests read; who alters one copies it first."""
+
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from evolvers.config import Config
+from keras_fool import classifiers
+
+
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory, tiny_model) -> pathlib.Path:
+    """A .keras file like `tiny_model`, of other weights: some images fool both."""
+    import keras
+
+    model = keras.saving.load_model(tiny_model)
+    kernel, bias = model.layers[-1].get_weights()
+    noise = np.random.default_rng(1).normal(size=kernel.shape)
+    model.layers[-1].set_weights([kernel + noise.astype(np.float32), bias])
+    path = tmp_path_factory.mktemp("models") / "other.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory, tiny_model) -> pathlib.Path:
+    """A complete run folder: runs 3 and 4 against `tiny_model`."""
+    from keras_fool import evolution_run
+
+    path = tmp_path_factory.mktemp("runs") / "three"
+    config = Config(runs=2, first_run=3, generations=4, initial=20, batch=20)
+    classifier = classifiers.find(str(tiny_model))
+    evolution_run.evolve(path, config, classifier, command="again", note=print)
+    return path
+
+
+@pytest.fixture
+def altered(run_folder, tmp_path):
+    """A copy of `run_folder`, to be altered."""
+    return pathlib.Path(shutil.copytree(run_folder, tmp_path / "altered"))

@@ -1,0 +1,252 @@
+"""Experiments in small, from end to end, and killed in each of their stages."""
+
+import csv
+import json
+import multiprocessing
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from keras_fool import cli, reproduce
+from keras_fool.studies import experiment
+
+_LONGEST = 150  # seconds; then a process is stuck
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def small(tiny_model, other_model) -> tuple[str, ...]:
+    """What makes an experiment so small that it takes a second."""
+    return f"--models={tiny_model},{other_model}", "--scale=0.02"
+
+
+def contents(path: pathlib.Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(path).as_posix(): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file() and "tfevents" not in file.name and file.name != "timing.json"
+    }
+
+
+def rows(path: pathlib.Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_table_s1_and_what_uses_its_runs(command, small, tmp_path):
+    arguments = [*small, "--workdir=work", "--results=res"]
+
+    code, out, err = command(reproduce, "--experiment=table_s1_mnist", *arguments)
+
+    assert code == 0, err
+    assert "stage 3 of 3: score the images on both" in err
+    folder = tmp_path / "res" / "table_s1_mnist_scale0.02"
+    title = "[a try at scale 0.02] Table S1, MNIST: images that fool one classifier"
+    table = (folder / "table.md").read_text()
+    assert table.startswith(f"# {title}")
+    assert table in out
+    assert len(rows(folder / "images.csv")) == 2 * 2 * 3
+    assert (folder / "heat_map.png").read_bytes().startswith(b"\x89PNG")
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["title"].startswith(title)
+    assert [entry["name"] for entry in settings["classifiers"]] == ["tiny.keras", "other.keras"]
+    assert all(len(entry["sha256"]) == 64 for entry in settings["classifiers"])
+    assert [entry["seed"] for entry in settings["evolutions"]] == [1, 2]
+    assert [entry["generations"] for entry in settings["evolutions"]] == [4, 4]
+    assert settings["evaluations"] == 2 * 2 * (200 + 5 * 200)
+    assert settings["versions"].keys() >= {"tensorflow", "numpy"}
+    _figures_agree(table, rows(folder / "images.csv"))
+    timing = json.loads((folder / "timing.json").read_text())
+    assert not any(stage["reused"] for stage in timing["stages"].values())
+
+    code, _, err = command(reproduce, "--experiment=figure_s4", *arguments)
+    assert code == 0, err
+    folder = tmp_path / "res" / "figure_s4_scale0.02"
+    assert "median confidence of all images" in (folder / "table.md").read_text()
+    assert {row["run"] for row in rows(folder / "images.csv")} == {"0", "1", "2"}
+    timing = json.loads((folder / "timing.json").read_text())
+    assert [stage["reused"] for stage in timing["stages"].values()] == [True, False, False]
+
+
+def _figures_agree(table: str, images: list[dict[str, str]]) -> None:
+    """Row (a) of the table is that of images.csv."""
+    for own, other in (("tiny.keras", "other.keras"), ("other.keras", "tiny.keras")):
+        folder = f"{own.removesuffix('.keras')}_runs_000-001"
+        of = [row for row in images if row["folder"].startswith(folder)]
+        matches = sum(row["top1:tiny.keras"] == row["top1:other.keras"] for row in of)
+        share = 100 * matches / len(of)
+        line = rf"\(a\) Top-1 matches: {other} on images of {own} \| [\d.]+ \| {share:.1f} \|"
+        assert re.search(line, table), table
+
+
+def _command(arguments: list[str], folder: str, log: pathlib.Path) -> None:
+    """What runs in the forked process: the command, its words in a file."""
+    os.chdir(folder)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    cli.run(reproduce.main, reproduce.USES, ["reproduce", *arguments])
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Starts the command in a process forked from one that has imported TensorFlow."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["keras_fool.recorder", "keras_fool.studies.figure_s1", "keras_fool.studies.table_s2"]
+    )
+
+    def started(*arguments: str, folder: pathlib.Path):
+        folder.mkdir(exist_ok=True)
+        process = context.Process(
+            target=_command, args=(list(arguments), str(folder), folder / "log")
+        )
+        process.start()
+        return process
+
+    return started
+
+
+def kill_when(process, folder: pathlib.Path, pattern: str) -> None:
+    """Kills a process as soon as it has made a file."""
+    deadline = time.monotonic() + _LONGEST
+    while not list(folder.glob(pattern)):
+        assert process.is_alive(), (folder / "log").read_text()
+        assert time.monotonic() < deadline, (folder / "log").read_text()
+        time.sleep(0.001)
+    process.kill()
+    process.join(_LONGEST)
+    assert process.exitcode == -9, f"complete before {pattern} was seen"
+
+
+def finish(process, folder: pathlib.Path) -> None:
+    process.join(_LONGEST)
+    assert process.exitcode == 0, (folder / "log").read_text()
+
+
+@pytest.mark.slow
+def test_killed_in_each_stage_it_ends_with_the_same_bytes(start, small, tmp_path):
+    arguments = ("--experiment=figure_s1", *small, "--workdir=work", "--results=res")
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    finish(start(*arguments, folder=alone), alone)
+    expected = {name: contents(alone / name) for name in ("work", "res")}
+    assert len(expected["work"]) > 20
+    assert len(expected["res"]) == 5
+
+    for stage in (
+        "work/work_scale0.02/tiny_*/metrics.csv",
+        "work/work_scale0.02/tiny_*/champions.csv",
+        "work/work_scale0.02/other_*/metrics.csv",
+        "work/work_scale0.02/other_*/champions.csv",
+        "res/*",
+    ):
+        kill_when(start(*arguments, folder=killed), killed, stage)
+    finish(start(*arguments, folder=killed), killed)
+
+    assert "Traceback" not in (killed / "log").read_text()
+    assert {name: contents(killed / name) for name in ("work", "res")} == expected
+
+
+@pytest.mark.slow
+def test_classifiers_that_are_not_there_are_trained_killed_or_not(start, tmp_path):
+    arguments = (
+        "--experiment=table_s1_variants",
+        "--dataset=digits",
+        "--scale=0.01",
+        "--workdir=work",
+        "--results=res",
+    )
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    finish(start(*arguments, folder=alone), alone)
+    expected = contents(alone / "res")
+    table = (alone / "res/table_s1_variants_digits_scale0.01/table.md").read_text()
+    assert table.startswith("# [a try at scale 0.01, on digits, not MNIST] Table S1, MNIST, done")
+    assert table.count("| 2 + 2 |") == 7
+
+    for stage in (
+        "work/*/trainings/digits_a/config.json",
+        "work/*/trainings/digits_b/config.json",
+        "work/*/classifiers/*-mean.keras",
+        "work/*/digits_b-1*encoding_direct/metrics.csv",
+    ):
+        kill_when(start(*arguments, folder=killed), killed, stage)
+    finish(start(*arguments, folder=killed), killed)
+
+    assert contents(killed / "res") == expected
+
+
+def test_results_are_of_the_settings_they_say(command, small):
+    arguments = ["--experiment=figure_s4", *small, "--results=res"]
+    assert command(reproduce, *arguments, "--workdir=work")[0] == 0
+
+    code, out, err = command(reproduce, *arguments, "--workdir=other", "--seed=2")
+
+    assert (code, out) == (1, "")
+    assert "holds results of other settings: seed is 1 there and 2 here" in err
+    assert not pathlib.Path("other").exists()
+
+
+def test_work_of_another_classifier_is_not_taken(command, small, other_model, tmp_path):
+    arguments = ["--experiment=figure_s4", *small[1:], "--workdir=work", "--results=res"]
+    same_name = tmp_path / "tiny.keras"
+    same_name.write_bytes(
+        pathlib.Path(small[0].removeprefix("--models=").split(",")[0]).read_bytes()
+    )
+    assert command(reproduce, *arguments, f"--models={same_name}")[0] == 0
+    same_name.write_bytes(other_model.read_bytes())
+
+    code, _, err = command(reproduce, *arguments, f"--models={same_name}")
+
+    assert code == 1
+    assert "holds a run of other settings: scorer.sha256 is" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give --experiment, one of table_s1_mnist, figure_s1, figure_s4, table_s1_variants"),
+        (["--experiment=table_s9"], "--experiment=table_s9"),
+        (["--experiment=figure_s1", "--scale=0"], "--scale"),
+        (["--experiment=figure_s1", "--scale=2"], "--scale"),
+        (["--experiment=figure_s1", "--dataset=cifar"], "--dataset must be one of mnist, digits"),
+        (["--experiment=figure_s1", "--output=x"], "--output has no meaning"),
+        (["figure_s1"], "unexpected argument 'figure_s1'"),
+    ],
+)
+def test_wrong_command_lines(command, arguments, message):
+    code, out, err = command(reproduce, *arguments)
+
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_one_model_is_too_few_for_table_s1(command, tiny_model):
+    code, _, err = command(reproduce, "--experiment=table_s1_mnist", f"--models={tiny_model}")
+
+    assert code == 1
+    assert "this experiment is about 2 classifiers, --models names" in err
+
+
+def test_help_names_every_experiment_at_once():
+    root = pathlib.Path(reproduce.__file__).parent.parent
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_fool.reproduce", "--help"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert time.monotonic() - begun < 5  # less than one on a machine that does nothing else
+    assert all(name in done.stdout for name in experiment.NAMES)

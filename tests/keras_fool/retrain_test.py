@@ -1,0 +1,269 @@
+"""A small study from end to end on `digits`; killed in every stage it ends the same."""
+
+import csv
+import json
+import multiprocessing
+import os
+import pathlib
+import signal
+
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+
+from evolvers import map_elites
+from keras_fool import champions, checkpoints, classifiers, cli, files, reproduce, retrain
+from keras_fool.studies import retraining_folder
+
+FLAGS = ("--dataset=digits", "--iterations=3", "--scale=0.004")
+TABLES = ("table_s2.csv", "table_s2.md", "table_s2.png", "confidences.csv")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> retraining_folder.Folder:
+    """Two runs against DNN 1, of whose 40 images 28 are drawn, then one run each."""
+    path = tmp_path_factory.mktemp("study") / "work"
+    argv = ["retrain", *FLAGS, f"--workdir={path}"]
+    with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
+        cli.run(retrain.main, uses=retrain.USES, argv=argv)
+    assert ended.value.code == 0
+    return retraining_folder.Folder(path)
+
+
+def rows_of(path: pathlib.Path) -> list[dict]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(path: pathlib.Path) -> dict[str, bytes]:
+    """Everything that must be the same bytes in every study of these settings."""
+    found = {}
+    for file in path.rglob("*"):
+        name = file.relative_to(path).as_posix()
+        dated = "tfevents" in name or name == "times.csv" or name.startswith("trainings/")
+        # A SavedModel numbers its parts as they were made; classifier.keras has the weights.
+        dated |= file.suffix == ".pb" or file.parent.name == "variables"
+        if file.is_file() and not dated:
+            content = file.read_bytes().replace(str(path).encode(), b"PATH")
+            if file.name == "card.json":
+                content = json.dumps({**json.loads(content), "created": ""}).encode()
+            found[name] = content
+    return found
+
+
+def test_every_classifier_is_trained_on_all_that_was_drawn_before(study):
+    expected = [(1438, 359, 10), (1438 + 24, 359 + 4, 11), (1438 + 28, 359 + 5, 11)]
+    for number, (train, val, labels) in enumerate(expected, 1):
+        card = study.card(number)
+        assert (card["num_train"], card["num_test"], len(card["labels"])) == (train, val, labels)
+    assert study.card(2)["labels"][-1] == "fooling"
+    assert len({study.card(number)["seed"] for number in (1, 2, 3)}) == 3
+    weights = {study.find_classifier(number).identity["sha256"] for number in (1, 2, 3)}
+    assert len(weights) == 3
+
+
+def test_the_fooling_class_is_never_a_niche(study):
+    for number, labels in ((1, 10), (2, 11), (3, 11)):
+        for when in champions.WHENS:
+            found = champions.read(study.evolution(number), when)
+            assert sorted(set(found.niches)) == list(range(10))
+            assert len(found.labels) == labels
+            assert len(found) == 10 * (2 if number == 1 else 1)
+
+
+def test_errors_are_of_all_images_and_of_the_data_alone(study):
+    from keras_fool import scoring
+    from trainers import datasets
+
+    data = datasets.load("digits")
+    for number in (1, 3):
+        scorer = scoring.LocalScorer(study.find_classifier(number))
+        wrong = np.count_nonzero(scorer.score(data.test_images).argmax(axis=1) != data.test_labels)
+        card = study.card(number)
+        assert card["original_test_error_percent"] == pytest.approx(100 * wrong / 359, abs=1e-4)
+        if number == 3:
+            val = study.drawn([1, 2]).val
+            wrong += np.count_nonzero(scorer.score(val).argmax(axis=1) != 10)
+        assert card["test_error_percent"] == pytest.approx(100 * wrong / card["num_test"], abs=1e-4)
+
+
+def test_draws_are_champions_and_no_validation_image_is_trained_on(study):
+    for number, sizes in ((1, (24, 4)), (2, (4, 1))):
+        rows = rows_of(study.path / "draws" / f"dnn_{number:02d}.csv")
+        assert (
+            tuple([row["part"] for row in rows].count(part) for part in ("train", "val")) == sizes
+        )
+        assert len({row["file"] for row in rows}) == len(rows)
+        drawn = study.drawn([number])
+        both = {
+            (when, file): (image, confidence)
+            for when in champions.WHENS
+            for found in [champions.read(study.evolution(number), when)]
+            for file, image, confidence in zip(
+                found.files, found.images, found.confidences, strict=True
+            )
+        }
+        for row, image in zip(rows, [*drawn.train, *drawn.val], strict=True):
+            recorded, confidence = both[row["when"], row["file"]]
+            np.testing.assert_array_equal(image, recorded)
+            assert np.float32(row["confidence"]) == confidence
+    drawn = study.drawn([1, 2])
+    assert not {x.tobytes() for x in drawn.train} & {x.tobytes() for x in drawn.val}
+
+
+def test_the_table_says_what_came_of_each(study):
+    rows = rows_of(study.path / "table_s2.csv")
+
+    assert [row["i"] for row in rows] == ["1", "2", "3"]
+    for number, row in enumerate(rows, 1):
+        found = rows_of(study.evolution(number) / "champions.csv")
+        median = np.median([float(champion["confidence"]) for champion in found])
+        assert float(row["score"]) == pytest.approx(100 * median, abs=1e-4)
+        assert float(row["error"]) == pytest.approx(study.card(number)["test_error_percent"])
+    markdown = (study.path / "table_s2.md").read_text("utf-8")
+    assert markdown.startswith("# [on digits, not MNIST] Table S2: ")
+    assert "a try: " in markdown.splitlines()[0]
+
+
+def test_complete_it_changes_nothing_and_says_the_table(study, command):
+    before = {file: file.stat().st_mtime_ns for file in study.path.rglob("dnn_*/**/*")}
+
+    code, stdout, stderr = command(retrain, *FLAGS, f"--workdir={study.path}")
+
+    assert code == 0
+    assert "| 3 | " in stdout
+    assert "stage" not in stderr
+    assert {file: file.stat().st_mtime_ns for file in study.path.rglob("dnn_*/**/*")} == before
+
+
+def test_other_settings_are_refused_by_name(study, command):
+    before = contents(study.path)
+
+    code, _, stderr = command(retrain, *FLAGS, f"--workdir={study.path}", "--seed=2")
+
+    assert code == 1
+    assert "seed is 1 there and 2 here" in stderr
+    assert contents(study.path) == before
+
+
+def test_its_classifiers_are_found_as_any_other(study):
+    found = classifiers.find(str(study.path / "classifiers" / "dnn_03"))
+
+    assert found.labels[-1] == "fooling"
+
+
+def test_reproduce_makes_its_results_of_it(study, command, tmp_path):
+    """What `retrain` has done, `reproduce` finds done."""
+    work = tmp_path / "work_digits_scale0.004"
+    work.mkdir()
+    (work / "retraining_seed_1").symlink_to(study.path)
+    flags = ("--experiment=table_s2", "--dataset=digits", "--scale=0.004")
+    places = (f"--workdir={tmp_path}", f"--results={tmp_path / 'results'}")
+
+    code, _, stderr = command(reproduce, *flags, *places)
+
+    assert code == 0, stderr
+    results = tmp_path / "results" / "table_s2_digits_scale0.004"
+    for name in ("table_s2.csv", "confidences.csv"):
+        assert (results / name).read_bytes() == (study.path / name).read_bytes()
+    settings = json.loads((results / "settings.json").read_text("utf-8"))
+    assert settings["evaluations"] == (2 + 1 + 1) * (200 + 2 * 200)
+    assert [drawn["train"] for drawn in settings["drawn"]] == [24, 4]
+    timing = json.loads((results / "timing.json").read_text("utf-8"))
+    assert all(stage["reused"] for stage in timing["stages"].values())
+    assert timing["seconds"] > 1, "the time that it took once"
+
+
+def test_too_few_images_says_how_many_runs_are_needed(command, tmp_path):
+    path = tmp_path / "work"
+
+    code, _, stderr = command(
+        retrain, "--dataset=mnist", "--later_runs=54", f"--workdir={path}", f"--data_dir={tmp_path}"
+    )
+
+    assert code == 2
+    assert "1100 are drawn from those evolved against DNN 2" in stderr
+    assert "at least 55 runs are needed" in stderr
+    assert stderr.count("\n") == 1
+    assert not path.exists()
+
+
+def test_asks_for_a_data_set(command):
+    code, _, stderr = command(retrain)
+    assert code == 2
+    assert "give --dataset (mnist or digits)" in stderr
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _command(point: str, arguments: list[str], log: pathlib.Path) -> None:
+    """What runs in a forked process: the command, which kills itself at a point."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    save, write = checkpoints.CheckpointFolder.save, files.write
+    advance = map_elites.Evolution.advance
+
+    def saved(folder, step, arrays):
+        save(folder, step, arrays)
+        if point == "train" and step == 8:
+            _die()
+
+    def advanced(evolution):
+        if point == "evolve" and evolution.generation == 0:
+            _die()
+        return advance(evolution)
+
+    def written(path, content):
+        write(path, content)
+        if point == "draw" and path.parent.name == "draws":  # the first of its two files
+            _die()
+
+    def exported(path, model):
+        if point == "export":
+            _die()
+        original_export(path, model)
+
+    from keras_fool import training_run
+    from trainers import keras_file
+
+    original_export, keras_file.save = keras_file.save, exported
+    training_run.train.__kwdefaults__["checkpoint_every"] = 8
+    checkpoints.CheckpointFolder.save = saved
+    map_elites.Evolution.advance = advanced
+    files.write = written
+    cli.run(retrain.main, retrain.USES, ["retrain", *arguments])
+
+
+@pytest.mark.slow
+def test_killed_in_every_stage_it_ends_with_the_same_bytes(study, tmp_path):
+    path, log = tmp_path / "work", tmp_path / "log"
+    # Forked from a process that has imported TensorFlow and not used it yet.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["keras_fool.studies.retraining_run", __name__])
+
+    def start(point: str) -> tuple[int, str]:
+        arguments = [*FLAGS, f"--workdir={path}"]
+        process = context.Process(target=_command, args=(point, arguments, log))
+        process.start()
+        process.join()
+        return process.exitcode, log.read_text("utf-8")
+
+    # Each but the first goes on from where the one before was killed.
+    kills = {"train": 1, "export": 1, "evolve": 2, "draw": 3}
+    for point, stage in kills.items():
+        code, said = start(point)
+        assert code == -signal.SIGKILL, said
+        assert f"stage {stage} of 8" in said
+        assert f"stage {stage + 1} of 8" not in said
+        assert ("goes on after step 8" in said) == (point == "export")
+    code, said = start("nowhere")
+
+    assert code == 0, said
+    assert "stage 2 of 8" not in said
+    ours, theirs = contents(path), contents(study.path)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert set(TABLES) <= ours.keys()

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from keras_fool.studies import likeness
+
+
+def test_mean_image_of_each_label():
+    images = np.zeros((2, 3, 4, 5, 1), np.uint8)
+    images[0, 1] = 10
+    images[1, 1] = 21
+
+    means = likeness.mean_images(images)
+
+    assert means.shape == (3, 4, 5, 1)
+    assert means.dtype == np.uint8
+    assert (means[1] == 16).all()  # 15.5, to the even one
+    assert not means[[0, 2]].any()
+
+
+def test_correlations_are_those_of_numpy():
+    images = np.random.default_rng(1).integers(0, 256, (5, 4, 6, 6, 1), np.uint8)
+
+    matrix = likeness.correlations(images)
+
+    each = [np.corrcoef(run.reshape(4, -1)) for run in images]
+    np.testing.assert_allclose(matrix, np.median(each, axis=0), atol=1e-12)
+
+
+def test_an_image_of_one_shade_is_like_no_other():
+    images = np.random.default_rng(1).integers(0, 256, (1, 3, 6, 6, 1), np.uint8)
+    images[0, 1] = 77
+
+    matrix = likeness.correlations(images)
+
+    assert (matrix[1] == 0).all()
+
+
+def test_most_alike_pairs_come_first():
+    matrix = np.array([[1, 0.2, 0.9], [0.2, 1, -0.5], [0.9, -0.5, 1]])
+
+    assert likeness.most_alike(matrix, "abc", 2) == [
+        ("a and c", pytest.approx(0.9)),
+        ("a and b", pytest.approx(0.2)),
+    ]

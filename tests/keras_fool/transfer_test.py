@@ -1,0 +1,111 @@
+import csv
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fool import champion_png, champions, classifiers, scoring, transfer
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_tables_of_a_run_folder(command, run_folder, tiny_model, other_model, tmp_path):
+    output = tmp_path / "out"
+
+    code, out, err = command(
+        transfer,
+        f"--images={run_folder}",
+        f"--models={tiny_model},{other_model}",
+        f"--output={output}",
+    )
+
+    assert (code, err) == (0, "")
+    assert {path.name for path in output.iterdir()} == {
+        "transfer.csv",
+        "transfer.md",
+        "heat_map_three_other.png",
+    }
+    with open(output / "transfer.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    images = champions.read(run_folder)
+    for path in (tiny_model, other_model):
+        scorer = scoring.LocalScorer(classifiers.find(str(path)))
+        scores = scorer.score(images.images)
+        recorded = np.array([float(row[f"confidence:{path.name}"]) for row in rows], np.float32)
+        assert [row[f"top1:{path.name}"] for row in rows] == list(map(str, scores.argmax(axis=1)))
+        np.testing.assert_array_equal(recorded, scores.max(axis=1))
+    tops = [(row["top1:tiny.keras"], row["top1:other.keras"]) for row in rows]
+    matches = sum(first == second for first, second in tops)
+    assert re.search(rf"\(a\) Top-1 matches \| {100 * matches / 6:.1f} \|", out)
+    assert f"6 images, {matches} matches" in out
+    assert (output / "transfer.md").read_text().count("other.keras on images of tiny.keras") >= 3
+    assert Image.open(output / "heat_map_three_other.png").size[0] > 300
+
+
+def test_original_alone_is_no_transfer(command, run_folder, tiny_model):
+    code, _, err = command(transfer, f"--images={run_folder}", f"--models={tiny_model}")
+
+    assert code == 2
+    assert "is the classifier that the images were evolved on: name another one" in err
+
+
+def test_altered_image_is_named_and_nothing_is_written(command, altered, other_model, tmp_path):
+    path = altered / "images/run_003/last/label_2.png"
+    champion = champion_png.read(path)
+    path.write_bytes(
+        champion_png.encode(
+            champion_png.Champion(255 - champion.image, champion.genome, champion.about)
+        )
+    )
+
+    code, out, err = command(transfer, f"--images={altered}", f"--models={other_model}")
+
+    assert (code, out) == (1, "")
+    assert "run_003/last/label_2.png is not the image that was recorded: its confidence" in err
+    assert not (tmp_path / "altered-transfer").exists()
+
+
+def test_results_are_not_replaced_unless_asked(command, altered, other_model, tmp_path):
+    arguments = (f"--images={altered}", f"--models={other_model}")
+    assert command(transfer, *arguments)[0] == 0
+    written = tmp_path / "altered-transfer"
+    before = {path: path.read_bytes() for path in written.iterdir()}
+    shutil.rmtree(altered / "images")
+
+    code, _, err = command(transfer, *arguments)
+
+    assert code == 1
+    assert f"{written} exists; choose another --output, or say --overwrite" in err
+    assert {path: path.read_bytes() for path in written.iterdir()} == before
+
+
+def test_classifier_of_other_images_is_refused(command, run_folder, tmp_path):
+    code, _, err = command(
+        transfer, f"--images={run_folder}", "--models=mnist_a", f"--output={tmp_path / 'out'}"
+    )
+
+    assert code == 1
+    assert "mnist_a/1 takes images of 28 x 28 x 1, those in" in err
+    assert "are 12 x 10 x 1" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ((), 2, "give --images=RUN_FOLDER"),
+        (("--images=runs/a",), 2, "give --models"),
+        (("--images=runs/a", "--models=mnist_a"), 1, "there is no folder runs/a"),
+        (("--images=runs/a", "--models=mnist_a", "--dataset=mnist"), 2, "--dataset has no meaning"),
+    ],
+)
+def test_what_is_missing_is_said(command, arguments, code, message):
+    given, out, err = command(transfer, *arguments)
+
+    assert (given, out) == (code, "")
+    assert message in err
+    assert err.count("\n") == 1
