@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Canvas:
-    """The image that a genome was evolved as; prints of other sizes show the same picture.
+    """The image that a genome was evolved as; prints of other sizes sample the same picture.
 
     Attributes:
         height: Rows, in pixels.

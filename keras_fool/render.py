@@ -3,8 +3,10 @@ r"""Draws the genome inside a champion's PNG again, at any size.
     python -m keras_fool.render runs/mnist/images/run_000/last/label_3.png --size=2048
 
 A network has no resolution: a larger print shows more detail, not larger squares. (Of
-evolved pixels it shows larger squares.) At the image's own size it is the image that the
-classifier scored, to the byte.
+evolved pixels it shows larger squares.) Stripes finer than the pixels of the image that was
+evolved, which raw coordinates invite, come to light: such a print looks quite different.
+At the image's own size it is the image that the classifier scored, to the byte, where
+--renderer=cpu drew it.
 
 Reads one PNG file that `evolve` wrote, writes another one with the same genome inside:
 --output, by default <name>-<size>.png in this folder. A print of 2048 pixels takes about

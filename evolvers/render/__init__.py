@@ -23,7 +23,8 @@ def draw(
 ) -> np.ndarray:
     """Draws one genome at any size.
 
-    A CPPN has no resolution: a larger print has more detail. The pixels of a direct genome
+    A CPPN has no resolution: a larger print has what it draws between the pixels of the
+    canvas, be it stripes too fine for the canvas to show. The pixels of a direct genome
     become squares.
 
     Args:

@@ -44,7 +44,7 @@ def grid(canvas: Canvas, height: int, width: int) -> Grid:
     """The inputs for a picture of `height` x `width` pixels.
 
     Between its borders a print of any size has the coordinates of the canvas that the
-    genome was evolved on, so it shows the same picture, only finer or coarser. At the
+    genome was evolved on, so it samples the same picture more finely or coarsely. At the
     canvas' own size raw coordinates are the whole numbers 0..width - 1, 0..height - 1.
     """
     column, across = _axis(canvas.width, width)
