@@ -66,7 +66,10 @@ def _sheets(
     paper = [labels.index(name) for name in _PAPER_LABELS if name in labels]
     wanted = {
         "figure_s1.png": (galleries.Choice(), title),
-        "figure_s1_paper_digits.png": (galleries.Choice(labels=paper), f"{title}: the paper's digits"),
+        "figure_s1_paper_digits.png": (
+            galleries.Choice(labels=paper),
+            f"{title}: the paper's digits",
+        ),
     }
     return {
         name: galleries.png(

@@ -21,7 +21,7 @@ _TIMING = "timing.json"
 
 
 class ResultsFolder:
-    """Results are written when all of them are known; times as stages end.
+    """Results are written when all of them are known, times as stages end.
 
     Attributes:
         path: The folder.
@@ -57,8 +57,16 @@ class ResultsFolder:
                 )
 
     def on_stage(self, name: str, seconds: float, reused: bool) -> None:
-        """Remembers how long a stage took."""
-        self._stages[name] = {"seconds": round(seconds, 1), "reused": reused}
+        """Writes how long a stage took; one that was done before keeps the time it took then.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        stage = {"seconds": round(seconds, 1), "reused": reused}
+        if reused:
+            stage = _read(self.path / _TIMING).get("stages", {}).get(name, stage)
+        self._stages[name] = stage
+        self._write_timing()
 
     def write(
         self,
@@ -84,22 +92,16 @@ class ResultsFolder:
         self.check(json.loads(json.dumps(settings)))
         text = json.dumps({**settings, "versions": workdir.versions()}, indent=2) + "\n"
         self.path.mkdir(parents=True, exist_ok=True)
-        contents = {
-            **outcome.files,
-            "table.md": f"# {title}\n\n{outcome.table}".encode(),
-            _TIMING: self._timing().encode(),
-        }
+        (self.path / _SETTINGS).unlink(missing_ok=True)  # no longer those of what is there
+        contents = {**outcome.files, "table.md": f"# {title}\n\n{outcome.table}".encode()}
         files.write_all({self.path / name: content for name, content in contents.items()})
         files.write(self.path / _SETTINGS, text.encode())
         files.sync_folder(self.path)
 
-    def _timing(self) -> str:
-        """Stages that were done by an earlier start keep the time they took then."""
+    def _write_timing(self) -> None:
+        # What earlier starts did and this one has not come to yet is not forgotten.
         earlier = _read(self.path / _TIMING).get("stages", {})
-        stages = {
-            name: earlier[name] if stage["reused"] and name in earlier else stage
-            for name, stage in self._stages.items()
-        }
+        stages = {**earlier, **self._stages}
         value = {
             "begun": self._begun,
             "finished": _now(),
@@ -111,7 +113,8 @@ class ResultsFolder:
                 "system": platform.system(),
             },
         }
-        return json.dumps(value, indent=2) + "\n"
+        self.path.mkdir(parents=True, exist_ok=True)
+        files.write(self.path / _TIMING, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def _read(path: pathlib.Path) -> dict:
