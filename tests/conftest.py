@@ -1,5 +1,6 @@
 """Flags parsed once, and the classifiers that many tests use."""
 
+import contextlib
 import os
 import pathlib
 import resource
@@ -53,8 +54,19 @@ def command(capsys):
 
 @pytest.fixture
 def full_disk():
-    """A function that lets no file grow beyond some bytes: writes fail as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN  # Python's default
-    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    """`with full_disk(limit)`: no file grows beyond so many bytes, as on a full disk.
+
+    Not for the whole test: what pytest itself prints may go to a longer file.
+    """
+
+    @contextlib.contextmanager
+    def limited(limit: int):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN  # Python's default
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

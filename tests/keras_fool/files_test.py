@@ -16,9 +16,8 @@ def test_write_replaces(tmp_path):
 def test_failed_write_leaves_all_files_as_they_were(tmp_path, full_disk):
     small, large = tmp_path / "small", tmp_path / "large"
     files.write(small, b"before")
-    full_disk(4096)
 
-    with pytest.raises(OSError, match="large") as caught:
+    with full_disk(4096), pytest.raises(OSError, match="large") as caught:
         files.write_all({small: b"after", large: b"x" * 5000})
 
     assert caught.value.errno == errno.EFBIG
@@ -61,9 +60,8 @@ def test_growing_file_that_lost_lines_is_refused(tmp_path, content):
 
 
 def test_growing_file_names_itself_when_the_disk_is_full(tmp_path, full_disk):
-    full_disk(4096)
     file = files.GrowingFile(tmp_path / "table.csv", "a,b\n")
-    file.append("x" * 5000)
-
-    with pytest.raises(OSError, match=r"table\.csv"):
-        file.sync()
+    with full_disk(4096):
+        file.append("x" * 5000)
+        with pytest.raises(OSError, match=r"table\.csv"):
+            file.sync()

@@ -76,9 +76,8 @@ def test_continued_run_replaces_what_was_lost(tmp_path):
 
 
 def test_full_disk_is_an_os_error(tmp_path, full_disk):
-    full_disk(4096)
-
-    with pytest.raises(OSError, match="TensorBoard's events cannot be written"):
+    events = pytest.raises(OSError, match="TensorBoard's events cannot be written")
+    with full_disk(4096), events:
         write(tmp_path, range(20))
 
 

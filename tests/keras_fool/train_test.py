@@ -259,9 +259,8 @@ def test_full_disk_keeps_the_newest_whole_state(command, trained, places, tmp_pa
     older, newer = sorted((tmp_path / "work" / "checkpoint").glob("*.npz"))
     newer.unlink()
 
-    full_disk(1_000_000)
-    code, _, stderr = command(train, *flags)
-    full_disk(-1)
+    with full_disk(1_000_000):
+        code, _, stderr = command(train, *flags)
 
     assert code == 1
     assert stderr.splitlines()[-1].startswith("error: File too large: ")

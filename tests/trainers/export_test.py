@@ -113,9 +113,7 @@ def test_confidences_that_are_no_numbers_are_not_exported(tmp_path, images):
 
 @pytest.mark.parametrize("limit", [1_000, 100_000])
 def test_full_disk_leaves_nothing_behind(tmp_path, model, images, full_disk, limit):
-    full_disk(limit)
-
-    with pytest.raises(OSError, match=r"cannot be written|too large"):
+    with full_disk(limit), pytest.raises(OSError, match=r"cannot be written|too large"):
         export.save(tmp_path / "1", model, CARD, images)
 
     assert not list(tmp_path.iterdir())
