@@ -84,9 +84,7 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
             if heading in columns:
                 heading += f" ({folder})"
             columns[heading] = transfer.count(original, scores.confidences[other])
-            intervals[f"95 % interval: {heading}"] = transfer_tables.intervals(
-                scores, other, common_flags.SEED.value
-            )
+            intervals[heading] = transfer_tables.intervals(scores, other, common_flags.SEED.value)
             label_tables.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
             given = transfer.given_labels(scores.confidences[other], scores.champions.niches)
             name = f"heat_map_{folder}_{other}".replace("/", "-").removesuffix(".keras")
@@ -101,7 +99,9 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
         f"{c.higher} higher on the original\n"
         for heading, c in columns.items()
     )
-    text = "\n".join(["# Images that fool other classifiers\n", table, counts, *label_tables])
+    note = "In brackets: 95 % intervals, bootstrap over runs.\n"
+    parts = ["# Images that fool other classifiers\n", table, note, counts, *label_tables]
+    text = "\n".join(parts)
     contents[output / "transfer.md"] = text.encode()
     contents[output / "transfer.csv"] = transfer_tables.images_csv(studies).encode()
     output.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,10 @@ def run(context: experiment.Context) -> experiment.Outcome:
             f"{', '.join(_PAPER_LABELS)} in the paper, "
             f"{', '.join(labels[niche] for niche in most[:3])} here.\n\n{table}"
         ),
-        files={"images.csv": _images_csv(studies, sure).encode(), **_sheets(context, studies)},
+        files={
+            "images.csv": _images_csv(studies, sure).encode(),
+            **_sheets(context, studies, counts.sum(axis=0)),
+        },
     )
 
 
@@ -58,25 +61,30 @@ def _sure(scores: cross_scoring.CrossScores) -> np.ndarray:
 
 
 def _sheets(
-    context: experiment.Context, studies: Sequence[cross_scoring.CrossScores]
+    context: experiment.Context, studies: Sequence[cross_scoring.CrossScores], counts: np.ndarray
 ) -> dict[str, bytes]:
-    """The figure with the digits that transfer most here, and with the paper's."""
+    """The figure with the digits that transfer most here, and with the paper's.
+
+    Args:
+        context: The experiment's.
+        studies: All images.
+        counts: int [labels]; images that both are sure of. Of labels that have none, as in
+            the smallest tries, there is no figure.
+    """
     labels = studies[0].champions.labels
     title = context.title(EXPERIMENT.title)
     paper = [labels.index(name) for name in _PAPER_LABELS if name in labels]
     wanted = {
-        "figure_s1.png": (galleries.Choice(), title),
-        "figure_s1_paper_digits.png": (
-            galleries.Choice(labels=paper),
-            f"{title}: the paper's digits",
-        ),
+        "figure_s1.png": (None, title),
+        "figure_s1_paper_digits.png": (paper, f"{title}: the paper's digits"),
     }
-    return {
-        name: galleries.png(
-            galleries.transferring(studies, choice, galleries.Look(text), most_runs=_COLUMNS)[0]
-        )
-        for name, (choice, text) in wanted.items()
-    }
+    sheets = {}
+    for name, (niches, text) in wanted.items():
+        if counts[slice(None) if niches is None else niches].any():
+            choice, look = galleries.Choice(labels=niches), galleries.Look(text)
+            sheet, _ = galleries.transferring(studies, choice, look, most_runs=_COLUMNS)
+            sheets[name] = galleries.png(sheet)
+    return sheets
 
 
 def _images_csv(studies: Sequence[cross_scoring.CrossScores], sure: Sequence[np.ndarray]) -> str:

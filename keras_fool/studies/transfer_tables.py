@@ -13,22 +13,24 @@ NO_VALUE = "-"
 _IMAGE_COLUMNS = ("folder", "file", "run", "evolved_for")
 
 
-def table_s1(columns: Mapping[str, transfer.Counts], more: Mapping[str, Sequence[str]]) -> str:
+def table_s1(columns: Mapping[str, transfer.Counts], intervals: Mapping[str, Sequence[str]]) -> str:
     """The three rows of Table S1 as Markdown.
 
     Args:
         columns: By heading, the counts of one original and one other classifier.
-        more: Further columns by heading: one text for each of the three rows.
+        intervals: By heading, for each row the interval.
     """
-    headings = [*columns, *more]
-    cells = [
-        [percent(column.percentages[row]) for column in columns.values()]
-        + [texts[row] for texts in more.values()]
-        for row in range(3)
+    rows = [
+        [
+            name,
+            *(
+                f"{percent(counts.percentages[row])} ({intervals[heading][row]})"
+                for heading, counts in columns.items()
+            ),
+        ]
+        for row, name in enumerate(transfer.ROWS)
     ]
-    return markdown(
-        ["%", *headings], [[name, *c] for name, c in zip(transfer.ROWS, cells, strict=True)]
-    )
+    return markdown(["%", *columns], rows)
 
 
 def intervals(scores: cross_scoring.CrossScores, other: str, seed: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Experiments in small, from end to end, and killed in each of their stages."""
 
+import contextlib
 import csv
 import json
 import multiprocessing
@@ -9,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+from multiprocessing import forkserver
 
 import pytest
 
@@ -101,9 +103,9 @@ def _command(arguments: list[str], folder: str, log: pathlib.Path) -> None:
 def start():
     """Starts the command in a process forked from one that has imported TensorFlow."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["keras_fool.recorder", "keras_fool.studies.figure_s1", "keras_fool.studies.table_s2"]
-    )
+    context.set_forkserver_preload(["keras_fool.recorder", "keras_fool.studies.table_s1_variants"])
+    with contextlib.chdir(pathlib.Path(reproduce.__file__).parent.parent):
+        forkserver.ensure_running()  # here it finds what it shall import
 
     def started(*arguments: str, folder: pathlib.Path):
         folder.mkdir(exist_ok=True)

@@ -41,7 +41,9 @@ def test_tables_of_a_run_folder(command, run_folder, tiny_model, other_model, tm
         np.testing.assert_array_equal(recorded, scores.max(axis=1))
     tops = [(row["top1:tiny.keras"], row["top1:other.keras"]) for row in rows]
     matches = sum(first == second for first, second in tops)
-    assert re.search(rf"\(a\) Top-1 matches \| {100 * matches / 6:.1f} \|", out)
+    assert re.search(
+        rf"\(a\) Top-1 matches \| {100 * matches / 6:.1f} \([\d.]+ to [\d.]+\) \|", out
+    )
     assert f"6 images, {matches} matches" in out
     assert (output / "transfer.md").read_text().count("other.keras on images of tiny.keras") >= 3
     assert Image.open(output / "heat_map_three_other.png").size[0] > 300
