@@ -54,6 +54,17 @@ class Champions:
         """The identity of the classifier they were evolved on, as config.json has it."""
         return self.config["settings"]["scorer"]
 
+    @property
+    def views(self) -> classifiers.Views:
+        """What the classifier saw of the images; of an ensemble, what the first member saw.
+
+        The size of crops, which is the network's, is left out.
+        """
+        scorer = self.scorer
+        member = scorer["ensemble"][0] if "ensemble" in scorer else scorer
+        views = member.get("views", {})
+        return classifiers.Views(views.get("image_size"), views.get("crops", 1))
+
     def take(self, chosen: np.ndarray) -> "Champions":
         """Those at `chosen`: int places or a bool mask [champions]."""
         places = np.arange(len(self))[chosen]
@@ -152,36 +163,29 @@ def read(folder: pathlib.Path, when: str = "last") -> Champions:
 
 
 def original(
-    champions: Champions, candidates: Sequence[classifiers.Classifier]
-) -> classifiers.Classifier:
+    champions: Champions, candidates: Sequence[classifiers.Classifier | classifiers.Ensemble]
+) -> classifiers.Classifier | classifiers.Ensemble:
     """The classifier that champions were evolved on.
 
     Args:
-        champions: They name it by the SHA-256 of its file.
+        champions: They name it by the SHA-256 of its file and what wraps it.
         candidates: Where to look first; then where it lay when they were evolved.
 
     Raises:
         ValueError: It is in neither place.
     """
-    wanted = champions.scorer
     for candidate in candidates:
-        if _weights(candidate.identity) == _weights(wanted):
+        if classifiers.comparable(candidate.identity) == champions.scorer:
             return candidate
-    name, path = champions.config["classifier"], champions.config["classifier_path"]
-    there = classifiers.Classifier(
-        name, pathlib.Path(path), champions.labels, wanted["preprocess"], wanted["from_logits"]
-    )
-    if there.path.is_file() and _weights(there.identity) == _weights(wanted):
-        return there
+    name, spec = champions.config["classifier"], champions.config["classifier_spec"]
+    with contextlib.suppress(ValueError, OSError):  # it was moved, or is another one now
+        there = classifiers.find_all(spec)
+        if classifiers.comparable(there.identity) == champions.scorer:
+            return classifiers.with_labels(there, champions.labels)
     raise ValueError(
-        f"{champions.folder} was evolved on {name} (sha256 {wanted['sha256'][:12]}), which is "
-        f"not among --models, and {path} is not it: name its version folder or .keras file "
-        "in --models."
+        f"{champions.folder} was evolved on {name}, which is not among --models, and {spec} is "
+        "not it: name its version folder or .keras file, with the options it had, in --models."
     )
-
-
-def _weights(identity: dict) -> tuple:
-    return tuple(identity[name] for name in ("sha256", "preprocess", "from_logits"))
 
 
 def _config(folder: pathlib.Path) -> dict:
@@ -192,8 +196,8 @@ def _config(folder: pathlib.Path) -> dict:
         raise ValueError(f"{folder} is no run folder: there is no {path.name} in it.")
     with _damaged(path):
         config = json.loads(path.read_text("utf-8"))
-        _weights(config["settings"]["scorer"])
-        for name in ("classifier", "classifier_path", "labels", "image_shape"):
+        config["settings"]["scorer"].items()
+        for name in ("classifier", "classifier_spec", "labels", "image_shape"):
             config[name]
     return config
 

@@ -5,6 +5,9 @@ A command names the ones it takes in `cli.run(main, uses=[...])`; the others are
 
 from absl import flags
 
+from keras_fool import model_specs
+from trainers import config as trainers_config
+
 DATASET = flags.DEFINE_string(
     "dataset",
     None,
@@ -20,8 +23,63 @@ DATA_DIR = flags.DEFINE_string(
 MODEL = flags.DEFINE_string(
     "model",
     None,
-    "The classifier: a name under saved_models/ (its newest version), a version folder, or "
-    "any .keras file.",
+    "The classifier: a name under saved_models/ (its newest version), a version folder, any "
+    ".keras file, or a network of keras.applications such as MobileNet. Several with commas "
+    "between them are an ensemble, whose confidences are averaged; options follow each after "
+    "colons: squeezenet.keras:bgr or MobileNet:alpha=0.25:size=128:weights=FILE.",
+)
+WEIGHTS = flags.DEFINE_string(
+    "weights",
+    None,
+    "Weights: for a network of keras.applications a file that Keras loads, or imagenet for the "
+    "published ones, which are downloaded once; elsewhere the command's text says which.",
+)
+PREPROCESS = flags.DEFINE_enum(
+    "preprocess",
+    None,
+    model_specs.PREPROCESSES,
+    "What --model expects of bytes 0..255: as they are (none, the default), divided by 255 "
+    "(unit), as keras.applications prepares them in its modes caffe, tf and torch, or BGR minus "
+    "(104, 117, 123) (bgr). Networks of keras.applications have their own.",
+)
+FROM_LOGITS = flags.DEFINE_bool(
+    "from_logits", False, "The outputs of --model are logits: a softmax makes them confidences."
+)
+IMAGE_SIZE = flags.DEFINE_integer(
+    "image_size",
+    None,
+    "Side of images, in pixels: of those that are made for a network that sees crops of them, "
+    "by default what it takes; on a sheet the longer side of each, by default what fits.",
+    lower_bound=8,
+    upper_bound=8192,
+)
+CROPS = flags.DEFINE_integer(
+    "crops",
+    1,
+    "Crops of an image of --image_size that a network sees: 1, the centre, or 10, the corners, "
+    "the centre and their mirror images, as in the paper. Confidences are their mean.",
+)
+CROP_SIZE = flags.DEFINE_integer(
+    "crop_size",
+    None,
+    "Side of a crop in pixels, scaled to what the network takes; by default just that.",
+    lower_bound=1,
+)
+LABEL_NAMES = flags.DEFINE_string(
+    "label_names",
+    None,
+    "A file with the names of the labels, for classifiers that bring none: a line per label, "
+    "or the imagenet_class_index.json of Keras.",
+)
+NAME = flags.DEFINE_string(
+    "name", None, "The classifier's name, a folder under --output_dir. Required."
+)
+VERSION = flags.DEFINE_integer(
+    "version", 1, "The version of that name, a folder under it.", lower_bound=1
+)
+OUTPUT_DIR = flags.DEFINE_string("output_dir", "saved_models", "Where classifiers are written.")
+ARCHITECTURE = flags.DEFINE_enum(
+    "architecture", None, trainers_config.ARCHITECTURES, "The network; lenet where none is given."
 )
 WORKDIR = flags.DEFINE_string(
     "workdir",
@@ -36,7 +94,8 @@ MODELS = flags.DEFINE_list(
     "models",
     None,
     "Classifiers, with commas between them, each as --model takes one. A .keras file that "
-    "takes no bytes or gives no confidences says so: my.keras:tf:logits (preprocess, logits).",
+    "takes no bytes or gives no confidences says so: my.keras:tf:logits (preprocess, logits). "
+    "Plus signs make an ensemble: a+b,c.",
 )
 OUTPUT = flags.DEFINE_string(
     "output", None, "What to write; the command's text says what it is by default."

@@ -30,7 +30,7 @@ _KINDS = {"cppn": "images of CPPNs", "direct": "directly encoded images"}
 
 def settings(
     config: evolvers_config.Config,
-    classifier: classifiers.Classifier,
+    classifier: classifiers.Classifier | classifiers.Ensemble,
     num_niches: int | None = None,
 ) -> dict[str, object]:
     """All that shapes the result: what `workdir` compares before a run goes on.
@@ -40,7 +40,7 @@ def settings(
         classifier: What is fooled; where it lies on disk is left out, as it may move.
         num_niches: As `map_elites.Evolution` takes it.
     """
-    scorer = {name: value for name, value in classifier.identity.items() if name != "path"}
+    scorer = classifiers.comparable(classifier.identity)
     niches = {} if num_niches is None else {"num_niches": num_niches}
     return {**dataclasses.asdict(config), **niches, "scorer": scorer}
 
@@ -56,7 +56,7 @@ def is_complete(path: pathlib.Path, settings: dict[str, object]) -> bool:
 
 def open_scorer(
     config: evolvers_config.Config,
-    classifier: classifiers.Classifier,
+    classifier: classifiers.Classifier | classifiers.Ensemble,
     score_batch: int | None = None,
 ) -> "LocalScorer":
     """The scorer that an evolution needs: where `config` says so, one that draws.
@@ -83,7 +83,7 @@ def open_scorer(
 def evolve(
     path: pathlib.Path,
     config: evolvers_config.Config,
-    classifier: classifiers.Classifier,
+    classifier: classifiers.Classifier | classifiers.Ensemble,
     *,
     command: str,
     note: Callable[[str], None],
@@ -128,7 +128,7 @@ def evolve(
             scorer = scorer or open_scorer(config, classifier)
             about = {
                 "classifier": classifier.name,
-                "classifier_path": str(classifier.path),
+                "classifier_spec": classifier.spec,
                 "dataset": dataset,
                 "labels": scorer.labels,
                 "image_shape": scorer.image_shape,
@@ -201,6 +201,7 @@ def _advance(
 
 def _settings_table(config: evolvers_config.Config, scorer: "LocalScorer") -> str:
     """The settings as Markdown, for TensorBoard."""
-    rows = {"classifier": scorer.name, **scorer.identity, **dataclasses.asdict(config)}
+    identity = dict(workdir.flat(scorer.identity))
+    rows = {"classifier": scorer.name, **identity, **dataclasses.asdict(config)}
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join(["| setting | value |", "|---|---|", *lines])

@@ -2,14 +2,17 @@ r"""Evolves images that a classifier takes for each of its labels.
 
     python -m keras_fool.evolve --dataset=mnist
     python -m keras_fool.evolve --model=my_model.keras --preprocess=tf --from_logits
+    python -m keras_fool.evolve --model=MobileNet --weights=imagenet --batch=400
+    python -m keras_fool.evolve --model=a.keras,b.keras --image_size=256 --crops=10
 
 MAP-Elites over images drawn by evolved networks (CPPNs) or made of evolved pixels: for
 every label it keeps the image that the classifier is surest of. Nguyen, Yosinski and
 Clune, 2015, https://arxiv.org/abs/1412.1897.
 
 Reads the classifier: a name under ./saved_models/ or among the shipped ones, a version
-folder, or any Keras model in a .keras file that takes one image and gives a confidence
-per label.
+folder, any Keras model in a .keras file that takes one image and gives a confidence
+per label, a network of keras.applications, or an ensemble of several. For --image_size
+larger than what the network takes it sees crops, as the paper's networks did.
 
 Writes a run folder: config.json, checkpoint/, images/ (the champions of the first and the
 last generation as PNG with their genomes inside), champions.csv, metrics.csv, lineage.csv,
@@ -32,7 +35,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from evolvers import config as evolvers_config
-from keras_fool import classifiers, cli, common_flags, errors
+from keras_fool import classifiers, cli, common_flags, errors, model_flags
 
 _DEFAULTS = evolvers_config.Config()
 _ENCODING = flags.DEFINE_enum(
@@ -66,16 +69,6 @@ _BATCH = flags.DEFINE_integer(
     "Images per run and generation; as many random ones begin a run.",
     lower_bound=1,
 )
-_PREPROCESS = flags.DEFINE_enum(
-    "preprocess",
-    "none",
-    classifiers.PREPROCESSES,
-    "What --model expects of bytes 0..255: as they are (none), divided by 255 (unit), or as "
-    "keras.applications prepares them in its modes caffe, tf and torch.",
-)
-_FROM_LOGITS = flags.DEFINE_bool(
-    "from_logits", False, "The outputs of --model are logits: a softmax makes them confidences."
-)
 _RENDERER = flags.DEFINE_enum(
     "renderer",
     "auto",
@@ -99,8 +92,9 @@ _CHECKPOINT_EVERY = flags.DEFINE_integer(
 _MONTAGE_EVERY = flags.DEFINE_integer(
     "montage_every", 20, "Generations between the montages in TensorBoard.", lower_bound=1
 )
-USES = (common_flags.DATASET, common_flags.MODEL, common_flags.WORKDIR, common_flags.SEED)
+USES = (*model_flags.USES, common_flags.WORKDIR, common_flags.SEED)
 _MOST_LABELS_SHOWN = 20
+_THRESHOLDS = (0.9, 0.99, 0.9999)  # those that the paper counts
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -110,11 +104,7 @@ def main(arguments: Sequence[str]) -> None:
         config = _config()
         score_batch = _score_batch()
     with errors.reported(ValueError):
-        classifier = dataclasses.replace(
-            classifiers.find(common_flags.MODEL.value, common_flags.DATASET.value),
-            preprocess=_PREPROCESS.value,
-            from_logits=_FROM_LOGITS.value,
-        )
+        classifier = model_flags.classifier()
         path = _path(classifier)
         config = dataclasses.replace(config, renderer=_renderer(path))
 
@@ -179,13 +169,13 @@ def _renderer(path: pathlib.Path) -> str:
     return "tf" if tf.config.list_physical_devices("GPU") else "cpu"
 
 
-def _path(classifier: classifiers.Classifier) -> pathlib.Path:
+def _path(classifier: classifiers.Classifier | classifiers.Ensemble) -> pathlib.Path:
     """--workdir, or a folder under runs/ that is not there yet."""
     if common_flags.WORKDIR.value is not None:
         return pathlib.Path(common_flags.WORKDIR.value)
-    what = common_flags.DATASET.value or classifier.path.stem
+    what = common_flags.DATASET.value
     if common_flags.MODEL.value is not None:
-        what = classifier.name.removesuffix(".keras").replace("/", "-")
+        what = classifier.name.replace(".keras", "").replace("/", "-")
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     name = f"{what}-{_ENCODING.value}-seed{common_flags.SEED.value}-{now}"
     path = pathlib.Path("runs") / name
@@ -214,19 +204,22 @@ def _print_results(path: pathlib.Path) -> None:
     confidences = [float(row["confidence"]) for row in rows]
     by_label = {}
     for row in rows:
-        by_label.setdefault(row["label_name"], []).append(row)
+        by_label.setdefault((row["label"], row["label_name"]), []).append(row)
     several = len(rows) > len(by_label)
     print(f"\n{'label':<16}{'median' if several else 'confidence':>12}  found at generation")
-    for label, champions in list(by_label.items())[:_MOST_LABELS_SHOWN]:
+    for (_, label), champions in list(by_label.items())[:_MOST_LABELS_SHOWN]:
         median = statistics.median(float(row["confidence"]) for row in champions)
         found = statistics.median_high(int(row["generation"]) for row in champions)
         print(f"{label[:15]:<16}{median:>12.7f}  {found}")
     if len(by_label) > _MOST_LABELS_SHOWN:
         print(f"... and {len(by_label) - _MOST_LABELS_SHOWN} labels more in champions.csv")
-    sure = sum(confidence >= 0.9999 for confidence in confidences)
+    counts = ", ".join(
+        f"{sum(confidence >= least for confidence in confidences)} of at least {least:g}"
+        for least in _THRESHOLDS
+    )
     print(
         f"\n{len(rows)} champions, median confidence {statistics.median(confidences):.7f}, "
-        f"{sure} of at least 0.9999\n"
+        f"highest {max(confidences):.7f}, {counts}\n"
         f"run folder   {path}\n"
         f"gallery      {path / 'gallery.png'}\n"
         f"TensorBoard  tensorboard --logdir={shlex.quote(str(path))}"

@@ -55,13 +55,6 @@ _MIN_CONFIDENCE = flags.DEFINE_float(
     lower_bound=0.0,
     upper_bound=1.0,
 )
-_IMAGE_SIZE = flags.DEFINE_integer(
-    "image_size",
-    None,
-    "The longer side in pixels that each genome is drawn at; by default what fits.",
-    lower_bound=8,
-    upper_bound=8192,
-)
 _BLOCKS = flags.DEFINE_integer(
     "blocks",
     1,
@@ -75,7 +68,13 @@ _TITLE = flags.DEFINE_string("title", None, "The first line; by default what is 
 _CAPTIONS = flags.DEFINE_bool(
     "captions", True, "Labels, confidences, runs and a title; without them the images alone."
 )
-USES = (common_flags.IMAGES, common_flags.MODELS, common_flags.OUTPUT, common_flags.OVERWRITE)
+USES = (
+    common_flags.IMAGES,
+    common_flags.MODELS,
+    common_flags.IMAGE_SIZE,
+    common_flags.OUTPUT,
+    common_flags.OVERWRITE,
+)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -117,7 +116,7 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
     title = f"Images that fool {originals}" if _TITLE.value is None else _TITLE.value
     look = galleries.Look(
         title=title if _CAPTIONS.value else "",
-        image_size=_IMAGE_SIZE.value,
+        image_size=common_flags.IMAGE_SIZE.value,
         captions=_CAPTIONS.value,
         blocks=_BLOCKS.value,
     )

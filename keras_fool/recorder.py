@@ -13,6 +13,9 @@ from evolvers import archive, map_elites
 from keras_fool import background, contact_sheets, summaries, workdir
 
 _CHECKPOINT_SECONDS = 10
+# Writing a checkpoint of a thousand colour images takes a while: then they are rarer, so that
+# it is at most this share of the time.
+_CHECKPOINT_SHARE = 0.05
 
 
 class Recorder:
@@ -38,7 +41,7 @@ class Recorder:
             labels: The names of the scorer's labels.
             title: The gallery's first line.
             checkpoint_every: Generations between checkpoints; None for every 10
-                seconds. No result depends on it.
+                seconds, or more where writing takes long. No result depends on it.
             montage_every: Generations between TensorBoard's montages.
         """
         self._evolution = evolution
@@ -51,6 +54,7 @@ class Recorder:
         self._writer = background.BackgroundWriter()
         self._saved = evolution.generation
         self._saved_at = self._reported_at = time.monotonic()
+        self._seconds_to_save = 0.0
 
     def on_generation(self, generation: map_elites.Generation) -> None:
         """Records what `Evolution.advance` returned.
@@ -83,7 +87,7 @@ class Recorder:
         if self._evolution.generation == self._saved:
             return
         self._saved, self._saved_at = self._evolution.generation, time.monotonic()
-        self._writer.submit(self._folder.checkpoint, self._saved, self._evolution.state())
+        self._writer.submit(self._save, self._saved, self._evolution.state())
         self._writer.submit(self._events.flush)
 
     def wait(self) -> None:
@@ -107,10 +111,16 @@ class Recorder:
         """Ends the thread, after what it is at."""
         self._writer.finish()
 
+    def _save(self, generation: int, state: dict[str, np.ndarray]) -> None:
+        begun = time.monotonic()
+        self._folder.checkpoint(generation, state)
+        self._seconds_to_save = time.monotonic() - begun
+
     def _is_due(self, now: float) -> bool:
         if self._checkpoint_every is not None:
             return self._evolution.generation % self._checkpoint_every == 0
-        return now - self._saved_at >= _CHECKPOINT_SECONDS
+        between = max(_CHECKPOINT_SECONDS, self._seconds_to_save / _CHECKPOINT_SHARE)
+        return now - self._saved_at >= between
 
     def _elites(self) -> list[list[archive.Elite]]:
         return [list(archive.elites) for archive in self._evolution.archives]

@@ -1,4 +1,4 @@
-"""Images -> confidences, by a Keras model on this machine.
+"""Images -> confidences, by Keras models on this machine.
 
 Everything runs in one `tf.function` with few fixed batch shapes: for each new one the
 function is traced, and an accelerator's library looks for its fastest kernels again.
@@ -6,14 +6,12 @@ function is traced, and an accelerator's library looks for its fastest kernels a
 
 import math
 import time
-import zipfile
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fool import classifiers
+from keras_fool import classifiers, networks
 
 # From this batch size up, the confidences of an image do not depend on the batch it is
 # in (the smallest batches go through other kernels); the tests hold it.
@@ -34,7 +32,9 @@ class ScorerError(ValueError):
 
 
 class LocalScorer:
-    """Scores images with a Keras model; for one caller at a time, from any thread.
+    """Scores images with one Keras model, or with the mean of several.
+
+    For one caller at a time, from any thread.
 
     Attributes:
         name: What reports call the classifier.
@@ -45,36 +45,41 @@ class LocalScorer:
         traces: How many graphs were built: one per batch shape.
     """
 
-    def __init__(self, classifier: classifiers.Classifier, *, score_batch: int | None = None):
+    def __init__(
+        self,
+        classifier: classifiers.Classifier | classifiers.Ensemble,
+        *,
+        score_batch: int | None = None,
+    ):
         """Loads the model and tries it on a few images.
 
         Args:
-            classifier: The model file and what wraps it.
+            classifier: The model file and what wraps it, or several.
             score_batch: The largest number of images in one call of the model; by
                 default what fills the machine without filling its memory.
 
         Raises:
             ValueError: The file is no model that loads safely, its input is not one
                 image of fixed shape, or its output is not one row of confidences
-                per image, or those are no confidences (`ScorerError`).
+                per image, or those are no confidences (`ScorerError`), or the members
+                of an ensemble differ in images or number of labels.
         """
         self.name = classifier.name
         self.identity = classifier.identity
         self.traces = 0
-        self._model = _load(classifier)
-        self.image_shape = self._checked_image_shape()
-        num_labels = self._checked_num_labels()
+        self._networks = [networks.Network(member) for member in classifier.members]
+        self.image_shape, num_labels = self._checked_members()
         self.labels = classifier.labels or tuple(str(label) for label in range(num_labels))
         if len(self.labels) != num_labels:
             raise ValueError(
-                f"{self.name}: its card names {len(self.labels)} labels, "
+                f"{self.name}: {len(self.labels)} labels are named, "
                 f"but the model has {num_labels} outputs."
             )
-        self._preprocess = self._checked_preprocess(classifier.preprocess)
-        self._from_logits = classifier.from_logits
-        fitting = min(_LARGEST_BATCH, _BYTES_OF_BATCH // math.prod(self.image_shape))
-        self.score_batch = max(SMALLEST_BATCH, score_batch or fitting)
-        self._confidences = tf.function(self._traced, autograph=False)
+        seen = [network.pixels for network in self._networks]
+        pixels = max(math.prod(self.image_shape), *seen)
+        self._fitting = _BYTES_OF_BATCH // pixels
+        self.score_batch = max(SMALLEST_BATCH, score_batch or min(_LARGEST_BATCH, self._fitting))
+        self._function = tf.function(self._traced, autograph=False)
         self._functions = {}
         self._try_out()
 
@@ -99,11 +104,26 @@ class LocalScorer:
                 f"got {images.dtype} {list(images.shape)}."
             )
         confidences = np.empty((len(images), len(self.labels)), np.float32)
-        for start in range(0, len(images), self.score_batch):
-            chunk = images[start : start + self.score_batch]
+        # Chunks of one size: few shapes, and little padding.
+        chunks = -(-len(images) // self.score_batch)
+        size = -(-len(images) // max(1, chunks))
+        for start in range(0, len(images), max(1, size)):
+            chunk = images[start : start + size]
             confidences[start : start + len(chunk)] = self._run(chunk)[: len(chunk)]
         self._check(confidences)
         return confidences
+
+    def confidences(self, images: tf.Tensor) -> tf.Tensor:
+        """The same as a TensorFlow function, unchecked; differentiable where images are floats.
+
+        Args:
+            images: [batch, height, width, channels] uint8 or float32, 0..255.
+
+        Returns:
+            float32 [batch, num_labels].
+        """
+        each = [network.confidences(images) for network in self._networks]
+        return each[0] if len(each) == 1 else tf.add_n(each) / len(each)
 
     def tune(self, most: int) -> int:
         """Takes the batch size that scores fastest on this machine; no result depends on it.
@@ -114,8 +134,7 @@ class LocalScorer:
         Returns:
             The batch size: the largest number of images in one call of the model.
         """
-        fitting = _BYTES_OF_BATCH // math.prod(self.image_shape)
-        sizes = [size for size in _TUNED_BATCHES if size <= min(most, fitting)]
+        sizes = [size for size in _TUNED_BATCHES if size <= min(most, self._fitting)]
         best, best_rate = self.score_batch, 0.0
         for size in sizes:
             images = np.random.default_rng(0).integers(0, 256, (size, *self.image_shape), np.uint8)
@@ -135,14 +154,12 @@ class LocalScorer:
             chunk = np.concatenate([chunk, padding])
         if batch not in self._functions:
             spec = tf.TensorSpec(chunk.shape, tf.uint8)
-            self._functions[batch] = self._confidences.get_concrete_function(spec)
+            self._functions[batch] = self._function.get_concrete_function(spec)
         return self._functions[batch](tf.constant(chunk)).numpy()
 
     def _traced(self, images: tf.Tensor) -> tf.Tensor:
         self.traces += 1  # runs while tracing, not while scoring
-        inputs = self._preprocess(images)
-        outputs = tf.cast(self._model(inputs, training=False), tf.float32)
-        return tf.nn.softmax(outputs) if self._from_logits else outputs
+        return self.confidences(images)
 
     def _check(self, confidences: np.ndarray) -> None:
         # A NaN makes its row's sum a NaN, for which "<=" is False: one pass finds both.
@@ -168,76 +185,25 @@ class LocalScorer:
                 f"{self.name} returned negative confidences; if its outputs are logits, "
                 "say --from_logits."
             )
-        if self._from_logits:
-            raw = tf.cast(self._model(self._preprocess(images), training=False), tf.float32)
-            if raw.numpy().min() >= 0 and np.allclose(raw.numpy().sum(axis=1), 1, atol=_TOLERANCE):
-                raise ScorerError(
-                    f"{self.name} gives confidences already: leave --from_logits out."
+        for network in self._networks:
+            network.check_logits(images)
+
+    def _checked_members(self) -> tuple[tuple[int, int, int], int]:
+        """The shape of images and the number of labels, which all members share."""
+        first, *others = self._networks
+        for other in others:
+            if other.image_shape != first.image_shape:
+                raise ValueError(
+                    f"the members of an ensemble see the same images: {first.name} takes "
+                    f"{_by(first.image_shape)}, {other.name} takes {_by(other.image_shape)}; "
+                    "--image_size=256 lets each crop what it takes."
                 )
-
-    def _checked_image_shape(self) -> tuple[int, int, int]:
-        inputs = self._model.inputs or []
-        shapes = [tuple(tensor.shape) for tensor in inputs]
-        if (
-            len(shapes) != 1
-            or len(shapes[0]) != 4
-            or None in shapes[0][1:]
-            or shapes[0][3] not in (1, 3)
-        ):
-            raise ValueError(
-                f"{self.name} must take one image of fixed shape [batch, height, width, 1 or 3], "
-                f"but takes {' and '.join(str(list(shape)) for shape in shapes) or 'no known one'}."
-            )
-        return shapes[0][1:]
-
-    def _checked_num_labels(self) -> int:
-        shapes = [tuple(tensor.shape) for tensor in self._model.outputs]
-        if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] is None:
-            raise ValueError(
-                f"{self.name} must give one row of confidences [batch, num_labels], "
-                f"but gives {' and '.join(str(list(shape)) for shape in shapes)}."
-            )
-        return shapes[0][1]
-
-    def _checked_preprocess(self, preprocess: str):
-        dtype = tf.as_dtype(self._model.inputs[0].dtype)
-        if preprocess == "none":
-            return lambda images: tf.cast(images, dtype)
-        if not dtype.is_floating:
-            raise ValueError(
-                f"{self.name} takes {dtype.name} bytes as they are: --preprocess must be none, "
-                f"not {preprocess}."
-            )
-        if preprocess in ("caffe", "torch") and self.image_shape[2] != 3:
-            raise ValueError(
-                f"{self.name} takes grey images: --preprocess={preprocess} is for colour."
-            )
-        return lambda images: tf.cast(_PREPROCESS[preprocess](tf.cast(images, tf.float32)), dtype)
-
-
-# What keras.applications.imagenet_utils.preprocess_input does in each of its modes,
-# for RGB images with values in 0..255.
-_PREPROCESS = {
-    "unit": lambda images: images / 255,
-    "caffe": lambda images: images[..., ::-1] - [103.939, 116.779, 123.68],
-    "tf": lambda images: images / 127.5 - 1,
-    "torch": lambda images: (images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
-}
-
-
-def _load(classifier: classifiers.Classifier) -> keras.Model:
-    try:
-        # safe_mode: a model is data; a Lambda layer in it would be code.
-        model = keras.saving.load_model(classifier.path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises what it meets: OSError, KeyError, TypeError, ...
-        if not zipfile.is_zipfile(classifier.path):
-            reason = "the file is no Keras archive"
-        else:
-            reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{classifier.path} is no model that loads safely: {reason}") from error
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"{classifier.path} holds a {type(model).__name__}, not a model.")
-    return model
+            if other.num_labels != first.num_labels:
+                raise ValueError(
+                    f"the members of an ensemble have the same labels: {first.name} has "
+                    f"{first.num_labels}, {other.name} has {other.num_labels}."
+                )
+        return first.image_shape, first.num_labels
 
 
 def fixed_batch(num_images: int, largest: int) -> int:

@@ -23,7 +23,7 @@ from tensorboard.util import tensor_util
 from evolvers import archive, map_elites
 from keras_fool import contact_sheets
 
-_THRESHOLDS = (0.99, 0.9999)
+_THRESHOLDS = (0.9, 0.99, 0.9999)
 
 
 class Summaries:

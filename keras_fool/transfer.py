@@ -27,7 +27,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from keras_fool import cli, common_flags, errors
+from keras_fool import cli, common_flags, errors, model_flags
 
 if TYPE_CHECKING:
     from keras_fool.studies import cross_scoring
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 USES = (
     common_flags.IMAGES,
     common_flags.MODELS,
+    *model_flags.VIEWS,
     common_flags.OUTPUT,
     common_flags.OVERWRITE,
     common_flags.SEED,
@@ -60,7 +61,10 @@ def main(arguments: Sequence[str]) -> None:
         with cli.native_messages_hidden():
             from keras_fool.studies import cross_scoring
 
-            models = cross_scoring.find_models(common_flags.MODELS.value)
+            views = model_flags.views()
+            if views.image_size is None:  # then as the original sees them
+                views = images[0].views
+            models = cross_scoring.find_models(common_flags.MODELS.value, views)
             scorers = cross_scoring.Scorers()
         studies = [scorers.cross_score(of_folder, models) for of_folder in images]
         if not any(scores.others for scores in studies):

@@ -222,8 +222,8 @@ def status(path: pathlib.Path, settings: Mapping[str, object]) -> Status:
         if path.is_dir() and any(entry.name not in ours for entry in path.iterdir()):
             raise ValueError(f"{path} holds other files and no run; choose another --workdir.")
         return Status.NEW
-    there = dict(_flat(_begun(config)["settings"]))
-    here = dict(_flat(json.loads(json.dumps(settings))))
+    there = dict(flat(_begun(config)["settings"]))
+    here = dict(flat(json.loads(json.dumps(settings))))
     for name in [*here, *there]:
         if there.get(name) != here.get(name):
             raise ValueError(
@@ -247,7 +247,7 @@ def recorded_settings(path: pathlib.Path) -> Mapping[str, object] | None:
 def _begun(config: pathlib.Path) -> dict:
     try:
         begun = json.loads(config.read_text("utf-8"))
-        dict(_flat(begun["settings"]))
+        dict(flat(begun["settings"]))
         begun["versions"].items()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
@@ -256,10 +256,13 @@ def _begun(config: pathlib.Path) -> dict:
     return begun
 
 
-def _flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+def flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The innermost values of nested settings, named like `scorer.sha256`."""
     for name, value in settings.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            value = dict(enumerate(value))
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

@@ -1,12 +1,13 @@
 """Champions of a run folder, scored by the classifier they fool and by others."""
 
 import dataclasses
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from keras_fool import champions as champions_module
-from keras_fool import classifiers, scoring
+from keras_fool import classifiers, model_specs, scoring
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,28 +31,38 @@ class CrossScores:
         return [name for name in self.confidences if name != self.original]
 
 
-def find_models(models: Sequence[str]) -> list[classifiers.Classifier]:
+def find_models(
+    models: Sequence[str],
+    views: classifiers.Views = classifiers.Views(),  # noqa: B008, it is frozen
+) -> list[classifiers.Classifier | classifiers.Ensemble]:
     """The classifiers of --models.
 
     Args:
-        models: Each as `classifiers.find` takes it, then perhaps `:` and a preprocess,
-            then perhaps `:logits`.
+        models: Each as `classifiers.find` takes it, or several with plus signs between
+            them, which are one ensemble.
+        views: What each sees of an image, where its options do not say it.
 
     Raises:
         ValueError: One of them is unknown, or named twice.
     """
-    found = [_find(model) for model in models]
+    found = [classifiers.find_all(_joined(model), None, views) for model in models]
     for number, classifier in enumerate(found):
-        if classifier.path in [other.path for other in found[:number]]:
+        if classifier.identity in [other.identity for other in found[:number]]:
             raise ValueError(f"--models names {models[number]} twice.")
     names = [classifier.name for classifier in found]
     # Two folders may each have a model.keras in them.
     return [
         dataclasses.replace(classifier, name=str(classifier.path))
-        if names.count(classifier.name) > 1
+        if names.count(classifier.name) > 1 and isinstance(classifier, classifiers.Classifier)
         else classifier
         for classifier in found
     ]
+
+
+def _joined(model: str) -> str:
+    """An ensemble `a+b` as `find_all` takes it; a file may have a plus sign in its name."""
+    exists = pathlib.Path(model_specs.parse(model).what).exists()
+    return model if exists or "://" in model else model.replace("+", ",")
 
 
 class Scorers:
@@ -60,7 +71,9 @@ class Scorers:
     def __init__(self):
         self._loaded = {}
 
-    def open(self, classifier: classifiers.Classifier) -> scoring.LocalScorer:
+    def open(
+        self, classifier: classifiers.Classifier | classifiers.Ensemble
+    ) -> scoring.LocalScorer:
         """The scorer of a classifier.
 
         Raises:
@@ -73,7 +86,7 @@ class Scorers:
     def cross_score(
         self,
         champions: champions_module.Champions,
-        models: Sequence[classifiers.Classifier],
+        models: Sequence[classifiers.Classifier | classifiers.Ensemble],
     ) -> CrossScores:
         """Scores champions on the classifier they were evolved on and on all others.
 
@@ -96,14 +109,3 @@ class Scorers:
             if classifier is original:
                 champions.check_scores(confidences[classifier.name])
         return CrossScores(champions, original.name, confidences)
-
-
-def _find(model: str) -> classifiers.Classifier:
-    from_logits = model.endswith(":logits")
-    model = model.removesuffix(":logits")
-    name, _, preprocess = model.rpartition(":")
-    if preprocess not in classifiers.PREPROCESSES:
-        name, preprocess = model, "none"
-    return dataclasses.replace(
-        classifiers.find(name), preprocess=preprocess, from_logits=from_logits
-    )

@@ -164,7 +164,7 @@ def _train(context: experiment.Context, number: int) -> classifiers.Classifier:
         "name": name,
         "dataset": data.name,
         "dataset_digest": data.digest,
-        **dataclasses.asdict(settings),
+        **settings.recorded(),
         "devices": strategy.num_replicas_in_sync,
     }
     training = training_run.train(
@@ -186,16 +186,16 @@ def _train(context: experiment.Context, number: int) -> classifiers.Classifier:
         "num_test": len(data.test_images),
         _TEST_ERROR: round(training.test_error_percent(), 4),
         "seed": settings.seed,
-        "training": {**dataclasses.asdict(settings), "devices": recorded["devices"]},
+        "training": {**settings.recorded(), "devices": recorded["devices"]},
     }
     export.save(target, training.model(), card, data.test_images[:_NUM_COMPARED])
     return classifiers.find(str(target))
 
 
 def _identity(classifier: classifiers.Classifier) -> dict[str, object]:
-    identity = {name: value for name, value in classifier.identity.items() if name != "path"}
-    card = classifier.path.with_name(export.CARD_FILE)
-    if card.is_file():
+    identity = classifiers.comparable(classifier.identity)
+    card = classifier.path and classifier.path.with_name(classifiers.CARD_FILE)
+    if card and card.is_file():
         error = json.loads(card.read_text("utf-8")).get(_TEST_ERROR)
         identity[_TEST_ERROR] = error
     return {"name": classifier.name, **identity}

@@ -50,10 +50,10 @@ def test_original_is_found_among_candidates_and_where_it_lay(run_folder, tiny_mo
 
 def test_original_that_is_gone_is_named(altered, other_model):
     config = altered / "config.json"
-    text = json.loads(config.read_text()) | {"classifier_path": str(other_model)}
+    text = json.loads(config.read_text()) | {"classifier_spec": str(other_model)}
     config.write_text(json.dumps(text))
 
-    with pytest.raises(ValueError, match=r"evolved on tiny\.keras \(sha256 \w{12}\), which is not"):
+    with pytest.raises(ValueError, match=r"evolved on tiny\.keras, which is not"):
         champions.original(champions.read(altered), [classifiers.find(str(other_model))])
 
 

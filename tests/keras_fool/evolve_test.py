@@ -211,7 +211,7 @@ def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full
         (["--model=nan.keras"], 1, "nan.keras returned NaN confidences"),
         (["--model=flat.keras"], 1, "flat.keras must take one image of fixed shape"),
         (["--model=taken/notes.txt"], 1, "is no classifier"),
-        (["--dataset=mnist", "--preprocess=tf"], 1, "--preprocess must be none"),
+        (["--dataset=mnist", "--preprocess=tf"], 1, "--preprocess is about a --model"),
         (["--dataset=mnist", "--preprocess=f"], 2, "--preprocess"),
         (["--dataset=mnist", "--runs=0"], 2, "--runs"),
         (["--dataset=mnist", "mnist"], 2, "unexpected argument 'mnist'"),

@@ -183,7 +183,7 @@ def nothing_but_nan(image):
         (dense(), {"shape": (40, 30, 4)}, r"takes \[None, 40, 30, 4\]"),
         (keras.layers.GlobalAveragePooling2D(), {"shape": (None, None, 3)}, "fixed shape"),
         (keras.layers.Conv2D(3, 3), {}, r"gives \[None, 38, 28, 3\]"),
-        (dense(), {"labels": ("a", "b")}, "names 2 labels, but the model has 3"),
+        (dense(), {"labels": ("a", "b")}, "2 labels are named, but the model has 3"),
         (dense(), {"dtype": "uint8", "preprocess": "unit"}, "--preprocess must be none"),
         (dense(), {"shape": (9, 9, 1), "preprocess": "torch"}, "takes grey images"),
     ],

@@ -1,0 +1,129 @@
+"""Layers of Caffe's ImageNet networks that Keras lacks, or has otherwise.
+
+Keras finds the classes here by name when it loads a classifier that has them: whoever
+loads one imports this module before.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# The mean of ImageNet's training images by channel, for RGB; Caffe has it for BGR.
+IMAGENET_MEAN = np.array([123.0, 117.0, 104.0], np.float32)
+
+
+@keras.saving.register_keras_serializable(package="trainers")
+class LocalResponseNormalization(keras.layers.Layer):
+    """Divides each value by what is around it in the neighbouring channels.
+
+    y = x / (1 + alpha / size * s) ** beta, where s is the sum of the squares of the `size`
+    channels around x, those beyond the first and last being 0. Krizhevsky, Sutskever and
+    Hinton, 2012, but with alpha divided by the size, as Caffe does
+    (BVLC/caffe, src/caffe/layers/lrn_layer.cpp).
+    """
+
+    def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, **kwargs):
+        """Creates the layer.
+
+        Args:
+            size: How many channels, the one in the middle included; odd.
+            alpha: See the formula.
+            beta: See the formula.
+            **kwargs: What every Keras layer takes.
+        """
+        super().__init__(**kwargs)
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """[batch, height, width, channels] -> the same shape."""
+        return tf.nn.local_response_normalization(
+            inputs,
+            depth_radius=self.size // 2,
+            bias=1.0,
+            alpha=self.alpha / self.size,
+            beta=self.beta,
+        )
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """That of the input."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """What the constructor takes."""
+        own = {"size": self.size, "alpha": self.alpha, "beta": self.beta}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="trainers")
+class MeanImage(keras.layers.Layer):
+    """Subtracts an image from every image.
+
+    Attributes:
+        mean: [height, width, channels], a weight that is not trained; 0 at first.
+    """
+
+    def build(self, input_shape: tuple) -> None:
+        """Creates the weight."""
+        self.mean = self.add_weight(
+            name="mean", shape=input_shape[1:], initializer="zeros", trainable=False
+        )
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """[batch, height, width, channels] -> the same shape, in the layer's dtype."""
+        return tf.cast(inputs, self.compute_dtype) - self.mean
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """That of the input."""
+        return input_shape
+
+
+def normalization(name: str) -> LocalResponseNormalization:
+    """The one that all networks here have, in float32 even where others compute in less."""
+    return LocalResponseNormalization(dtype="float32", name=name)
+
+
+def without_mean(images: keras.KerasTensor, mean: np.ndarray | None) -> keras.KerasTensor:
+    """Subtracts the mean of the training images.
+
+    Args:
+        images: uint8 [batch, height, width, 3], RGB.
+        mean: float32 RGB, [3] or [height, width, 3]; None is `IMAGENET_MEAN`.
+
+    Raises:
+        ValueError: The images are not colour images, or the mean has another shape.
+    """
+    height, width, channels = images.shape[1:]
+    if channels != 3:
+        raise ValueError(f"the network takes colour images, got {images.shape[1:]}.")
+    mean = IMAGENET_MEAN if mean is None else mean
+    if mean.shape == (3,):
+        offset = (-mean).tolist()
+        return keras.layers.Rescaling(1.0, offset, dtype="float32", name="mean")(images)
+    if mean.shape != (height, width, 3):
+        raise ValueError(
+            f"the mean must have the shape (3,) or {(height, width, 3)}, got {mean.shape}."
+        )
+    layer = MeanImage(dtype="float32", name="mean")
+    centred = layer(images)
+    layer.mean.assign(mean)
+    return centred
+
+
+def max_pool(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """The largest of 3x3 values, every second place, with as many places as in Caffe.
+
+    There the last window may reach over the edge by one where a side is even; where it is
+    odd, none does.
+
+    Args:
+        x: [batch, height, width, channels], nowhere negative.
+        name: The layer's.
+    """
+    over = [int(side % 2 == 0) for side in x.shape[1:3]]
+    if over[0] != over[1]:
+        x = keras.layers.ZeroPadding2D([(0, side) for side in over], name=f"{name}_pad")(x)
+        over = [0, 0]
+    padding = "same" if all(over) else "valid"
+    return keras.layers.MaxPooling2D(3, 2, padding=padding, name=name)(x)
