@@ -4,6 +4,16 @@ import pathlib
 
 from setuptools import find_packages, setup
 
+SERVING = [
+    "aiohttp>=3.13",
+    "grpcio>=1.80",
+    "grpcio-health-checking>=1.80",
+    "orjson>=3.10",
+    "prometheus-client>=0.20",
+    "requests>=2.32",
+    "tensorflow-serving-api>=2.21,<2.22",
+]
+
 setup(
     name="keras_fool",
     version="0.1.0",
@@ -35,14 +45,19 @@ setup(
         "numba>=0.61",
         "numpy>=2.0,<3",
         "pillow>=11.0",
+        "protobuf>=6.31",
         "scikit-learn>=1.5",
+        "scipy>=1.13",
         "tensorboard>=2.20",
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10,<5",
         "tqdm>=4.66",
     ],
     extras_require={
-        "test": ["hypothesis>=6.100", "pytest>=8.0", "scipy>=1.13"],
+        "serving": SERVING,
+        "test": [*SERVING, "hypothesis>=6.100", "psutil>=6.0", "pytest>=8.0"],
         "dev": ["ruff>=0.14"],
+        # What benchmarks/ascent.py compares with.
+        "benchmark": ["tf-keras-vis>=0.8.7"],
     },
 )

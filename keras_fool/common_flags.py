@@ -6,13 +6,16 @@ A command names the ones it takes in `cli.run(main, uses=[...])`; the others are
 from absl import flags
 
 from keras_fool import model_specs
+from keras_fool.serving import endpoints
 from trainers import config as trainers_config
 
 DATASET = flags.DEFINE_string(
     "dataset",
     None,
     "Data set by name: mnist (real MNIST, 28x28 grey; training needs it prepared or a "
-    "download) or digits (scikit-learn's handwritten digits enlarged to 28x28, no download).",
+    "download), digits (scikit-learn's handwritten digits enlarged to 28x28, no download), shapes "
+    "(drawn in colour, no download), imagenet2012, or folder:PATH (a folder of pictures per "
+    "label).",
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir",
@@ -26,7 +29,8 @@ MODEL = flags.DEFINE_string(
     "The classifier: a name under saved_models/ (its newest version), a version folder, any "
     ".keras file, or a network of keras.applications such as MobileNet. Several with commas "
     "between them are an ensemble, whose confidences are averaged; options follow each after "
-    "colons: squeezenet.keras:bgr or MobileNet:alpha=0.25:size=128:weights=FILE.",
+    "colons: squeezenet.keras:bgr or MobileNet:alpha=0.25:size=128:weights=FILE. Or the address "
+    "of a model behind TF Serving's API: grpc://host:port/name.",
 )
 WEIGHTS = flags.DEFINE_string(
     "weights",
@@ -49,7 +53,8 @@ IMAGE_SIZE = flags.DEFINE_integer(
     "image_size",
     None,
     "Side of images, in pixels: of those that are made for a network that sees crops of them, "
-    "by default what it takes; on a sheet the longer side of each, by default what fits.",
+    "by default what it takes; of pictures that are trained on; on a sheet the longer side of "
+    "each, by default what fits.",
     lower_bound=8,
     upper_bound=8192,
 )
@@ -79,7 +84,10 @@ VERSION = flags.DEFINE_integer(
 )
 OUTPUT_DIR = flags.DEFINE_string("output_dir", "saved_models", "Where classifiers are written.")
 ARCHITECTURE = flags.DEFINE_enum(
-    "architecture", None, trainers_config.ARCHITECTURES, "The network; lenet where none is given."
+    "architecture",
+    None,
+    trainers_config.ARCHITECTURES,
+    "The network; by default what suits the data.",
 )
 WORKDIR = flags.DEFINE_string(
     "workdir",
@@ -112,7 +120,14 @@ ITERATIONS = flags.DEFINE_integer(
     "iterations",
     None,
     "How many: steps of gradient descent to train, 10,000 by default; classifiers to retrain "
-    "and fool one after the other, 15 by default.",
+    "and fool one after the other, by default 15 on mnist and digits, else 2.",
+    lower_bound=1,
+)
+STEPS = flags.DEFINE_integer(
+    "steps",
+    None,
+    "Of an ascent, by default the preset's; of every training to retrain, by default those of "
+    "the architecture times --scale.",
     lower_bound=1,
 )
 SCALE = flags.DEFINE_float(
@@ -121,5 +136,50 @@ SCALE = flags.DEFINE_float(
     "The share of the paper's runs, generations and so on, above 0 and at most 1.",
     lower_bound=0.001,
     upper_bound=1.0,
+)
+_OPTIONS = endpoints.Options()
+DEADLINE = flags.DEFINE_float(
+    "deadline",
+    _OPTIONS.deadline,
+    "Of an endpoint: seconds that one request may take.",
+    lower_bound=0.001,
+)
+PATIENCE = flags.DEFINE_float(
+    "patience",
+    _OPTIONS.patience,
+    "Of an endpoint: seconds without a usable answer after which the run stops, saved.",
+    lower_bound=0,
+)
+IN_FLIGHT = flags.DEFINE_integer(
+    "in_flight",
+    _OPTIONS.in_flight,
+    "Of an endpoint: requests under way at a time.",
+    lower_bound=1,
+    upper_bound=256,
+)
+REQUESTS_PER_SECOND = flags.DEFINE_float(
+    "requests_per_second",
+    _OPTIONS.requests_per_second,
+    "Of an endpoint: the most requests that are sent; by default as many as it answers.",
+    lower_bound=0.001,
+)
+MAX_REQUESTS = flags.DEFINE_integer(
+    "max_requests",
+    _OPTIONS.max_requests,
+    "Of an endpoint: requests after which the run stops, saved; started again, it goes on with "
+    "as many more. By default there is no end.",
+    lower_bound=1,
+)
+MAX_IMAGES = flags.DEFINE_integer(
+    "max_images",
+    _OPTIONS.max_images,
+    "Of an endpoint: the same for images.",
+    lower_bound=1,
+)
+ALLOW_VERSION_CHANGE = flags.DEFINE_bool(
+    "allow_version_change",
+    _OPTIONS.allow_version_change,
+    "Of an endpoint: go on when another version of the model answers than the one that the run "
+    "was begun with, though their confidences do not compare.",
 )
 DEBUG = flags.DEFINE_bool("debug", False, "Show tracebacks and TensorFlow's own messages.")

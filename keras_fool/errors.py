@@ -44,3 +44,18 @@ def reported(*kinds: type[Exception], as_error: type[UserError] = UserError) -> 
         raise
     except kinds as error:
         raise as_error(str(error)) from error
+
+
+@contextlib.contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Says how to install packages that imports inside may lack.
+
+    Args:
+        extra: The extra of setup.py that has them.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"this needs {error.name}, which is not installed: pip install -e '.[{extra}]'"
+        ) from error

@@ -1,7 +1,11 @@
-"""One training in its folder, from wherever the folder says it is to its end."""
+"""One training in its folder, from wherever the folder says it is to its end.
+
+Of several processes that train together only the chief has a folder, and shows a bar.
+"""
 
 import contextlib
 import pathlib
+import signal
 import sys
 from collections.abc import Callable, Mapping
 
@@ -9,7 +13,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_fool import errors, stopping, training_folder
-from trainers import classifier, config, datasets
+from trainers import classifier, config, sources, workers
 
 _SECONDS_BETWEEN_LINES = 10  # where stderr is no terminal
 
@@ -17,7 +21,7 @@ _SECONDS_BETWEEN_LINES = 10  # where stderr is no terminal
 def train(
     path: pathlib.Path,
     settings: config.Config,
-    data: datasets.Dataset,
+    data: sources.Source,
     strategy: tf.distribute.Strategy,
     *,
     recorded: Mapping[str, object],
@@ -38,25 +42,32 @@ def train(
         checkpoint_every: Steps between checkpoints; no result depends on it.
 
     Raises:
-        ValueError: The folder holds another training, or is damaged.
+        ValueError: The folder holds another training, or is damaged; or other processes
+            were given other settings.
+        LostError: Another process is gone.
         DivergedError: The loss became NaN or infinite.
         StoppedError: A signal asked for it; the folder holds the state.
         OSError: Something could not be written; the newest checkpoint stays.
     """
     with contextlib.ExitStack() as stack:
-        folder = training_folder.TrainingFolder(path, recorded, note)
-        stack.callback(folder.close)
-        state = folder.resume()
+        processes = workers.Workers(strategy)
+        processes.check_settings(recorded)
+        folder = state = None
+        if processes.is_chief:
+            folder = training_folder.TrainingFolder(path, recorded, note)
+            stack.callback(folder.close)
+            state = folder.resume()
         done = 0 if state is None else int(state["step"])
         if done:
             note(f"{path} goes on after step {done}.")
-        bar = stack.enter_context(_bar(settings.iterations, done))
+        bar = stack.enter_context(_bar(settings.iterations, done, hidden=folder is None))
         request = stack.enter_context(stopping.StopRequest())
         error = ""
 
         def on_progress(progress: classifier.Progress) -> None:
             nonlocal error
-            folder.on_progress(progress)
+            if folder is not None:
+                folder.on_progress(progress)
             if progress.test_error_percent is not None:
                 error = f", test error {progress.test_error_percent:.2f} %"
             bar.set_postfix_str(f"loss {progress.loss:.4f}{error}", refresh=False)
@@ -67,7 +78,7 @@ def train(
             data,
             strategy,
             state=state,
-            checkpoints=folder.checkpoints,
+            checkpoints=folder and folder.checkpoints,
             checkpoint_every=checkpoint_every,
             on_progress=on_progress,
             should_stop=lambda: request.signal_number is not None,
@@ -76,14 +87,19 @@ def train(
             raise errors.StoppedError(
                 f"stopped after step {training.step}, which is saved in {path}; "
                 f"to go on: {command}",
-                request.signal_number,
+                request.signal_number or signal.SIGTERM,  # another process got the signal
             )
     return training
 
 
-def _bar(total: int, done: int) -> tqdm.tqdm:
+def _bar(total: int, done: int, *, hidden: bool) -> tqdm.tqdm:
     """A bar on a terminal, else a line now and then."""
     interval = 0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES
     return tqdm.tqdm(
-        total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=interval
+        total=total,
+        initial=done,
+        unit="step",
+        dynamic_ncols=True,
+        mininterval=interval,
+        disable=hidden,
     )

@@ -1,26 +1,31 @@
 """Trains a classifier: the loop, its exact state, its test error.
 
 Many steps run in one call of a `tf.function`, so that Python is out of the way; their
-images are gathered on the host and handed over at once. Which images a step sees follows
+images are gathered on the host and handed over at once. Every device, and every process
+of several, learns its share of each batch. Which images a step sees follows
 from the seed and the step's number alone. So a training that goes on from its state
 ends with the same bits as one never interrupted.
 """
 
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainers import config, datasets, models, solver
+from trainers import config, models, solver, sources, workers
 
 _MOST_STEPS_PER_CALL = 100
 _MOST_BYTES_PER_CALL = 2**26
 _TEST_BATCH = 500
+_MOST_BYTES_PER_TEST = 2**26
+# Keeps small gradients above what float16 rounds to 0; the weights never see it.
+_LOSS_SCALES = {"mixed_float16": 1024.0}
 
 
 class DivergedError(ArithmeticError):
@@ -34,7 +39,8 @@ class Progress:
     Attributes:
         step: Steps done in all.
         num_new: How many of them are new.
-        loss: Mean cross-entropy of the new steps' batches, in nats.
+        loss: Mean cross-entropy of the new steps' batches, in nats; of a network with
+            several heads their weighted sum.
         learning_rate: That of the last step.
         seconds: How long the new steps took, without the test.
         test_error_percent: Of all test images, after these steps; None where not tested.
@@ -57,7 +63,7 @@ class Checkpoints(Protocol):
 
 def train(
     settings: config.Config,
-    data: datasets.Dataset,
+    data: sources.Source,
     strategy: tf.distribute.Strategy,
     *,
     state: Mapping[str, np.ndarray] | None = None,
@@ -72,12 +78,13 @@ def train(
         settings: What shapes the result.
         data: What is learned, and what it is tested on.
         strategy: The devices.
-        state: What `Training.state` gave, to go on from.
+        state: What `Training.state` gave, to go on from; of several processes, the
+            chief's counts.
         checkpoints: Where states are saved; None saves none.
         checkpoint_every: Steps between two saves; no result depends on it.
         on_progress: Called every hundred steps or so, after a test at the latest.
-        should_stop: Asked as often; where it says so the state is saved and the
-            training ends early.
+        should_stop: Asked as often; where it says so, in any process, the state is saved
+            and the training ends early.
 
     Returns:
         The training; its `step` is below `settings.iterations` where it was stopped.
@@ -85,15 +92,17 @@ def train(
     Raises:
         ValueError: Settings, data and devices do not go together.
         DivergedError: The loss became NaN or infinite; the message names the step.
+        LostError: Another process of the training is gone.
         OSError: A checkpoint could not be written.
     """
     training = Training(settings, data, strategy)
+    state = training.workers.from_chief(state, training.state())
     if state is not None:
         training.restore(state)
     while training.step < settings.iterations:
         save_at = (training.step // checkpoint_every + 1) * checkpoint_every
         on_progress(training.advance(save_at))
-        stop = should_stop()
+        stop = training.workers.any(should_stop())
         last = training.step == settings.iterations
         if checkpoints is not None and (training.step == save_at or last or stop):
             checkpoints.save(training.step, training.state())
@@ -108,10 +117,11 @@ class Training:
     Attributes:
         settings: What shapes the result.
         step: Steps done.
+        workers: The processes that take part.
     """
 
     def __init__(
-        self, settings: config.Config, data: datasets.Dataset, strategy: tf.distribute.Strategy
+        self, settings: config.Config, data: sources.Source, strategy: tf.distribute.Strategy
     ):
         """Creates the network; no step is made.
 
@@ -132,17 +142,28 @@ class Training:
             )
         self.settings = settings
         self.step = 0
+        self.workers = workers.Workers(strategy)
         self._data = data
         self._strategy = strategy
-        with strategy.scope():
-            self._model = self._fresh_model()
-            self._logits = models.logits(self._model)
-            weights = [variable.value for variable in self._model.trainable_variables]
+        with (
+            self.workers.losses_reported(),
+            strategy.scope(),
+            _dtype_policy(settings.precision),
+        ):
+            self._network = models.for_training(
+                settings.architecture, data.image_shape, len(data.labels), settings.seed
+            )
+            self._logits = models.logits(self._network.model)
+            weights = [variable.value for variable in self._network.variables]
             self._solver = solver.CaffeSGD(settings, weights)
-        bytes_per_step = settings.batch * math.prod(data.image_shape)
-        self._steps_per_call = max(
-            1, min(_MOST_STEPS_PER_CALL, _MOST_BYTES_PER_CALL // bytes_per_step)
-        )
+        bytes_per_image = math.prod(data.image_shape)
+        fitting = _MOST_BYTES_PER_CALL // (settings.batch * bytes_per_image)
+        self._steps_per_call = max(1, min(_MOST_STEPS_PER_CALL, fitting))
+        self._test_batch = max(1, min(_TEST_BATCH, _MOST_BYTES_PER_TEST // bytes_per_image))
+        self._share = settings.batch // num_replicas
+        here = self.workers.replicas
+        columns = slice(here.start * self._share, here.stop * self._share)
+        self._feed = data.train_feed(settings.seed, settings.batch, columns)
         # Functions of the object: traced once, for one shape.
         self._run_steps = tf.function(self._run_steps)
         self._predict = tf.function(
@@ -163,7 +184,9 @@ class Training:
         stops = [self.step + self._steps_per_call, test_at]
         num_new = min(stops if until is None else [*stops, until]) - self.step
         begun = time.monotonic()
-        losses = self._run_steps(*self._batches(), tf.constant(num_new)).numpy()
+        batches = self._batches(num_new)
+        with self.workers.losses_reported():
+            losses = self._run_steps(*batches, tf.constant(num_new)).numpy()
         seconds = time.monotonic() - begun
         if not np.isfinite(losses).all():
             step = self.step + int(np.flatnonzero(~np.isfinite(losses))[0])
@@ -182,14 +205,20 @@ class Training:
         )
 
     def test_error_percent(self) -> float:
-        """The share of all test images whose surest label is wrong, times 100."""
-        images, labels = self._data.test_images, self._data.test_labels
-        wrong = 0
-        for start in range(0, len(images), _TEST_BATCH):
-            part = slice(start, start + _TEST_BATCH)
-            logits = self._predict(images[part]).numpy()
-            wrong += int(np.count_nonzero(logits.argmax(axis=1) != labels[part]))
-        return 100 * wrong / len(images)
+        """The share of all test images whose surest label is wrong, times 100.
+
+        Several processes test a part each, so all of them must ask.
+        """
+        counts = np.zeros(2, np.int64)
+        for images, labels in self._data.test_batches(
+            self._test_batch, self.workers.number, self.workers.count
+        ):
+            logits = self._predict(images).numpy()
+            counts += (np.count_nonzero(logits.argmax(axis=1) != labels), len(labels))
+        wrong, tested = map(int, self.workers.total(counts))
+        if not tested:
+            raise ValueError(f"none of the test images of {self._data.name} can be read.")
+        return 100 * wrong / tested
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the next steps depend on, copied."""
@@ -211,43 +240,45 @@ class Training:
         Returns:
             uint8 [batch, height, width, channels] -> float32 confidences [batch, labels].
         """
-        model = self._fresh_model()
-        model.set_weights(self._model.get_weights())
-        return model
-
-    def _fresh_model(self) -> keras.Model:
         settings, data = self.settings, self._data
-        return models.build(
+        model = models.build(
             settings.architecture, data.image_shape, len(data.labels), settings.seed
         )
+        model.set_weights(self._network.model.get_weights())
+        return model
 
     def _variables(self) -> dict[str, tf.Variable]:
         named = {}
-        weights = self._model.trainable_variables
-        for weight, velocity in zip(weights, self._solver.velocities, strict=True):
+        for weight, velocity in zip(self._network.variables, self._solver.velocities, strict=True):
             named[f"weight/{weight.path}"] = weight.value
             named[f"velocity/{weight.path}"] = velocity
         return named
 
-    def _batches(self) -> tuple[object, object]:
-        """The images and labels of the next call, [steps, share, ...] on every replica."""
-        settings, data = self.settings, self._data
-        shape = (self._steps_per_call, settings.batch)
-        numbers = sample_numbers(
-            settings.seed, len(data.train_images), self.step * settings.batch, math.prod(shape)
-        ).reshape(shape)
-        num_replicas = self._strategy.num_replicas_in_sync
+    def _batches(self, num_new: int) -> tuple[object, object]:
+        """The images and labels of the next call, [steps, share, ...] on every replica.
 
-        def share_of(replica: tf.distribute.experimental.ValueContext) -> np.ndarray:
-            share = settings.batch // num_replicas
-            first = replica.replica_id_in_sync_group * share
-            return numbers[:, first : first + share]
-
+        Of a call that makes fewer steps than it could, the rest is anything.
+        """
+        arrays = [
+            np.concatenate(
+                [array, np.zeros((self._steps_per_call - num_new, *array.shape[1:]), array.dtype)]
+            )
+            if num_new < self._steps_per_call
+            else array
+            for array in self._feed.read(self.step, num_new)
+        ]
         place = self._strategy.experimental_distribute_values_from_function
-        return (
-            place(lambda replica: tf.constant(data.train_images[share_of(replica)])),
-            place(lambda replica: tf.constant(data.train_labels[share_of(replica)])),
-        )
+        first = self.workers.replicas.start
+
+        def placed(array: np.ndarray) -> object:
+            def share_of(replica: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+                begin = (replica.replica_id_in_sync_group - first) * self._share
+                return tf.constant(array[:, begin : begin + self._share])
+
+            return place(share_of)
+
+        images, labels = arrays
+        return placed(images), placed(labels)
 
     def _run_steps(self, images: tf.Tensor, labels: tf.Tensor, num_steps: tf.Tensor) -> tf.Tensor:
         """Makes the first `num_steps` of the steps that it is given the images of.
@@ -264,36 +295,32 @@ class Training:
 
     def _one_step(self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         """One replica's part of a step; returns its part of the mean loss."""
-        weights = [variable.value for variable in self._model.trainable_variables]
+        weights = [variable.value for variable in self._network.variables]
+        scale = _LOSS_SCALES.get(self.settings.precision)
+        replica = tf.distribute.get_replica_context()
+        draw = self._solver.step * replica.num_replicas_in_sync + tf.cast(
+            replica.replica_id_in_sync_group, tf.int64
+        )
         with tf.GradientTape() as tape:
-            each = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels[index], self._logits(images[index], training=True)
-            )
-            loss = tf.reduce_sum(each) / self.settings.batch
-        self._solver.apply(tape.gradient(loss, weights))
+            parts = []
+            for logits, weight in self._network.outputs(images[index], draw):
+                each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels[index], logits)
+                parts.append(weight * tf.reduce_sum(each) / self.settings.batch)
+            loss = tf.add_n(parts)
+            scaled = loss if scale is None else loss * scale
+        gradients = tape.gradient(scaled, weights)
+        if scale is not None:
+            gradients = [gradient / scale for gradient in gradients]
+        self._solver.apply(gradients)
         return loss
 
 
-def sample_numbers(seed: int, num_train: int, first: int, count: int) -> np.ndarray:
-    """Which samples are learned at some places of the endless order of all epochs.
-
-    Every epoch has each sample once, in an order of its own.
-
-    Args:
-        seed: Seed of the order.
-        num_train: Samples of an epoch.
-        first: The first place.
-        count: How many places.
-
-    Returns:
-        int64 [count], each in 0..num_train-1.
-    """
-    epochs = range(first // num_train, (first + count - 1) // num_train + 1)
-    orders = [
-        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch,))).permutation(
-            num_train
-        )
-        for epoch in epochs
-    ]
-    begin = first - epochs[0] * num_train
-    return np.concatenate(orders)[begin : begin + count]
+@contextlib.contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    """What layers that are made inside compute in."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -5,27 +5,39 @@ Light to import: commands read their defaults here before they know whether they
 
 import dataclasses
 
-ARCHITECTURES = ("lenet",)
-STRATEGIES = ("auto", "one", "mirrored")
+ARCHITECTURES = ("lenet", "alexnet", "caffenet", "googlenet", "small")
+# The side of the square images that each was made for; most others are taken, too.
+IMAGE_SIDES = {"lenet": 28, "alexnet": 227, "caffenet": 227, "googlenet": 224, "small": 64}
+POLICIES = ("inv", "step", "poly")
+STRATEGIES = ("auto", "one", "mirrored", "multiworker")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
     """One training; the defaults are those of Caffe's LeNet example on MNIST.
 
+    `for_architecture` has those of the other networks.
+
     Attributes:
         architecture: The network, one of `ARCHITECTURES`.
         iterations: Steps of gradient descent.
         batch: Images of a step, over all replicas.
-        seed: Seed of the initial weights and of the order of the images.
+        seed: Seed of the initial weights, of the order of the images and of dropout.
         base_rate: Learning rate at step 0.
-        gamma: How fast the learning rate falls: at step t it is
-            `base_rate * (1 + gamma * t) ** -power`, Caffe's policy "inv".
-        power: See `gamma`.
+        gamma: How fast the learning rate falls under the policies "inv" and "step".
+        power: How fast it falls under "inv" and "poly".
         momentum: Share of the last update that goes into the next.
-        decay: Weight decay, on weights and biases.
+        decay: Weight decay.
         bias_multiplier: Learning rate of the biases, relative to that of the weights.
         evaluate_every: Steps between tests on all test images.
+        policy: How the learning rate falls, one of `POLICIES`: at step t it is `base_rate`
+            times `(1 + gamma * t) ** -power` (inv), `gamma ** floor(t / step_size)` (step)
+            or `(1 - t / iterations) ** power` (poly).
+        step_size: Steps between two falls of the policy "step".
+        decay_biases: Whether the biases decay like the weights.
+        precision: What the network computes in, one of `PRECISIONS`; its weights, the
+            loss and the updates are float32 in any case.
     """
 
     architecture: str = "lenet"
@@ -39,13 +51,89 @@ class Config:
     decay: float = 0.0005
     bias_multiplier: float = 2.0
     evaluate_every: int = 500
+    policy: str = "inv"
+    step_size: int = 0
+    decay_biases: bool = True
+    precision: str = "float32"
 
     def __post_init__(self):
-        if self.architecture not in ARCHITECTURES:
-            raise ValueError(
-                f"unknown architecture {self.architecture!r}; known: {', '.join(ARCHITECTURES)}."
-            )
+        choices = {"architecture": ARCHITECTURES, "policy": POLICIES, "precision": PRECISIONS}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}."
+                )
         minima = {"iterations": 1, "batch": 1, "seed": 0, "evaluate_every": 1}
+        if self.policy == "step":
+            minima["step_size"] = 1
         for name, minimum in minima.items():
             if getattr(self, name) < minimum:
                 raise ValueError(f"{name} must be at least {minimum}, got {getattr(self, name)}.")
+
+    def recorded(self) -> dict[str, object]:
+        """The settings as JSON values, for what compares and tells them.
+
+        Those that came after the first classifiers were trained are left out while they have
+        their defaults: so what was recorded of such a training then is still what is now.
+        """
+        settings = dataclasses.asdict(self)
+        for field in dataclasses.fields(self)[_NUM_FIRST:]:
+            if settings[field.name] == field.default:
+                del settings[field.name]
+        return settings
+
+
+_NUM_FIRST = 1 + [field.name for field in dataclasses.fields(Config)].index("evaluate_every")
+
+_ALEXNET = {
+    "iterations": 450_000,
+    "batch": 256,
+    "gamma": 0.1,
+    "evaluate_every": 1000,
+    "policy": "step",
+    "step_size": 100_000,
+    "decay_biases": False,
+}
+# BVLC/caffe, models/*/*solver.prototxt; of GoogLeNet the "quick" one, which its published
+# weights were trained with. "small" is ours.
+_DEFAULTS = {
+    "lenet": {},
+    "alexnet": _ALEXNET,
+    "caffenet": _ALEXNET,
+    "googlenet": {
+        "iterations": 2_400_000,
+        "batch": 32,
+        "power": 0.5,
+        "decay": 0.0002,
+        "evaluate_every": 4000,
+        "policy": "poly",
+        "decay_biases": False,
+    },
+    "small": {
+        "iterations": 1000,
+        "batch": 64,
+        "base_rate": 0.03,
+        "power": 0.5,
+        "policy": "poly",
+        "decay_biases": False,
+    },
+}
+
+
+def for_architecture(architecture: str, **changes: object) -> Config:
+    """The settings that a network is trained with.
+
+    Args:
+        architecture: One of `ARCHITECTURES`.
+        **changes: Fields of `Config` that shall differ; one that is None keeps its default.
+            With fewer `iterations` the rate falls as much earlier, `step_size` in proportion.
+
+    Raises:
+        ValueError: The architecture is unknown, or a change impossible.
+    """
+    defaults = _DEFAULTS.get(architecture, {})
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if "step_size" in defaults and "iterations" in changes:
+        share = changes["iterations"] / defaults["iterations"]
+        changes.setdefault("step_size", max(1, round(defaults["step_size"] * share)))
+    return Config(architecture=architecture, **{**defaults, **changes})

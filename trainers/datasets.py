@@ -1,20 +1,31 @@
-"""Named data sets as arrays in memory: images, labels, a fixed split.
+"""Data sets by name: images, labels, a fixed split; in memory, or read as a training goes.
 
 MNIST by LeCun, Cortes and Burges comes through TensorFlow Datasets and must be prepared
 there or downloaded. The digits of scikit-learn (the test set of "Optical Recognition of
 Handwritten Digits", Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49) are inside
-that package, so everybody can train on them.
+that package, and `shapes` are drawn, so everybody can train on them. What does not fit
+into memory (ImageNet, folders of pictures) is a `streams.Stream`.
+
+Light to import: commands read the names here before they know whether they run.
 """
 
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
+
+from trainers import sample_order, shapes, sources
 
 _MNIST_HOST = "https://storage.googleapis.com"  # where TensorFlow Datasets downloads it from
 _SECONDS_TO_REACH_HOST = 10
 _DIGITS_SIDE = 28
+_SHAPES_SIDE, _NUM_SHAPES = 64, (20_000, 2_000)  # to train, to test
+_MOST_SHAPES_SIDE = 128  # of which all take a gigabyte
+_PICTURE_SIDE = 256
+_FOLDER = "folder:"
+_IMAGENET = "imagenet2012"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,6 +79,21 @@ class Dataset:
         return self.train_images.shape[1:]
 
     @property
+    def num_train(self) -> int:
+        """Training images."""
+        return len(self.train_images)
+
+    @property
+    def num_test(self) -> int:
+        """Test images."""
+        return len(self.test_images)
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """Nothing: it is all in memory."""
+        return {}
+
+    @property
     def digest(self) -> str:
         """Tells apart data sets whose images, labels or order differ."""
         digest = hashlib.sha256("\n".join(self.labels).encode())
@@ -75,10 +101,46 @@ class Dataset:
             digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()[:32]
 
+    def train_feed(self, seed: int, batch: int, columns: slice) -> "ArrayFeed":
+        """The images of every step, in a part of the batch; see `sources.Source`."""
+        return ArrayFeed(self, seed, batch, columns)
+
+    def test_batches(
+        self, batch: int, part: int = 0, parts: int = 1
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The test images in order; see `sources.Source`."""
+        for start in range(part * batch, self.num_test, parts * batch):
+            rows = slice(start, start + batch)
+            yield self.test_images[rows], self.test_labels[rows]
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayFeed:
+    """The images of a training's steps, picked out of arrays.
+
+    Attributes:
+        data: Where they are.
+        seed: Seed of their order.
+        batch: Images of a step, over all devices and processes.
+        columns: The part of the batch that is wanted here.
+    """
+
+    data: Dataset
+    seed: int
+    batch: int
+    columns: slice
+
+    def read(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images and labels of some steps; see `sources.Feed`."""
+        numbers = sample_order.sample_numbers(
+            self.seed, self.data.num_train, step * self.batch, count * self.batch
+        ).reshape(count, self.batch)[:, self.columns]
+        return self.data.train_images[numbers], self.data.train_labels[numbers]
+
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
-    """A data set that `load` knows.
+    """A data set that `load` knows and that has a fixed size.
 
     Attributes:
         labels: The names of its labels, in order.
@@ -90,21 +152,71 @@ class DatasetSpec:
     read: Callable[[str | None], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
 
 
-def load(name: str, data_dir: str | None = None) -> Dataset:
-    """Loads a data set; the same arrays in the same order every time.
-
-    Args:
-        name: One of `SPECS`.
-        data_dir: Where TensorFlow Datasets keeps prepared data; by default
-            `$TFDS_DATA_DIR`, then ~/tensorflow_datasets.
+def check_name(name: str) -> None:
+    """Sees whether `load` knows a name, without loading anything.
 
     Raises:
-        ValueError: `name` is unknown (the known ones are named), or the data is neither
-            prepared nor can be downloaded.
+        ValueError: It does not; the message has those that it knows.
     """
-    if name not in SPECS:
-        raise ValueError(f"unknown data set {name!r}; known: {', '.join(SPECS)}.")
+    if name not in NAMES[:-1] and not name.startswith(_FOLDER):
+        raise ValueError(f"unknown data set {name!r}; known: {', '.join(NAMES)}.")
+
+
+def default_sizes(name: str, side: int) -> tuple[int | None, int | None]:
+    """How pictures are usually prepared for a network.
+
+    Args:
+        name: One of `NAMES`.
+        side: Of the images that the network was made for.
+
+    Returns:
+        `image_size` and `crop_size` for `load`: crops of pictures of 256 for the networks
+        of ImageNet, whole pictures for smaller ones, None for data of its own size.
+    """
+    if name in SPECS:
+        return None, None
+    return (side, None) if side < _PICTURE_SIDE / 2 else (_PICTURE_SIDE, side)
+
+
+def load(
+    name: str,
+    data_dir: str | None = None,
+    *,
+    image_size: int | None = None,
+    crop_size: int | None = None,
+    test_only: bool = False,
+) -> sources.Source:
+    """Loads or opens a data set; the same images in the same order every time.
+
+    Args:
+        name: One of `NAMES`.
+        data_dir: Where TensorFlow Datasets keeps prepared data; by default
+            `$TFDS_DATA_DIR`, then ~/tensorflow_datasets.
+        image_size: Side that shapes are drawn at (64), or that pictures are warped to
+            (256); other data sets have their own.
+        crop_size: Side of the images that are cut out of these squares: anywhere and
+            mirrored at random for training, in the middle for testing. None cuts none.
+        test_only: The training images of a folder and of ImageNet may be missing.
+
+    Raises:
+        ValueError: `name` is unknown (the known ones are named), the data is not there
+            and cannot be downloaded, or sizes do not go with it.
+    """
+    check_name(name)
+    if name == "shapes":
+        return _shapes(image_size or _SHAPES_SIDE, crop_size)
+    if name == _IMAGENET:
+        from trainers import imagenet
+
+        return imagenet.load(data_dir, image_size or _PICTURE_SIDE, crop_size, test_only=test_only)
+    if name.startswith(_FOLDER):
+        from trainers import image_folder
+
+        path = name.removeprefix(_FOLDER)
+        return image_folder.load(path, image_size or _PICTURE_SIDE, crop_size, test_only=test_only)
     spec = SPECS[name]
+    if (image_size, crop_size) != (None, None):
+        raise ValueError(f"the images of {name} have a size of their own: give no other.")
     return Dataset(name, spec.labels, *spec.read(data_dir))
 
 
@@ -185,8 +297,36 @@ def _read_digits(_data_dir: str | None) -> tuple[np.ndarray, ...]:
     return images[~test], labels[~test], images[test], labels[test]
 
 
+def _shapes(side: int, crop_size: int | None) -> sources.Source:
+    """Drawn shapes: in memory where that takes no more than a gigabyte, else as they are read."""
+    if side <= _MOST_SHAPES_SIDE and crop_size is None:
+        return Dataset("shapes", shapes.LABELS, *_draw_shapes(side))
+    from trainers import pictures, streams
+
+    splits = [
+        pictures.DrawnPictures(
+            functools.partial(shapes.draw, seed, side=side), shapes.labels_of(np.arange(count))
+        )
+        for seed, count in enumerate(_NUM_SHAPES)
+    ]
+    some = shapes.draw(0, np.arange(100), side)  # other bytes where they are drawn otherwise
+    return streams.Stream(
+        "shapes", shapes.LABELS, *splits, side, crop_size, hashlib.sha256(some).hexdigest()
+    )
+
+
+def _draw_shapes(side: int) -> tuple[np.ndarray, ...]:
+    arrays = []
+    for seed, count in enumerate(_NUM_SHAPES):
+        numbers = np.arange(count)
+        arrays += [shapes.draw(seed, numbers, side), shapes.labels_of(numbers)]
+    return tuple(arrays)
+
+
 _TEN_DIGITS = tuple("0123456789")
 SPECS = {
     "mnist": DatasetSpec(labels=_TEN_DIGITS, read=_read_mnist),
     "digits": DatasetSpec(labels=_TEN_DIGITS, read=_read_digits),
+    "shapes": DatasetSpec(labels=shapes.LABELS, read=lambda _: _draw_shapes(_SHAPES_SIDE)),
 }
+NAMES = (*SPECS, _IMAGENET, f"{_FOLDER}PATH")

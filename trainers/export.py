@@ -1,6 +1,7 @@
 """A trained classifier as a folder that Keras and TF Serving load.
 
-saved_model.pb, variables/   uint8 images -> `probabilities` and `logits`
+saved_model.pb, variables/   images -> `probabilities` and `logits` (see `signatures`)
+assets/labels.txt            the names of the labels
 classifier.keras             uint8 images -> float32 confidences
 card.json                    what it was trained on, how, and its test error
 """
@@ -8,17 +9,15 @@ card.json                    what it was trained on, how, and its test error
 import datetime
 import importlib.metadata
 import json
-import os
 import pathlib
 import platform
-import shutil
 from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainers import keras_file, models
+from trainers import keras_file, signatures, whole_folder
 
 MODEL_FILE = "classifier.keras"
 CARD_FILE = "card.json"
@@ -40,7 +39,7 @@ def save(
     Args:
         folder: `<name>/<version>`, which must not exist; its parents are made.
         model: uint8 images -> confidences, ending in a softmax layer.
-        card: What card.json says, besides the date and the versions.
+        card: What card.json says, besides the date and the versions; "labels" among it.
         images: uint8 [batch, height, width, channels], what is scored to compare.
 
     Raises:
@@ -48,42 +47,13 @@ def save(
         ExportError: What was read back scores the images differently.
         OSError: It could not be written.
     """
-    if folder.exists():
-        raise FileExistsError(f"{folder} is there already and was not changed.")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # a killed export's
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _write_saved_model(part, model)
+    with whole_folder.written(folder) as part:
+        shape = model.input_shape[1:]
+        signatures.save(part, signatures.of_model(model), shape, card["labels"])
         keras_file.save(part / MODEL_FILE, model)
         _compare(part, model, images)
         content = {**card, "versions": _versions(), "created": _now()}
         (part / CARD_FILE).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-        _sync(part)
-        part.rename(folder)
-        _sync_one(folder.parent)
-    except BaseException as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if isinstance(error, tf.errors.OpError):  # how TensorFlow says that a disk is full
-            raise OSError(f"{folder} cannot be written: {error.message}") from error
-        raise
-
-
-def _write_saved_model(part: pathlib.Path, model: keras.Model) -> None:
-    both = keras.Model(
-        model.input, {"logits": models.logits(model).output, "probabilities": model.output}
-    )
-    signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8, name="images")
-
-    @tf.function(input_signature=[signature])
-    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return both(images, training=False)
-
-    # Keras' own ExportArchive writes every weight twice.
-    served = tf.Module()
-    served.weights = [variable.value for variable in model.variables]
-    tf.saved_model.save(served, str(part), signatures={"serving_default": serve})
-    (part / "assets").rmdir()  # empty, so version control would lose it anyway
 
 
 def _compare(part: pathlib.Path, model: keras.Model, images: np.ndarray) -> None:
@@ -110,18 +80,3 @@ def _versions() -> dict[str, str]:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def _sync(folder: pathlib.Path) -> None:
-    """Makes all files and names in a folder durable, before its own name is."""
-    for path in folder.rglob("*"):
-        _sync_one(path)
-    _sync_one(folder)
-
-
-def _sync_one(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,24 +5,25 @@ classifier of n labels is trained again with label n for whatever is no member o
 """
 
 import dataclasses
+import hashlib
 
 import numpy as np
 
-from trainers import datasets
+from trainers import datasets, sources
 
 LABEL = "fooling"
 
 
-def add(
-    data: datasets.Dataset, train_images: np.ndarray, test_images: np.ndarray
-) -> datasets.Dataset:
+def add(data: sources.Source, train_images: np.ndarray, test_images: np.ndarray) -> sources.Source:
     """A data set with images added to it as label `len(data.labels)`.
 
-    They stand behind the others; a training shuffles.
+    They stand behind the others; a training shuffles. Those added to a data set that is
+    not in memory are cut like its own pictures, and may be files mapped into memory.
 
     Args:
         data: What is enlarged, without a fooling class.
-        train_images: uint8 [number, height, width, channels], like those of `data`.
+        train_images: uint8 [number, height, width, channels], like those of `data`, or
+            like its pictures before they are cut.
         test_images: Likewise; none of them may be among `train_images`.
 
     Raises:
@@ -35,16 +36,20 @@ def add(
     if shared:
         raise ValueError(f"{len(shared)} of the test images are among the training images.")
     images = {"train": train_images, "test": test_images}
+    in_memory = isinstance(data, datasets.Dataset)
+    shape = data.image_shape if in_memory else (data.image_size, data.image_size, 3)
     for split, added in images.items():
-        if added.dtype != np.uint8 or added.shape[1:] != data.image_shape:
+        if added.dtype != np.uint8 or added.shape[1:] != shape:
             raise ValueError(
-                f"{split}_images must be uint8 [number, {', '.join(map(str, data.image_shape))}] "
+                f"{split}_images must be uint8 [number, {', '.join(map(str, shape))}] "
                 f"like those of {data.name}, got {added.dtype} {list(added.shape)}."
             )
-    fooling = len(data.labels)
+    name, fooling = f"{data.name}+{LABEL}", len(data.labels)
+    if not in_memory:
+        return data.with_label(name, LABEL, train_images, test_images)
     return dataclasses.replace(
         data,
-        name=f"{data.name}+{LABEL}",
+        name=name,
         labels=(*data.labels, LABEL),
         train_images=np.concatenate([data.train_images, train_images]),
         train_labels=_extended(data.train_labels, len(train_images), fooling),
@@ -58,4 +63,4 @@ def _extended(labels: np.ndarray, count: int, label: int) -> np.ndarray:
 
 
 def _contents(images: np.ndarray) -> set[bytes]:
-    return {image.tobytes() for image in images}
+    return {hashlib.sha256(np.ascontiguousarray(image)).digest() for image in images}

@@ -79,6 +79,25 @@ class MeanImage(keras.layers.Layer):
         return input_shape
 
 
+@keras.saving.register_keras_serializable(package="trainers")
+class GroupConvolution(keras.layers.Conv2D):
+    """A convolution in groups of channels, done as so many convolutions beside each other.
+
+    Keras' own compiles such a convolution with XLA, at its first use and anew in every
+    process, because TensorFlow lacked it on CPUs; a server of the exported network may
+    have no XLA.
+    """
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """[batch, height, width, channels] -> the convolved, without bias and activation."""
+        parts = zip(
+            tf.split(inputs, self.groups, axis=3),
+            tf.split(kernel, self.groups, axis=3),
+            strict=True,
+        )
+        return tf.concat([super(GroupConvolution, self).convolution_op(*p) for p in parts], axis=3)
+
+
 def normalization(name: str) -> LocalResponseNormalization:
     """The one that all networks here have, in float32 even where others compute in less."""
     return LocalResponseNormalization(dtype="float32", name=name)

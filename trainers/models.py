@@ -2,38 +2,55 @@
 
 LeNet as Caffe's MNIST example has it (BVLC/caffe, examples/mnist/lenet_train_test.prototxt):
 no activation after the convolutions, one ReLU. LeCun et al., 1998,
-https://doi.org/10.1109/5.726791.
+https://doi.org/10.1109/5.726791. The ImageNet networks have files of their own; "small" is
+for small colour images that are learned in a minute.
 """
+
+import dataclasses
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 
-from trainers import config
+from trainers import alexnet, config, fillers, googlenet
 
 
 def build(
-    architecture: str, image_shape: tuple[int, int, int], num_labels: int, seed: int
+    architecture: str,
+    image_shape: tuple[int, int, int],
+    num_labels: int,
+    seed: int,
+    mean: np.ndarray | None = None,
 ) -> keras.Model:
-    """A network with fresh weights, made of Keras' own layers only.
+    """A network with fresh weights, as it scores images.
+
+    LeNet and "small" are made of Keras' own layers only; what loads one of the others
+    imports `trainers.layers` before.
 
     Args:
         architecture: One of `config.ARCHITECTURES`.
-        image_shape: (height, width, channels).
+        image_shape: (height, width, channels); RGB where there are three.
         num_labels: How many labels it tells apart.
-        seed: Seed of the weights.
+        seed: Seed of the weights and of dropout.
+        mean: What the ImageNet networks subtract from the images, RGB, [3] or
+            [height, width, 3]; by default ImageNet's by channel.
 
     Returns:
         A model uint8 [batch, height, width, channels] in 0..255 -> float32 confidences
         [batch, num_labels], whose rows add up to 1.
 
     Raises:
-        ValueError: `architecture` is unknown (the known ones are named), or the images
-            are too small for it.
+        ValueError: `architecture` is unknown (the known ones are named), or takes no such
+            images or no mean.
     """
     if architecture not in BUILDERS:
         raise ValueError(f"unknown architecture {architecture!r}; known: {', '.join(BUILDERS)}.")
-    return BUILDERS[architecture](image_shape, num_labels, seed)
+    if mean is None:
+        return BUILDERS[architecture](image_shape, num_labels, seed)
+    if architecture in ("lenet", "small"):
+        raise ValueError(f"{architecture} subtracts no mean.")
+    return BUILDERS[architecture](image_shape, num_labels, seed, mean)
 
 
 def logits(model: keras.Model) -> keras.Model:
@@ -44,11 +61,77 @@ def logits(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.layers[-1].input, name=f"{model.name}_logits")
 
 
+@dataclasses.dataclass(frozen=True)
+class TrainingNetwork:
+    """A network as it is trained: with dropout, and with heads where it has some.
+
+    Attributes:
+        model: The network as it scores images; it has the same weights.
+        trained: The network whose outputs are the logits of each head, its own first.
+        loss_weights: Each head's share of the loss.
+    """
+
+    model: keras.Model
+    trained: keras.Model
+    loss_weights: tuple[float, ...]
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """What is trained; each has a `path` of its own."""
+        return self.trained.trainable_variables
+
+    def outputs(self, images: tf.Tensor, draw: tf.Tensor) -> list[tuple[tf.Tensor, float]]:
+        """The logits that the loss is of, each with its weight in it.
+
+        Pure: what dropout leaves out follows from the network's seed and `draw`, and no
+        state is kept that a training would have to save.
+
+        Args:
+            images: uint8 [batch, height, width, channels].
+            draw: int scalar, another one in every step and on every replica.
+
+        Returns:
+            For each head its logits, float32 [batch, num_labels], and its weight.
+        """
+        draw = tf.cast(draw, tf.int64)
+        seeds = [
+            (layer.seed_generator.state, tf.stack([tf.constant(layer.seed, tf.int64), draw]))
+            for layer in self.trained.layers
+            if isinstance(layer, layers.Dropout)
+        ]
+        with keras.StatelessScope(state_mapping=seeds):
+            heads = keras.tree.flatten(self.trained(images, training=True))
+        return [
+            (tf.cast(head, tf.float32), weight)
+            for head, weight in zip(heads, self.loss_weights, strict=True)
+        ]
+
+
+def for_training(
+    architecture: str,
+    image_shape: tuple[int, int, int],
+    num_labels: int,
+    seed: int,
+    mean: np.ndarray | None = None,
+) -> TrainingNetwork:
+    """A network with fresh weights, as it is trained; the arguments are those of `build`.
+
+    Its model has the weights that `build` gives it. Call it in the strategy's scope.
+    """
+    model = build(architecture, image_shape, num_labels, seed, mean)
+    heads = [(logits(model).output, 1.0)]
+    if architecture == "googlenet":
+        heads += googlenet.training_heads(model, seed)
+    outputs, weights = zip(*heads, strict=True)
+    trained = keras.Model(model.input, list(outputs), name=f"{architecture}_training")
+    return TrainingNetwork(model, trained, weights)
+
+
 def lenet(image_shape: tuple[int, int, int], num_labels: int, seed: int) -> keras.Model:
     """Caffe's LeNet: 431,080 weights for 28x28 grey images and ten labels."""
-    if min(image_shape[:2]) < 16:
-        raise ValueError(f"images for lenet must be at least 16x16, got {image_shape}.")
-    xavier = [_xavier(number) for number in np.random.SeedSequence(seed).generate_state(4)]
+    _check_side("lenet", image_shape)
+    seeds = fillers.seeds(seed)
+    xavier = [fillers.xavier(next(seeds)) for _ in range(4)]
     images = keras.Input(image_shape, dtype="uint8", name="images")
     x = layers.Rescaling(1 / 256, name="scale")(images)
     x = layers.Conv2D(20, 5, kernel_initializer=xavier[0], name="conv1")(x)
@@ -62,11 +145,41 @@ def lenet(image_shape: tuple[int, int, int], num_labels: int, seed: int) -> kera
     return keras.Model(images, x, name="lenet")
 
 
-def _xavier(seed: np.integer) -> keras.initializers.Initializer:
-    """Caffe's "xavier": uniform in +-sqrt(3 / fan_in) (include/caffe/filler.hpp)."""
-    return keras.initializers.VarianceScaling(
-        scale=1.0, mode="fan_in", distribution="uniform", seed=int(seed)
-    )
+def small(image_shape: tuple[int, int, int], num_labels: int, seed: int) -> keras.Model:
+    """Four convolutions and a dense layer: 95,114 weights for 64x64 colours and ten labels."""
+    _check_side("small", image_shape)
+    seeds = fillers.seeds(seed)
+
+    def convolve(x: keras.KerasTensor, number: int, filters: int, size: int, strides: int = 1):
+        return layers.Conv2D(
+            filters,
+            size,
+            strides=strides,
+            padding="same",
+            activation="relu",
+            kernel_initializer=keras.initializers.HeNormal(next(seeds)),
+            name=f"conv{number}",
+        )(x)
+
+    images = keras.Input(image_shape, dtype="uint8", name="images")
+    x = layers.Rescaling(1 / 127.5, -1.0, name="scale")(images)
+    x = convolve(x, 1, 16, 5, strides=2)
+    x = layers.MaxPooling2D(2, name="pool1")(x)
+    x = convolve(x, 2, 32, 3)
+    x = layers.MaxPooling2D(2, name="pool2")(x)
+    x = convolve(x, 3, 64, 3)
+    x = layers.MaxPooling2D(2, name="pool3")(x)
+    x = convolve(x, 4, 96, 3)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(num_labels, kernel_initializer=fillers.xavier(next(seeds)), name="dense")(x)
+    x = layers.Softmax(dtype="float32", name="probabilities")(x)
+    return keras.Model(images, x, name="small")
 
 
-BUILDERS = dict(zip(config.ARCHITECTURES, (lenet,), strict=True))
+def _check_side(name: str, image_shape: tuple[int, int, int]) -> None:
+    if min(image_shape[:2]) < 16:
+        raise ValueError(f"images for {name} must be at least 16x16, got {image_shape}.")
+
+
+_BUILDERS = (lenet, alexnet.alexnet, alexnet.caffenet, googlenet.googlenet, small)
+BUILDERS = dict(zip(config.ARCHITECTURES, _BUILDERS, strict=True))

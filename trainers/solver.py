@@ -1,12 +1,12 @@
-"""Caffe's stochastic gradient descent, as its MNIST example is trained.
+"""Caffe's stochastic gradient descent, as its examples and published networks are trained.
 
 For a weight w with learning rate multiplier m, decay d and rate r(t) at step t:
 
     v <- momentum * v + r(t) * m * (gradient + d * w)
     w <- w - v
 
-BVLC/caffe, src/caffe/solvers/sgd_solver.cpp and examples/mnist/lenet_solver.prototxt.
-Biases have m = 2 and, unlike in most recipes since, decay like the weights.
+BVLC/caffe, src/caffe/solvers/sgd_solver.cpp. Biases have m = 2. LeNet's decay like the
+weights (examples/mnist/lenet_solver.prototxt), those of the ImageNet networks do not.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,13 @@ from trainers import config
 
 
 def learning_rate(settings: config.Config, step: tf.Tensor) -> tf.Tensor:
-    """The policy "inv" at a step: float32 scalar, `base_rate` at step 0."""
+    """The policy of `settings` at a step: float32 scalar, `base_rate` at step 0."""
     step = tf.cast(step, tf.float32)
-    return settings.base_rate * (1.0 + settings.gamma * step) ** -settings.power
+    if settings.policy == "inv":
+        return settings.base_rate * (1.0 + settings.gamma * step) ** -settings.power
+    if settings.policy == "step":
+        return settings.base_rate * settings.gamma ** (step // settings.step_size)
+    return settings.base_rate * (1.0 - step / settings.iterations) ** settings.power
 
 
 class CaffeSGD:
@@ -39,8 +43,10 @@ class CaffeSGD:
         """
         self._settings = settings
         self._weights = list(weights)
-        self._multipliers = [
-            settings.bias_multiplier if weight.shape.rank == 1 else 1.0 for weight in weights
+        biases = [weight.shape.rank == 1 for weight in weights]
+        self._multipliers = [settings.bias_multiplier if bias else 1.0 for bias in biases]
+        self._decays = [
+            0.0 if bias and not settings.decay_biases else settings.decay for bias in biases
         ]
         self.velocities = [
             tf.Variable(tf.zeros(weight.shape), trainable=False) for weight in weights
@@ -66,12 +72,11 @@ class CaffeSGD:
         self.step.assign_add(1)
 
     def _update(self, strategy: tf.distribute.Strategy, gradients: list, rate: tf.Tensor) -> None:
-        for weight, velocity, gradient, multiplier in zip(
-            self._weights, self.velocities, gradients, self._multipliers, strict=True
+        for weight, velocity, gradient, multiplier, decay in zip(
+            self._weights, self.velocities, gradients, self._multipliers, self._decays, strict=True
         ):
-            strategy.extended.update(
-                weight, self._update_one, args=(velocity, gradient, rate, multiplier), group=False
-            )
+            args = (velocity, gradient, rate, multiplier, decay)
+            strategy.extended.update(weight, self._update_one, args=args, group=False)
 
     def _update_one(
         self,
@@ -80,8 +85,9 @@ class CaffeSGD:
         gradient: tf.Tensor,
         rate: tf.Tensor,
         multiplier: float,
+        decay: float,
     ) -> None:
-        decayed = gradient + self._settings.decay * weight
+        decayed = gradient + decay * weight
         update = self._settings.momentum * velocity + rate * multiplier * decayed
         velocity.assign(update)
         weight.assign_sub(update)

@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
 from keras_fool import classifiers, train
+from tests.trainers import samples
 from trainers import datasets
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -60,7 +61,8 @@ def test_trained_classifier_is_where_the_command_says(trained):
     assert f"test error   {card['test_error_percent']:.2f} % of 359 images" in finished.stdout
     assert f"tensorboard --logdir={path / 'work'}" in finished.stdout
     assert sorted(entry.name for entry in folder.iterdir()) == [
-        *("card.json", "classifier.keras", "fingerprint.pb", "saved_model.pb", "variables")
+        *("assets", "card.json", "classifier.keras", "fingerprint.pb", "saved_model.pb"),
+        "variables",
     ]
 
 
@@ -160,6 +162,53 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(trained, tmp_path):
     assert weights_of(tmp_path / "models" / "d" / "1") == (
         weights_of(trained[0] / "models" / "d" / "1")
     ), killed_after
+
+
+@pytest.mark.slow
+def test_where_a_worker_is_killed_all_are_started_again_and_go_on(command, places, tmp_path):
+    flags = (*SMALL, *places, "--iterations=30", "--checkpoint_steps=5")
+    code, *_ = command(train, *flags, f"--workdir={tmp_path / 'one'}", "--version=2")
+    assert code == 0
+
+    def start() -> list[subprocess.Popen]:
+        return [
+            subprocess.Popen(
+                [sys.executable, "-m", "keras_fool.train", *flags, "--strategy=multiworker"],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for environment in samples.worker_environments(2)
+        ]
+
+    survivor, victim = start()
+    while not list((tmp_path / "work").glob("checkpoint/*.npz")):
+        assert survivor.poll() is None, survivor.communicate()
+        time.sleep(0.01)
+    victim.kill()
+    victim.communicate()
+    _, stderr = survivor.communicate(timeout=120)
+
+    assert survivor.returncode == 1
+    assert stderr.splitlines()[-1].startswith("error: worker 0 lost another of the 2 workers")
+    assert not (tmp_path / "models" / "d" / "1").exists()
+
+    results = [(process, *process.communicate(timeout=120)) for process in start()]
+
+    for process, _, stderr in results:
+        assert process.returncode == 0, stderr
+    (_, stdout, stderr), (_, other_stdout, _) = results
+    assert "goes on after step" in stderr
+    assert "classifier " in stdout
+    assert other_stdout == "worker 1 is done; worker 0 has written the classifier\n"
+    found, expected = (
+        keras.saving.load_model(tmp_path / "models" / "d" / version / "classifier.keras")
+        for version in ("1", "2")
+    )
+    for weight, other in zip(found.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-2, atol=1e-4)
 
 
 def test_stop_signal_saves_and_says_how_to_go_on(command, places, tmp_path, monkeypatch):
@@ -283,12 +332,16 @@ def damage(path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        (["--name=d"], 2, "give --dataset (mnist or digits)"),
+        (["--name=d"], 2, "give --dataset (mnist, digits, shapes, imagenet2012, folder:PATH)"),
         (["--dataset=digits"], 2, "give the classifier a --name"),
         (["--dataset=digits", "--name=../d"], 2, "--name must be of letters"),
         (["--dataset=cifar", "--name=d"], 1, "unknown data set 'cifar'; known: mnist, digits"),
         (["--dataset=digits", "--name=d", "--strategy=tpu"], 2, "--strategy"),
         (["--dataset=digits", "--name=d", "--iterations=0"], 2, "--iterations"),
+        (["--dataset=digits", "--name=d", "--image_size=32"], 1, "have a size of their own"),
+        (["--dataset=digits", "--name=d", "--mixed_precision=int8"], 2, "--mixed_precision"),
+        (["--dataset=digits", "--name=d", "--strategy=multiworker"], 2, "TF_CONFIG is not set"),
+        (["--dataset=folder:nowhere", "--name=d"], 1, "there is no folder nowhere."),
         (["--dataset=digits", "--name=d", "--model=x"], 2, "--model has no meaning"),
         (["--dataset=digits", "--name=d", "5"], 2, "unexpected argument '5'"),
     ],
@@ -300,6 +353,28 @@ def test_wrong_command_lines_get_one_line(command, places, tmp_path, flags, code
     assert message in stderr
     assert len(stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_folder_of_pictures_is_learned_and_what_is_damaged_is_named(command, places, tmp_path):
+    folder = samples.picture_folder(tmp_path / "pictures", num_train=20, num_test=10)
+    for name in ("train/circle/002.JPG", "train/cross/007.JPG", "test/cross/001.JPG"):
+        (folder / name).write_bytes((folder / name).read_bytes()[:300])
+
+    code, stdout, stderr = command(
+        train,
+        *(f"--dataset=folder:{folder}", "--architecture=small", "--name=d", *places),
+        *("--image_size=20", "--crop_size=16", "--iterations=12", "--batch_size=4"),
+    )
+
+    assert code == 0, stderr
+    card = json.loads((tmp_path / "models" / "d" / "1" / "card.json").read_text("utf-8"))
+    assert (card["dataset"], card["labels"]) == ("folder:pictures", ["circle", "cross"])
+    assert card["image_shape"] == [16, 16, 3]
+    assert (card["num_train"], card["num_test"]) == (20, 10)
+    assert "test error" in stdout
+    last = stderr.splitlines()[-1]
+    assert last.startswith("note: 3 pictures could not be read and were left out: test/cross/001")
+    assert "train/cross/007.JPG (" in last
 
 
 def test_folder_of_something_else_is_left_alone(command, places, tmp_path):

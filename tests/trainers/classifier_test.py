@@ -1,9 +1,12 @@
+import dataclasses
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.trainers import samples
-from trainers import classifier, config, datasets, models, strategies
+from trainers import classifier, config, datasets, models, sample_order, shapes, strategies
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def test_steps_are_gradient_descent_on_the_mean_loss(strategy):
     velocities = [np.zeros_like(weight) for weight in weights]
     expected = []
     for step in range(5):
-        numbers = classifier.sample_numbers(3, len(data.train_images), step * 16, 16)
+        numbers = sample_order.sample_numbers(3, len(data.train_images), step * 16, 16)
         with tf.GradientTape() as tape:
             each = tf.keras.losses.sparse_categorical_crossentropy(
                 data.train_labels[numbers], logits(data.train_images[numbers]), from_logits=True
@@ -60,24 +63,6 @@ def test_steps_are_gradient_descent_on_the_mean_loss(strategy):
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
     for found, weight in zip(training.model().get_weights(), weights, strict=True):
         np.testing.assert_allclose(found, weight, rtol=1e-3, atol=1e-5)
-
-
-def test_every_epoch_has_each_sample_once():
-    numbers = classifier.sample_numbers(1, 50, 0, 150).reshape(3, 50)
-
-    for epoch in numbers:
-        assert sorted(epoch) == list(range(50))
-    assert not np.array_equal(numbers[0], numbers[1])
-    assert not np.array_equal(numbers[0], classifier.sample_numbers(2, 50, 0, 50))
-
-
-@pytest.mark.parametrize(("first", "count"), [(0, 1), (49, 2), (50, 50), (37, 100), (149, 1)])
-def test_order_of_samples_has_no_memory(first, count):
-    whole = classifier.sample_numbers(1, 50, 0, 200)
-
-    part = classifier.sample_numbers(1, 50, first, count)
-
-    np.testing.assert_array_equal(part, whole[first : first + count])
 
 
 def test_training_goes_on_with_the_same_bits(strategy):
@@ -187,6 +172,70 @@ def test_eleven_labels_of_colour_images_can_be_learned(strategy):
     assert training.model().output_shape == (None, 11)
 
 
+@pytest.fixture
+def drawn() -> datasets.Dataset:
+    """Circles and crosses of 32x32."""
+    images, labels = [], []
+    for seed, count in ((0, 200), (1, 60)):
+        numbers = np.arange(count) // 2 * 10 + np.array([2, 4])[np.arange(count) % 2]
+        images.append(shapes.draw(seed, numbers, 32))
+        labels.append(np.arange(count) % 2)
+    return datasets.Dataset(
+        "drawn", ("circle", "cross"), images[0], labels[0], images[1], labels[1]
+    )
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_lower_precision_learns_too(strategy, drawn, precision):
+    settings = config.Config(iterations=20, batch=16, evaluate_every=20)
+    exact = classifier.train(settings, drawn, strategy)
+    lower = dataclasses.replace(settings, precision=precision)
+    losses = []
+
+    training = classifier.train(
+        lower, drawn, strategy, checkpoint_every=5, on_progress=lambda p: losses.append(p.loss)
+    )
+
+    state, exact_state = training.state(), exact.state()
+    name = "weight/ip2/kernel"
+    assert state[name].dtype == np.float32
+    assert state[name].tobytes() != exact_state[name].tobytes()
+    np.testing.assert_allclose(state[name], exact_state[name], atol=0.02)
+    assert losses[-1] < losses[0]
+    assert training.model().dtype_policy.name == "float32"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_lower_precision_goes_on_with_the_same_bits(strategy, drawn):
+    settings = config.Config(iterations=6, batch=8, precision="mixed_bfloat16")
+    kept = KeptStates()
+    whole = classifier.train(settings, drawn, strategy, checkpoints=kept, checkpoint_every=4)
+
+    resumed = classifier.train(settings, drawn, strategy, state=kept.states[4])
+
+    assert_same_bits(whole.state(), resumed.state())
+
+
+@pytest.mark.slow
+def test_dropout_goes_on_with_the_same_bits(strategy, drawn):
+    data = dataclasses.replace(
+        drawn,
+        train_images=np.pad(drawn.train_images, ((0, 0), (4, 4), (4, 4), (0, 0))),
+        test_images=np.pad(drawn.test_images, ((0, 0), (4, 4), (4, 4), (0, 0))),
+    )
+    settings = config.for_architecture("caffenet", iterations=3, batch=2, base_rate=1e-4)
+    whole = classifier.Training(settings, data, strategy)
+    whole.advance(1)
+    state = whole.state()
+    whole.advance(3)
+
+    resumed = classifier.Training(settings, data, strategy)
+    resumed.restore(state)
+    resumed.advance(3)
+
+    assert_same_bits(whole.state(), resumed.state())
+
+
 @pytest.mark.slow
 def test_digits_are_learned_in_a_few_hundred_steps(strategy):
     data = datasets.load("digits")
@@ -199,3 +248,12 @@ def test_digits_are_learned_in_a_few_hundred_steps(strategy):
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.1
     assert training.test_error_percent() < 4
+
+
+@pytest.mark.slow
+def test_shapes_are_learned_in_a_minute(strategy):
+    data = datasets.load("shapes")
+
+    training = classifier.train(config.for_architecture("small", iterations=600), data, strategy)
+
+    assert training.test_error_percent() < 5

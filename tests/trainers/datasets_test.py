@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from trainers import datasets
+from trainers import datasets, sample_order, shapes
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,69 @@ def test_enlarge_interpolates_bilinearly(side):
 
 
 def test_unknown_data_set_names_the_known_ones():
-    with pytest.raises(ValueError, match=r"unknown data set 'svhn'; known: mnist, digits\."):
+    with pytest.raises(ValueError, match="unknown data set 'svhn'; known: mnist, digits, shapes"):
         datasets.load("svhn")
+    with pytest.raises(ValueError, match=r"shapes, imagenet2012, folder:PATH\."):
+        datasets.check_name("folder")
+    for name in ("mnist", "shapes", "imagenet2012", "folder:x"):
+        datasets.check_name(name)
+
+
+def test_shapes_in_memory_are_those_that_are_drawn_as_a_training_goes(monkeypatch):
+    monkeypatch.setattr(datasets, "_NUM_SHAPES", (40, 12))
+    in_memory = datasets.load("shapes", image_size=32)
+    stream = datasets.load("shapes", image_size=32, crop_size=32)
+
+    assert in_memory.labels == stream.labels == shapes.LABELS
+    assert in_memory.image_shape == stream.image_shape == (32, 32, 3)
+    assert (stream.num_train, stream.num_test) == (in_memory.num_train, in_memory.num_test)
+    (images, labels), (last, _) = stream.test_batches(8)
+    np.testing.assert_array_equal(np.concatenate([images, last]), in_memory.test_images)
+    np.testing.assert_array_equal(labels, in_memory.test_labels[:8])
+    assert not {image.tobytes() for image in in_memory.train_images} & {
+        image.tobytes() for image in in_memory.test_images
+    }
+    assert datasets.load("shapes", image_size=200).image_shape == (200, 200, 3)
+
+
+def test_shapes_have_both_splits_of_every_label(monkeypatch):
+    monkeypatch.setattr(datasets, "_NUM_SHAPES", (200, 20))
+    data = datasets.load("shapes")
+
+    assert data.train_images.shape == (200, 64, 64, 3)
+    assert np.bincount(data.train_labels).tolist() == [20] * 10
+    assert np.bincount(data.test_labels).tolist() == [2] * 10
+
+
+def test_data_of_a_size_of_its_own_takes_no_other():
+    with pytest.raises(ValueError, match="the images of digits have a size of their own"):
+        datasets.load("digits", image_size=32)
+    assert datasets.default_sizes("digits", 227) == (None, None)
+
+
+def test_pictures_are_cropped_for_the_networks_of_imagenet():
+    assert datasets.default_sizes("imagenet2012", 227) == (256, 227)
+    assert datasets.default_sizes("folder:x", 64) == (64, None)
+
+
+def test_batches_of_the_test_are_in_order(digits):
+    images, labels = zip(*digits.test_batches(100), strict=True)
+
+    assert [len(part) for part in images] == [100, 100, 100, 59]
+    np.testing.assert_array_equal(np.concatenate(images), digits.test_images)
+    np.testing.assert_array_equal(np.concatenate(labels), digits.test_labels)
+    second = list(digits.test_batches(100, part=1, parts=3))
+    assert len(second) == 1
+    np.testing.assert_array_equal(second[0][0], images[1])
+
+
+def test_feed_gives_the_samples_of_the_order(digits):
+    numbers = sample_order.sample_numbers(5, 1438, 3 * 64, 2 * 64).reshape(2, 64)
+
+    images, labels = digits.train_feed(5, 64, slice(16, 32)).read(3, 2)
+
+    np.testing.assert_array_equal(images, digits.train_images[numbers[:, 16:32]])
+    np.testing.assert_array_equal(labels, digits.train_labels[numbers[:, 16:32]])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from trainers import datasets, fooling_class
+from tests.trainers import samples
+from trainers import datasets, fooling_class, image_folder
 
 
 def images(count: int, first: int = 0) -> np.ndarray:
@@ -43,3 +44,23 @@ def test_refuses_other_shapes_and_a_second_fooling_class(data):
         fooling_class.add(data, images(1, 9).astype(float), images(1))
     with pytest.raises(ValueError, match="has a label 'fooling' already"):
         fooling_class.add(fooling_class.add(data, images(1, 9), images(1)), images(1), images(0))
+
+
+def test_adds_to_pictures_that_are_read_as_a_training_goes(tmp_path):
+    folder = samples.picture_folder(tmp_path / "shapes")
+    stream = image_folder.load(str(folder), 16, 12)
+    noise = np.random.default_rng(1).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    np.save(tmp_path / "noise.npy", noise)
+    mapped = np.load(tmp_path / "noise.npy", mmap_mode="r")
+
+    added = fooling_class.add(stream, mapped[:3], mapped[3:])
+
+    assert added.labels == ("circle", "cross", "fooling")
+    assert added.name == "folder:shapes+fooling"
+    assert (added.num_train, added.num_test) == (15, 8)
+    assert added.image_shape == (12, 12, 3)
+    *_, (images, labels) = added.test_batches(8)
+    np.testing.assert_array_equal(images[6:], noise[3:, 2:14, 2:14])
+    assert labels[6:].tolist() == [2, 2]
+    with pytest.raises(ValueError, match=r"train_images must be uint8 \[number, 16, 16, 3\]"):
+        fooling_class.add(stream, noise[:3, :12, :12], noise[3:])

@@ -87,8 +87,67 @@ def test_softmax_of_logits_is_the_confidence(lenet):
 
 def test_names_are_those_of_the_settings():
     assert tuple(models.BUILDERS) == config.ARCHITECTURES
-    with pytest.raises(ValueError, match="unknown architecture 'vgg'; known: lenet"):
+    with pytest.raises(ValueError, match="unknown architecture 'vgg'; known: lenet, "):
         models.build("vgg", (28, 28, 1), 10, seed=1)
+
+
+def test_small_is_made_of_keras_own_layers():
+    model = models.build("small", (64, 64, 3), 10, seed=1)
+
+    assert {type(layer).__module__.partition(".")[0] for layer in model.layers} == {"keras"}
+    assert model.count_params() == 95_114
+    assert not model.non_trainable_weights
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 3), (32, 48, 1), (64, 64, 3)])
+def test_small_tells_bytes_apart(shape):
+    model = models.build("small", shape, 4, seed=1)
+    images = np.random.default_rng(1).integers(0, 256, (3, *shape), np.uint8)
+
+    confidences = model(images, training=False).numpy()
+
+    assert confidences.shape == (3, 4)
+    np.testing.assert_allclose(confidences.sum(axis=1), 1, atol=1e-6)
+    assert np.ptp(confidences, axis=0).max() > 1e-4
+
+
+@pytest.mark.parametrize("architecture", ["lenet", "small"])
+def test_networks_of_one_head_are_trained_as_they_score(architecture):
+    network = models.for_training(architecture, (28, 28, 1), 10, seed=1)
+    images = np.random.default_rng(4).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
+
+    [(logits, weight)] = network.outputs(images, draw=3)
+
+    assert weight == 1.0
+    assert logits.dtype == "float32"
+    np.testing.assert_array_equal(logits, models.logits(network.model)(images))
+    own = [variable.path for variable in network.model.trainable_variables]
+    assert [variable.path for variable in network.variables] == own
+    alone = models.build(architecture, (28, 28, 1), 10, seed=1)
+    for mine, other in zip(network.model.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_in_mixed_precision_logits_and_confidences_are_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = models.for_training("googlenet", (32, 32, 3), 3, seed=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    images = np.random.default_rng(4).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+
+    heads = network.outputs(images, 0)
+
+    assert network.model.get_layer("conv1_7x7_s2").compute_dtype == "bfloat16"
+    assert [logits.dtype for logits, _ in heads] == ["float32"] * 3
+    assert network.model(images).dtype == "float32"
+    assert {variable.dtype for variable in network.variables} == {"float32"}
+
+
+@pytest.mark.parametrize("architecture", ["lenet", "small"])
+def test_a_mean_for_a_network_that_subtracts_none_is_refused(architecture):
+    with pytest.raises(ValueError, match=f"{architecture} subtracts no mean"):
+        models.build(architecture, (28, 28, 3), 10, seed=1, mean=np.zeros(3, np.float32))
 
 
 def test_images_too_small_are_refused():

@@ -77,5 +77,14 @@ def test_one_device_is_enough(name):
 
 
 def test_unknown_strategy_names_the_known_ones():
-    with pytest.raises(ValueError, match="unknown strategy 'tpu'; known: auto, one, mirrored"):
+    with pytest.raises(
+        ValueError, match="unknown strategy 'tpu'; known: auto, one, mirrored, multi"
+    ):
         strategies.create("tpu")
+
+
+def test_several_workers_need_to_know_each_other(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+
+    with pytest.raises(ValueError, match="TF_CONFIG is not set"):
+        strategies.create("multiworker")
