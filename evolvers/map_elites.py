@@ -181,8 +181,17 @@ class Evolution:
         """Breeds, draws, scores and offers one generation of every run.
 
         The first call makes the initial genomes and generation 0's batch. If the scorer
-        raises, the exception passes on and this object must not be used further.
+        raises, the exception passes on, and all is as it was before the call: `state` is
+        that of the last complete generation.
         """
+        begun_with = self._snapshot()
+        try:
+            return self._advance()
+        except BaseException:
+            self._return_to(begun_with)
+            raise
+
+    def _advance(self) -> Generation:
         number = self.generation + 1
         rounds = [(self._bear, self.config.initial + number * self.config.batch)]
         if number == 0:
@@ -284,8 +293,22 @@ class Evolution:
 
     def close(self) -> None:
         """Ends the threads."""
-        self._scoring.shutdown()
+        self._scoring.shutdown(cancel_futures=True)
         self._renderer.close()
+
+    def _snapshot(self) -> list[tuple]:
+        """Per run what a generation changes; elites and their arrays never do."""
+        return [
+            (list(archive.elites), archive.confidences.copy(), rng.bit_generator.state)
+            for archive, rng in zip(self.archives, self._streams, strict=True)
+        ]
+
+    def _return_to(self, snapshot: list[tuple]) -> None:
+        for archive, rng, (elites, confidences, position) in zip(
+            self.archives, self._streams, snapshot, strict=True
+        ):
+            archive.elites, archive.confidences = elites, confidences
+            rng.bit_generator.state = position
 
     def _begin(self, run: int, number: int) -> Proposal:
         del number
@@ -305,14 +328,18 @@ class Evolution:
         runs = self.config.runs
         size = max(1, min(self._group_images // self.config.batch, -(-runs // 2)))
         waiting = collections.deque()
-        for start in range(0, runs, size):
-            group = self._prepare(range(start, min(start + size, runs)), propose, number)
-            waiting.append((group, self._scoring.submit(self._score, group.work)))
-            if len(waiting) > 1:
-                group, future = waiting.popleft()
+        try:
+            for start in range(0, runs, size):
+                group = self._prepare(range(start, min(start + size, runs)), propose, number)
+                waiting.append((group, self._scoring.submit(self._score, group.work)))
+                if len(waiting) > 1:
+                    group, future = waiting.popleft()
+                    yield group, future.result()
+            for group, future in waiting:
                 yield group, future.result()
-        for group, future in waiting:
-            yield group, future.result()
+        finally:  # where one failed, nobody wants the others
+            for _, future in waiting:
+                future.cancel()
 
     def _score(self, work: np.ndarray | Program) -> _Scores:
         start = time.perf_counter()

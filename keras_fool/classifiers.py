@@ -13,6 +13,7 @@ import pathlib
 from collections.abc import Mapping
 
 from keras_fool import applications, model_specs
+from keras_fool.serving import endpoints
 
 MODEL_FILE = "classifier.keras"
 CARD_FILE = "card.json"
@@ -21,7 +22,7 @@ PREPROCESSES = model_specs.PREPROCESSES
 # their mirror images, as Caffe's reference network was scored.
 CROPS = (1, 10)
 # The classifier that stands for a data set where no other is asked for.
-_OF_DATASET = {"mnist": "mnist_a", "digits": "digits_a"}
+_OF_DATASET = {"mnist": "mnist_a", "digits": "digits_a", "shapes": "shapes_a"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +146,9 @@ class Ensemble:
         return ",".join(member.spec for member in self.members)
 
 
+AnyClassifier = Classifier | Ensemble | endpoints.Endpoint
+
+
 def comparable(identity: Mapping[str, object]) -> dict[str, object]:
     """An identity without where its files were found, which may change."""
     if "ensemble" in identity:
@@ -152,17 +156,15 @@ def comparable(identity: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in identity.items() if name != "path"}
 
 
-def with_labels(
-    classifier: Classifier | Ensemble, labels: tuple[str, ...]
-) -> Classifier | Ensemble:
+def with_labels(classifier: AnyClassifier, labels: tuple[str, ...]) -> AnyClassifier:
     """The same, with names for its labels."""
     members = tuple(dataclasses.replace(member, labels=labels) for member in classifier.members)
-    return members[0] if isinstance(classifier, Classifier) else Ensemble(members)
+    return Ensemble(members) if isinstance(classifier, Ensemble) else members[0]
 
 
 def find_all(
     model: str | None, dataset: str | None = None, views: Views = Views()
-) -> Classifier | Ensemble:
+) -> AnyClassifier:
     """The classifier that a user means, or the ensemble of several with commas between.
 
     Args:
@@ -180,16 +182,23 @@ def find_all(
     for number, member in enumerate(found):
         if member in found[:number]:
             raise ValueError(f"the ensemble names {members[number]} twice.")
+        if isinstance(member, endpoints.Endpoint):
+            raise ValueError(
+                f"{members[number]} is an endpoint, which no ensemble has as a member."
+            )
     return Ensemble(found)
 
 
-def find(model: str | None, dataset: str | None = None, views: Views = Views()) -> Classifier:
+def find(
+    model: str | None, dataset: str | None = None, views: Views = Views()
+) -> Classifier | endpoints.Endpoint:
     """The classifier that a user means.
 
     Args:
         model: A name under ./saved_models/ or under the shipped saved_models/ (the newest
             version is taken), a version folder, a `.keras` file, or a network of
-            `keras.applications`, with the options of `model_specs`.
+            `keras.applications`, with the options of `model_specs`; or the address of
+            an endpoint, which crops by itself if at all.
         dataset: Without a model, the data set whose shipped classifier is meant.
         views: What it sees of an image, where the options do not say it.
 
@@ -202,7 +211,7 @@ def find(model: str | None, dataset: str | None = None, views: Views = Views()) 
         raise ValueError(f"unknown data set {dataset!r}; known: {', '.join(_OF_DATASET)}.")
     if model is None:
         if dataset is None:
-            raise ValueError(f"give --dataset ({' or '.join(_OF_DATASET)}) or --model.")
+            raise ValueError(f"give --dataset ({', '.join(_OF_DATASET)}) or --model.")
         model = _OF_DATASET[dataset]
         if model not in known():
             raise ValueError(
@@ -210,6 +219,8 @@ def find(model: str | None, dataset: str | None = None, views: Views = Views()) 
                 f"python -m keras_fool.train --dataset={dataset} --name={model}"
             )
     spec = model_specs.parse(model)
+    if spec.is_url:
+        return endpoints.parse(model)
     said = {"image_size": spec.image, "crops": spec.crops, "crop_size": spec.crop}
     views = dataclasses.replace(
         views, **{name: value for name, value in said.items() if value is not None}

@@ -15,11 +15,14 @@ import numpy as np
 
 from evolvers import config as evolvers_config
 from evolvers import map_elites
-from keras_fool import classifiers, errors, progress, stopping, workdir
+from keras_fool import classifiers, errors, progress, scorer_contract, stopping, workdir
+from keras_fool.serving import endpoints
 
 if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer without
     from keras_fool import recorder
     from keras_fool.scoring import LocalScorer
+    from keras_fool.serving.client import EndpointScorer
+    from keras_fool.serving.endpoint_run import EndpointRun
 
 # Images that are bred and drawn while as many are scored: enough to share out.
 _GROUP_IMAGES = 2000
@@ -30,7 +33,7 @@ _KINDS = {"cppn": "images of CPPNs", "direct": "directly encoded images"}
 
 def settings(
     config: evolvers_config.Config,
-    classifier: classifiers.Classifier | classifiers.Ensemble,
+    classifier: classifiers.AnyClassifier,
     num_niches: int | None = None,
 ) -> dict[str, object]:
     """All that shapes the result: what `workdir` compares before a run goes on.
@@ -56,9 +59,9 @@ def is_complete(path: pathlib.Path, settings: dict[str, object]) -> bool:
 
 def open_scorer(
     config: evolvers_config.Config,
-    classifier: classifiers.Classifier | classifiers.Ensemble,
+    classifier: classifiers.AnyClassifier,
     score_batch: int | None = None,
-) -> "LocalScorer":
+) -> "LocalScorer | EndpointScorer":
     """The scorer that an evolution needs: where `config` says so, one that draws.
 
     Args:
@@ -72,6 +75,10 @@ def open_scorer(
     """
     from keras_fool import drawing_scorer, scoring
 
+    if isinstance(classifier, endpoints.Endpoint):
+        if config.renderer == "tf":
+            raise ValueError("renderer must be cpu: an endpoint is given images.")
+        return scoring.open_scorer(classifier, score_batch)
     kinds = {"cpu": scoring.LocalScorer, "tf": drawing_scorer.DrawingScorer}
     scorer = kinds[config.renderer](classifier, score_batch=score_batch)
     births = config.runs * config.batch
@@ -83,13 +90,13 @@ def open_scorer(
 def evolve(
     path: pathlib.Path,
     config: evolvers_config.Config,
-    classifier: classifiers.Classifier | classifiers.Ensemble,
+    classifier: classifiers.AnyClassifier,
     *,
     command: str,
     note: Callable[[str], None],
     dataset: str | None = None,
     num_niches: int | None = None,
-    scorer: "LocalScorer | None" = None,
+    scorer: "LocalScorer | EndpointScorer | None" = None,
     checkpoint_every: int | None = None,
     montage_every: int = 20,
 ) -> bool:
@@ -112,7 +119,8 @@ def evolve(
 
     Raises:
         UserError: The folder holds a run of other settings or is damaged, or the model
-            cannot be used, or in mid-run gave no confidences.
+            cannot be used, or in mid-run gave no confidences: the folder holds all
+            generations until then.
         StoppedError: A signal asked for it; the folder holds all generations until then.
         OSError: Something could not be written; the newest checkpoint stays.
     """
@@ -121,7 +129,7 @@ def evolve(
         if is_complete(path, shaped_by):
             return True
 
-    from keras_fool import recorder, scoring, summaries
+    from keras_fool import recorder, summaries
 
     with contextlib.ExitStack() as stack:
         with errors.reported(ValueError):
@@ -144,6 +152,8 @@ def evolve(
         if state is not None:
             evolution.restore(state)
             note(f"{path} goes on after generation {evolution.generation}.")
+        watch = _watch(classifier, path, scorer, evolution.generation)
+        stack.callback(watch.close)
         events = summaries.Summaries(path, evolution.generation + 1)
         stack.callback(events.close)
         if state is None:
@@ -158,8 +168,7 @@ def evolve(
             montage_every=montage_every,
         )
         stack.callback(record.close)
-        with errors.reported(scoring.ScorerError):
-            _advance(evolution, record, path, command, stack)
+        _advance(evolution, record, watch, path, command)
         record.finish()
     return False
 
@@ -173,33 +182,77 @@ def _warm_up(evolution: map_elites.Evolution, note: Callable[[str], None]) -> No
     said.cancel()
 
 
+class _Unwatched:
+    """What `EndpointRun` is for an endpoint: a classifier on this machine needs none of it."""
+
+    def before_generation(self, births: int) -> None:
+        """Lets everybody score."""
+
+    def on_generation(self, number: int) -> None:
+        """Notes nothing."""
+
+    def interrupt(self) -> None:
+        """Lets the generation come to its end."""
+
+    def close(self) -> None:
+        """Has nothing open."""
+
+
+def _watch(
+    classifier: classifiers.AnyClassifier,
+    path: pathlib.Path,
+    scorer: "LocalScorer | EndpointScorer",
+    done: int,
+) -> "_Unwatched | EndpointRun":
+    if not isinstance(classifier, endpoints.Endpoint):
+        return _Unwatched()
+    from keras_fool.serving import endpoint_run
+
+    with errors.reported(ValueError):
+        return endpoint_run.EndpointRun(path, scorer, done)
+
+
 def _advance(
     evolution: map_elites.Evolution,
     record: "recorder.Recorder",
+    watch: "_Unwatched | EndpointRun",
     path: pathlib.Path,
     command: str,
-    stack: contextlib.ExitStack,
 ) -> None:
-    last = evolution.config.generations
-    shown = progress.Progress(evolution.generation + 1, last + 1)
-    stack.callback(shown.close)
-    request = stack.enter_context(stopping.StopRequest())
-    while evolution.generation < last:
-        if request.signal_number is not None:
-            record.checkpoint()
-            record.wait()
-            raise errors.StoppedError(
-                f"stopped after generation {evolution.generation}, which is saved in {path}; "
-                f"to go on: {command}",
-                request.signal_number,
-            )
-        generation = evolution.advance()
-        record.on_generation(generation)
-        confidences = [archive.confidences for archive in evolution.archives]
-        shown.advance(float(np.median(confidences)), generation.births)
+    config = evolution.config
+    with contextlib.ExitStack() as stack:
+        shown = progress.Progress(evolution.generation + 1, config.generations + 1)
+        stack.callback(shown.close)
+        request = stack.enter_context(stopping.StopRequest(watch.interrupt))
+        while request.signal_number is None and evolution.generation < config.generations:
+            try:
+                initial = config.initial if evolution.generation < 0 else 0
+                watch.before_generation(config.runs * (initial + config.batch))
+                generation = evolution.advance()
+            except scorer_contract.ScorerError as error:
+                if request.signal_number is not None:
+                    break  # it was told not to wait any more
+                words = _saved(evolution, record, path)
+                raise errors.UserError(f"{error} The run {words}; to go on: {command}") from error
+            watch.on_generation(generation.number)
+            record.on_generation(generation)
+            confidences = [archive.confidences for archive in evolution.archives]
+            shown.advance(float(np.median(confidences)), generation.births)
+        if evolution.generation < config.generations:
+            words = _saved(evolution, record, path)
+            raise errors.StoppedError(f"{words}; to go on: {command}", request.signal_number)
 
 
-def _settings_table(config: evolvers_config.Config, scorer: "LocalScorer") -> str:
+def _saved(evolution: map_elites.Evolution, record: "recorder.Recorder", path: pathlib.Path) -> str:
+    """Saves the last complete generation, and says so."""
+    if evolution.generation < 0:
+        return f"stopped in the first generation, with nothing to save in {path} yet"
+    record.checkpoint()
+    record.wait()
+    return f"stopped after generation {evolution.generation}, which is saved in {path}"
+
+
+def _settings_table(config: evolvers_config.Config, scorer: "LocalScorer | EndpointScorer") -> str:
     """The settings as Markdown, for TensorBoard."""
     identity = dict(workdir.flat(scorer.identity))
     rows = {"classifier": scorer.name, **identity, **dataclasses.asdict(config)}

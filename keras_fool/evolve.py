@@ -4,6 +4,7 @@ r"""Evolves images that a classifier takes for each of its labels.
     python -m keras_fool.evolve --model=my_model.keras --preprocess=tf --from_logits
     python -m keras_fool.evolve --model=MobileNet --weights=imagenet --batch=400
     python -m keras_fool.evolve --model=a.keras,b.keras --image_size=256 --crops=10
+    python -m keras_fool.evolve --model=grpc://127.0.0.1:8500/mnist
 
 MAP-Elites over images drawn by evolved networks (CPPNs) or made of evolved pixels: for
 every label it keeps the image that the classifier is surest of. Nguyen, Yosinski and
@@ -13,6 +14,13 @@ Reads the classifier: a name under ./saved_models/ or among the shipped ones, a 
 folder, any Keras model in a .keras file that takes one image and gives a confidence
 per label, a network of keras.applications, or an ensemble of several. For --image_size
 larger than what the network takes it sees crops, as the paper's networks did.
+Or a model behind TF Serving's API, asked for nothing but confidences:
+  grpc://host:port[,host:port...]/name[/version or @label]      grpcs:// with TLS
+  http://host:port[,...]/v1/models/name[/versions/N or /labels/L]      https:// with TLS
+several hosts being replicas, and behind a question mark signature=NAME, output=NAME,
+image=HEIGHTxWIDTHxCHANNELS, preprocess=WORD, logits=true where the model does not tell. The
+environment variable KERAS_FOOL_TOKEN may hold a bearer token. A run waits for an endpoint
+that dies, stalls or babbles (--patience), then stops with all generations saved.
 
 Writes a run folder: config.json, checkpoint/, images/ (the champions of the first and the
 last generation as PNG with their genomes inside), champions.csv, metrics.csv, lineage.csv,
@@ -35,7 +43,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from evolvers import config as evolvers_config
-from keras_fool import classifiers, cli, common_flags, errors, model_flags
+from keras_fool import classifiers, cli, common_flags, endpoint_flags, errors, model_flags
+from keras_fool.serving import endpoints
 
 _DEFAULTS = evolvers_config.Config()
 _ENCODING = flags.DEFINE_enum(
@@ -92,7 +101,7 @@ _CHECKPOINT_EVERY = flags.DEFINE_integer(
 _MONTAGE_EVERY = flags.DEFINE_integer(
     "montage_every", 20, "Generations between the montages in TensorBoard.", lower_bound=1
 )
-USES = (*model_flags.USES, common_flags.WORKDIR, common_flags.SEED)
+USES = (*model_flags.USES, *endpoint_flags.USES, common_flags.WORKDIR, common_flags.SEED)
 _MOST_LABELS_SHOWN = 20
 _THRESHOLDS = (0.9, 0.99, 0.9999)  # those that the paper counts
 
@@ -104,9 +113,10 @@ def main(arguments: Sequence[str]) -> None:
         config = _config()
         score_batch = _score_batch()
     with errors.reported(ValueError):
-        classifier = model_flags.classifier()
+        classifier = endpoint_flags.applied(model_flags.classifier())
         path = _path(classifier)
-        config = dataclasses.replace(config, renderer=_renderer(path))
+        renderer = _renderer(path, classifier)
+        config = dataclasses.replace(config, renderer=renderer)
 
         from keras_fool import evolution_run
 
@@ -153,13 +163,16 @@ def _score_batch() -> int | None:
     return int(_SCORE_BATCH.value)
 
 
-def _renderer(path: pathlib.Path) -> str:
+def _renderer(
+    path: pathlib.Path,
+    classifier: classifiers.AnyClassifier,
+) -> str:
     """--renderer, resolved: what the folder's run was begun with, or what suits here."""
     from keras_fool import workdir
 
     if _RENDERER.value != "auto":
         return _RENDERER.value
-    if _ENCODING.value == "direct":
+    if _ENCODING.value == "direct" or isinstance(classifier, endpoints.Endpoint):
         return "cpu"
     if (begun := workdir.recorded_settings(path)) is not None:
         return begun.get("renderer", "cpu")
@@ -169,7 +182,9 @@ def _renderer(path: pathlib.Path) -> str:
     return "tf" if tf.config.list_physical_devices("GPU") else "cpu"
 
 
-def _path(classifier: classifiers.Classifier | classifiers.Ensemble) -> pathlib.Path:
+def _path(
+    classifier: classifiers.AnyClassifier,
+) -> pathlib.Path:
     """--workdir, or a folder under runs/ that is not there yet."""
     if common_flags.WORKDIR.value is not None:
         return pathlib.Path(common_flags.WORKDIR.value)

@@ -15,13 +15,18 @@ USES = (
 )
 
 
-def classifier() -> classifiers.Classifier | classifiers.Ensemble:
+def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
     """What --model, --dataset and the flags about them mean.
+
+    Args:
+        of_dataset: Whether --dataset is about the classifier, too, and not only about
+            the images that it is given.
 
     Raises:
         ValueError: There is no such classifier, or the flags do not go together.
     """
-    found = classifiers.find_all(_spec(), common_flags.DATASET.value, views())
+    dataset = common_flags.DATASET.value if of_dataset else None
+    found = classifiers.find_all(_spec(), dataset, views())
     if common_flags.LABEL_NAMES.value is None:
         return found
     names = label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))
@@ -52,6 +57,11 @@ def _spec() -> str | None:
         if said:
             raise ValueError(f"--{said[0]} is about a --model, and none is given.")
         return None
+    if model.startswith(model_specs.URL_SCHEMES) and (said or views() != classifiers.Views()):
+        raise ValueError(
+            f"--{said[0] if said else 'image_size'} is not about endpoints: what they are given "
+            "stands behind their address, such as ?preprocess=tf&logits=true."
+        )
     if said and len(model_specs.split(model)) > 1:
         raise ValueError(
             f"--{said[0]} is about one --model; in an ensemble each has its own options, such as "

@@ -12,6 +12,7 @@ the address, whatever is in it.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 from keras_fool import applications
 
@@ -89,6 +90,18 @@ def split(text: str) -> list[str]:
     if "" in members:
         raise ValueError(f"{text!r} names an empty member between its commas.")
     return members
+
+
+def rejoined(parts: Sequence[str]) -> list[str]:
+    """Specs that were split at commas, with the addresses of replicas together again."""
+    specs = []
+    for part in parts:
+        address = specs[-1].partition("://") if specs else ("", "", "")
+        if specs and specs[-1].startswith(URL_SCHEMES) and "/" not in address[2]:
+            specs[-1] += f",{part}"
+        else:
+            specs.append(part)
+    return specs
 
 
 def _option(text: str) -> tuple[str, object] | None:

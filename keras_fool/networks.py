@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import trainers.layers  # noqa: F401, so that Keras knows the layers of Caffe's networks
 from keras_fool import classifiers, crops
+from trainers import models
 
 # What keras.applications.imagenet_utils.preprocess_input does in each of its modes, and
 # Caffe with its mean of ImageNet; for RGB images with values in 0..255.
@@ -88,6 +89,18 @@ class Network:
                 seen = tf.image.resize(seen, self._input_shape[:2], antialias=True)
         model = self._differentiable if seen.dtype.is_floating else self._model
         return tf.cast(model(self._preprocess(seen), training=False), tf.float32)
+
+    def take_softmax_off(self) -> bool:
+        """Makes `outputs` logits where the model ends in a softmax layer; no confidence changes.
+
+        Returns:
+            Whether `outputs` are logits now.
+        """
+        if not self._from_logits and isinstance(self._model.layers[-1], keras.layers.Softmax):
+            self._model = models.logits(self._model)
+            self._differentiable = self._model if self._dtype.is_floating else self._of_floats()
+            self._from_logits = True
+        return self._from_logits
 
     def check_logits(self, images: np.ndarray) -> None:
         """Checks that what is taken for logits is no confidences already.

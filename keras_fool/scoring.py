@@ -7,15 +7,19 @@ function is traced, and an accelerator's library looks for its fastest kernels a
 import math
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from keras_fool import classifiers, networks
+from keras_fool import classifiers, errors, networks, scorer_contract
+from keras_fool.serving import endpoints
 
-# From this batch size up, the confidences of an image do not depend on the batch it is
-# in (the smallest batches go through other kernels); the tests hold it.
-SMALLEST_BATCH = 16
+if TYPE_CHECKING:
+    from keras_fool.serving import client
+
+SMALLEST_BATCH = scorer_contract.SMALLEST_BATCH
+ScorerError = scorer_contract.ScorerError
 _LARGEST_BATCH = 2048
 # What `tune` may choose.
 _TUNED_BATCHES = (256, 512, 1024, 2048, 4096, 8192)
@@ -23,12 +27,6 @@ _TUNED_BATCHES = (256, 512, 1024, 2048, 4096, 8192)
 _GAIN = 1.03
 # Bytes of images in a batch; what a network makes of them is some hundred times larger.
 _BYTES_OF_BATCH = 2**24
-# How far a row of confidences may add up to something else than 1.
-_TOLERANCE = 1e-3
-
-
-class ScorerError(ValueError):
-    """What a model returned is no confidences; the message names the model."""
 
 
 class LocalScorer:
@@ -42,6 +40,7 @@ class LocalScorer:
         labels: The names of its outputs.
         image_shape: (height, width, channels).
         score_batch: The largest number of images in one call of the model.
+        values_seen: Values that all members see of an image, over all crops.
         traces: How many graphs were built: one per batch shape.
     """
 
@@ -76,6 +75,7 @@ class LocalScorer:
                 f"but the model has {num_labels} outputs."
             )
         seen = [network.pixels for network in self._networks]
+        self.values_seen = sum(seen)
         pixels = max(math.prod(self.image_shape), *seen)
         self._fitting = _BYTES_OF_BATCH // pixels
         self.score_batch = max(SMALLEST_BATCH, score_batch or min(_LARGEST_BATCH, self._fitting))
@@ -162,29 +162,14 @@ class LocalScorer:
         return self.confidences(images)
 
     def _check(self, confidences: np.ndarray) -> None:
-        # A NaN makes its row's sum a NaN, for which "<=" is False: one pass finds both.
-        sums = confidences.sum(axis=1)
-        if (np.abs(sums - 1) <= _TOLERANCE).all():
-            return
-        if np.isnan(sums).any():
-            raise ScorerError(f"{self.name} returned NaN confidences; did its training diverge?")
-        worst = sums[np.abs(sums - 1).argmax()]
-        raise ScorerError(
-            f"{self.name} returned confidences that add up to {worst:.6g}, not to 1; "
-            "if its outputs are logits, say --from_logits."
-        )
+        if problem := scorer_contract.problem(confidences, "--from_logits"):
+            raise ScorerError(f"{self.name} {problem}")
 
     def _try_out(self) -> None:
         """Meets a model's defects before a run begins rather than in its midst."""
-        generator = np.random.default_rng(0)
-        images = generator.integers(0, 256, (SMALLEST_BATCH, *self.image_shape), np.uint8)
-        images[0], images[1] = 0, 255
-        outputs = self.score(images)
-        if outputs.min() < 0:
-            raise ScorerError(
-                f"{self.name} returned negative confidences; if its outputs are logits, "
-                "say --from_logits."
-            )
+        images = scorer_contract.trial_images(self.image_shape)
+        if problem := scorer_contract.negative(self.score(images), "--from_logits"):
+            raise ScorerError(f"{self.name} {problem}")
         for network in self._networks:
             network.check_logits(images)
 
@@ -204,6 +189,28 @@ class LocalScorer:
                     f"{first.num_labels}, {other.name} has {other.num_labels}."
                 )
         return first.image_shape, first.num_labels
+
+
+def open_scorer(
+    classifier: classifiers.AnyClassifier,
+    score_batch: int | None = None,
+) -> "LocalScorer | client.EndpointScorer":
+    """The scorer of any classifier, here or behind an endpoint.
+
+    Args:
+        classifier: What scores.
+        score_batch: The largest number of images in one call or request.
+
+    Raises:
+        ValueError: It cannot be used.
+        UserError: An endpoint needs packages that are not installed.
+    """
+    if not isinstance(classifier, endpoints.Endpoint):
+        return LocalScorer(classifier, score_batch=score_batch)
+    with errors.needs_extra("serving"):
+        from keras_fool.serving import client
+
+        return client.EndpointScorer(classifier, score_batch=score_batch)
 
 
 def fixed_batch(num_images: int, largest: int) -> int:

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM as a wish that is granted at the next good moment."""
 
 import signal
+from collections.abc import Callable
 
 
 class StopRequest:
@@ -10,8 +11,14 @@ class StopRequest:
         signal_number: The signal that came; None while none has.
     """
 
-    def __init__(self):
+    def __init__(self, on_stop: Callable[[], None] = lambda: None):
+        """Waits for nothing yet.
+
+        Args:
+            on_stop: Called when the signal comes, from its handler.
+        """
         self.signal_number = None
+        self._on_stop = on_stop
         self._handlers = {}
 
     def __enter__(self) -> "StopRequest":
@@ -27,3 +34,4 @@ class StopRequest:
         if self.signal_number is not None:
             raise KeyboardInterrupt
         self.signal_number = number
+        self._on_stop()

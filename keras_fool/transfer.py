@@ -2,6 +2,7 @@ r"""Scores one run's images on other classifiers: do they fool those as well?
 
     python -m keras_fool.transfer --images=runs/fool_a --models=mnist_a,mnist_b
     python -m keras_fool.transfer --images=runs/fool_a,runs/fool_b --models=mnist_a,mnist_b
+    python -m keras_fool.transfer --images=runs/fool_a --models=grpc://127.0.0.1:8500/mnist
 
 Table S1 of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897, for any run
 folders and any number of classifiers. For the images of each folder and each classifier
@@ -27,7 +28,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from keras_fool import cli, common_flags, errors, model_flags
+from keras_fool import cli, common_flags, endpoint_flags, errors, model_flags
 
 if TYPE_CHECKING:
     from keras_fool.studies import cross_scoring
@@ -36,6 +37,7 @@ USES = (
     common_flags.IMAGES,
     common_flags.MODELS,
     *model_flags.VIEWS,
+    *endpoint_flags.USES,
     common_flags.OUTPUT,
     common_flags.OVERWRITE,
     common_flags.SEED,
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str]) -> None:
             if views.image_size is None:  # then as the original sees them
                 views = images[0].views
             models = cross_scoring.find_models(common_flags.MODELS.value, views)
+            models = endpoint_flags.applied_to_all(models)
             scorers = cross_scoring.Scorers()
         studies = [scorers.cross_score(of_folder, models) for of_folder in images]
         if not any(scores.others for scores in studies):

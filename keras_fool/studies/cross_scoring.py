@@ -34,7 +34,7 @@ class CrossScores:
 def find_models(
     models: Sequence[str],
     views: classifiers.Views = classifiers.Views(),  # noqa: B008, it is frozen
-) -> list[classifiers.Classifier | classifiers.Ensemble]:
+) -> list[classifiers.AnyClassifier]:
     """The classifiers of --models.
 
     Args:
@@ -45,6 +45,7 @@ def find_models(
     Raises:
         ValueError: One of them is unknown, or named twice.
     """
+    models = model_specs.rejoined(models)
     found = [classifiers.find_all(_joined(model), None, views) for model in models]
     for number, classifier in enumerate(found):
         if classifier.identity in [other.identity for other in found[:number]]:
@@ -52,8 +53,8 @@ def find_models(
     names = [classifier.name for classifier in found]
     # Two folders may each have a model.keras in them.
     return [
-        dataclasses.replace(classifier, name=str(classifier.path))
-        if names.count(classifier.name) > 1 and isinstance(classifier, classifiers.Classifier)
+        dataclasses.replace(classifier, name=classifier.identity["path"])
+        if names.count(classifier.name) > 1 and "path" in classifier.identity
         else classifier
         for classifier in found
     ]
@@ -71,22 +72,20 @@ class Scorers:
     def __init__(self):
         self._loaded = {}
 
-    def open(
-        self, classifier: classifiers.Classifier | classifiers.Ensemble
-    ) -> scoring.LocalScorer:
+    def open(self, classifier: classifiers.AnyClassifier) -> scoring.LocalScorer:
         """The scorer of a classifier.
 
         Raises:
             ValueError: As `scoring.LocalScorer` does.
         """
         if classifier not in self._loaded:
-            self._loaded[classifier] = scoring.LocalScorer(classifier)
+            self._loaded[classifier] = scoring.open_scorer(classifier)
         return self._loaded[classifier]
 
     def cross_score(
         self,
         champions: champions_module.Champions,
-        models: Sequence[classifiers.Classifier | classifiers.Ensemble],
+        models: Sequence[classifiers.AnyClassifier],
     ) -> CrossScores:
         """Scores champions on the classifier they were evolved on and on all others.
 

@@ -366,6 +366,34 @@ class TestScorer:
         with pytest.raises(ConnectionError, match="the endpoint is gone"):
             finish(evolution)
 
+    @ENCODINGS
+    def test_a_generation_in_which_it_raises_has_not_been(self, evolve, encoding):
+        class Failing(LinearScorer):
+            calls = 0
+
+            def score(self, images):
+                self.calls += 1
+                if self.calls in (1, 3, 8, 9, 14):  # first, middle and last group of some
+                    raise ConnectionError("the endpoint is gone")
+                return super().score(images)
+
+        settings = {"encoding": encoding, "runs": 3, "generations": 4}
+        options = {"group_images": 1}
+        undisturbed = evolve(LinearScorer(), options=options, **settings)
+        evolution = evolve(Failing(), options=options, **settings)
+        failures = 0
+        while evolution.generation < 4:
+            state = evolution.state() if evolution.generation >= 0 else None
+            try:
+                evolution.advance()
+            except ConnectionError:
+                failures += 1
+                if state is not None:
+                    assert_same_state(evolution.state(), state)
+
+        assert failures == 5
+        assert_same_state(evolution.state(), finish(undisturbed).state())
+
     def test_a_nan_is_refused(self, evolve):
         class Diverged(LinearScorer):
             def score(self, images):

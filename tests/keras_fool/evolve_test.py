@@ -204,8 +204,8 @@ def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 1, "give --dataset (mnist or digits) or --model."),
-        (["--dataset=cifar"], 1, "unknown data set 'cifar'; known: mnist, digits."),
+        ([], 1, "give --dataset (mnist, digits, shapes) or --model."),
+        (["--dataset=cifar"], 1, "unknown data set 'cifar'; known: mnist, digits, shapes."),
         (["--model=nothing"], 1, "unknown model 'nothing'; known: "),
         (["--model=text.keras"], 1, "text.keras is no model that loads safely"),
         (["--model=nan.keras"], 1, "nan.keras returned NaN confidences"),

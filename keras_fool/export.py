@@ -1,0 +1,64 @@
+r"""Writes any classifier as the folder that TF Serving loads.
+
+    python -m keras_fool.export --model=my_model.keras --preprocess=tf --output=exports/mine
+    python -m keras_fool.serve --model_base_path=exports/mine
+
+Reads what --model names: a classifier of ours, a .keras file, a network of
+keras.applications, or several with commas between, whose confidences are averaged.
+
+Writes --output: a version folder such as exports/mine/3, or a folder of versions such as
+exports/mine (by default exports/ and the classifier's name), in which the next free number
+is taken. In it a SavedModel with the signatures serving_default (uint8 images),
+float_images (float32, 0..255) and encoded_images (PNG or JPEG of any size), each giving
+probabilities and logits; the labels in assets/labels.txt; and a file to warm up with. It
+appears whole, by a rename, so that a server that watches the folder never sees half of it,
+and only after it scored images as the classifier does.
+
+Costs some seconds after the start-up of TensorFlow.
+"""
+
+import pathlib
+import re
+from collections.abc import Sequence
+
+from keras_fool import classifiers, cli, common_flags, errors, model_flags
+
+USES = (*model_flags.USES, common_flags.OUTPUT)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Finds the classifier, exports it, and says how to serve it."""
+    cli.no_arguments(arguments)
+    with errors.reported(ValueError):
+        classifier = model_flags.classifier()
+    if not isinstance(classifier, classifiers.Classifier | classifiers.Ensemble):
+        raise errors.UserError(f"{classifier.name} is served already; export a classifier.")
+    folder = _version_folder(classifier.name)
+    if folder.exists():
+        raise errors.UserError(f"{folder} is there already and was not changed.")
+    with cli.native_messages_hidden(), errors.needs_extra("serving"):
+        from keras_fool.serving import saved_model
+    with errors.reported(ValueError, saved_model.ExportError), cli.native_messages_hidden():
+        scorer = saved_model.save(folder, classifier)
+    print(
+        f"exported {scorer.name}: {len(scorer.labels)} labels, images "
+        f"{' x '.join(map(str, scorer.image_shape))}\n"
+        f"folder   {folder}\n"
+        f"serve    python -m keras_fool.serve --model_base_path={folder.parent}"
+    )
+
+
+def _version_folder(name: str) -> pathlib.Path:
+    if common_flags.OUTPUT.value is None:
+        stem = re.sub(r"(/[0-9]+|\.keras)$", "", name)
+        output = pathlib.Path("exports") / re.sub("[^A-Za-z0-9_.-]+", "_", stem)
+    else:
+        output = pathlib.Path(common_flags.OUTPUT.value)
+    if re.fullmatch("[0-9]+", output.name):
+        return output
+    taken = [int(path.name) for path in output.glob("*") if re.fullmatch("[0-9]+", path.name)]
+    return output / str(max(taken, default=0) + 1)
+
+
+if __name__ == "__main__":
+    cli.run(main, uses=USES)

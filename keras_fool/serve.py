@@ -1,0 +1,197 @@
+r"""Serves a SavedModel through TF Serving's API on this machine; it is not TF Serving.
+
+    python -m keras_fool.serve --model_base_path=saved_models/mnist_a
+    python -m keras_fool.evolve --model=grpc://127.0.0.1:8500/mnist_a
+
+A TF-Serving-API-compatible server, for laptops, tests and machines without a container
+engine: TensorFlow's own runtime behind gRPC (PredictionService.Predict and
+GetModelMetadata, ModelService.GetModelStatus, the health service) and REST
+(/v1/models/NAME, :predict, /metadata; /metrics for Prometheus). What else TF Serving has
+is answered UNIMPLEMENTED. Flags are called as TF Serving's where they mean the same.
+
+Reads the version folders under --model_base_path, every second: the largest number is
+served, and those that --version_labels name. A new one is loaded before the old one goes.
+Writes nothing; on stdout, one line when it is ready, and on stderr what it loads.
+
+Unlike TF Serving it refuses a tensor of another rank than its signature says, because
+oneDNN's kernels would end the process over it. For a model whose signature says no rank,
+set TF_ENABLE_ONEDNN_OPTS=0: slower, and safe. Packed gRPC messages are refused, too.
+
+Listens on this machine only unless --host says otherwise: there is no encryption and no
+password. Ends on Ctrl-C and SIGTERM, after the requests that it has.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from absl import flags
+
+from keras_fool import cli, common_flags, errors
+
+_BASE_PATH = flags.DEFINE_string(
+    "model_base_path",
+    None,
+    "The folder of version folders, such as saved_models/mnist_a. Required.",
+)
+_NAME = flags.DEFINE_string(
+    "model_name", None, "The model's name in requests; by default that of the folder."
+)
+_PORT = flags.DEFINE_integer(
+    "port", 8500, "The port of gRPC; 0 takes a free one.", lower_bound=0, upper_bound=65535
+)
+_REST_PORT = flags.DEFINE_integer(
+    "rest_api_port", 8501, "The port of REST; 0 takes a free one.", lower_bound=0, upper_bound=65535
+)
+_HOST = flags.DEFINE_string("host", "127.0.0.1", "The address to listen on.")
+_LABELS = flags.DEFINE_list(
+    "version_labels", [], "Names of versions, such as stable:1,canary:2; they are served, too."
+)
+_POLL_SECONDS = flags.DEFINE_float(
+    "file_system_poll_wait_seconds", 1.0, "Seconds between looks at the folder.", lower_bound=0.01
+)
+_RETRIES = flags.DEFINE_integer(
+    "max_num_load_retries",
+    5,
+    "How often a version that fails to load is tried again.",
+    lower_bound=0,
+)
+_RETRY_MICROS = flags.DEFINE_integer(
+    "load_retry_interval_micros", 60_000_000, "Microseconds between such trials.", lower_bound=0
+)
+_PACKED = flags.DEFINE_bool(
+    "enable_serialization_as_tensor_content",
+    False,
+    "Answer gRPC with packed values, a hundred times faster to read than typed ones.",
+)
+_MAX_BATCH_SIZE = flags.DEFINE_integer(
+    "max_batch_size",
+    None,
+    "Join requests that wait into runs of so many rows at most; larger requests are refused. By "
+    "default every request runs by itself.",
+    lower_bound=1,
+)
+_BATCH_TIMEOUT = flags.DEFINE_integer(
+    "batch_timeout_micros", 0, "Microseconds that a batch waits for more rows.", lower_bound=0
+)
+_MAX_ENQUEUED = flags.DEFINE_integer(
+    "max_enqueued_batches", 100, "Batches that may wait; more are refused.", lower_bound=1
+)
+_THREADS = flags.DEFINE_integer(
+    "num_batch_threads",
+    None,
+    "Runs of the model at a time; by default as many as there are processors.",
+    lower_bound=1,
+)
+_MAX_REQUEST_BYTES = flags.DEFINE_integer(
+    "max_request_bytes",
+    64 * 2**20,
+    "The most bytes of a request, packed or unpacked.",
+    lower_bound=1024,
+    upper_bound=2**31 - 1,
+)
+_MAX_REQUESTS = flags.DEFINE_integer(
+    "max_concurrent_requests",
+    32,
+    "Requests of each protocol that are answered at a time; more are refused.",
+    lower_bound=1,
+    upper_bound=1024,
+)
+_REST_TIMEOUT = flags.DEFINE_integer(
+    "rest_api_timeout_in_ms", 30_000, "Milliseconds until REST gives up.", lower_bound=1
+)
+_GRACE = 10.0  # seconds that requests have to end in
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Starts the server and waits for the signal that ends it."""
+    cli.no_arguments(arguments)
+    base_path = _base_path()
+    name = _NAME.value or base_path.resolve().name
+    if not re.fullmatch(r"[^/:\s]+", name):
+        raise errors.UsageError(f"--model_name must have no '/', ':' or space, got {name!r}.")
+    labels = _labels()
+    # What a stranger sends wrong is answered, and no matter for the log.
+    os.environ["GRPC_VERBOSITY"] = "DEBUG" if common_flags.DEBUG.value else "NONE"
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with cli.native_messages_hidden(), errors.needs_extra("serving"):
+        from keras_fool.serving import server
+    with errors.reported(ValueError):
+        serving = server.Server(
+            base_path,
+            name,
+            host=_HOST.value,
+            port=_PORT.value,
+            rest_api_port=_REST_PORT.value,
+            labels=labels,
+            poll_seconds=_POLL_SECONDS.value,
+            retries=_RETRIES.value,
+            retry_seconds=_RETRY_MICROS.value / 1e6,
+            packed=_PACKED.value,
+            limits=server.Limits(
+                max_request_bytes=_MAX_REQUEST_BYTES.value,
+                max_concurrent_requests=_MAX_REQUESTS.value,
+                num_batch_threads=_THREADS.value or os.cpu_count() or 1,
+                rest_timeout=_REST_TIMEOUT.value / 1e3,
+            ),
+            batching=_batching(server),
+            note=_note,
+        )
+    serving.start()
+    _note("a TF-Serving-API-compatible server; this is not TF Serving.")
+    print(
+        f"serving {name}: gRPC on {_HOST.value}:{serving.grpc_port}, "
+        f"REST on {_HOST.value}:{serving.rest_port}",
+        flush=True,
+    )
+    ended.wait()
+    _note("ending; requests that have begun are answered.")
+    serving.stop(_GRACE)
+
+
+def _base_path() -> pathlib.Path:
+    if _BASE_PATH.value is None:
+        raise errors.UsageError(
+            "give --model_base_path, the folder of version folders, such as saved_models/mnist_a."
+        )
+    path = pathlib.Path(_BASE_PATH.value)
+    if not path.is_dir():
+        raise errors.UserError(f"there is no folder {path}.")
+    if (path / "saved_model.pb").is_file():
+        raise errors.UserError(
+            f"{path} is a version folder; give the one that it is in: "
+            f"--model_base_path={path.resolve().parent}"
+        )
+    return path
+
+
+def _labels() -> dict[str, int]:
+    found = {}
+    for label in _LABELS.value:
+        match = re.fullmatch(r"([^:/\s]+):([0-9]+)", label)
+        if not match:
+            raise errors.UsageError(
+                f"--version_labels are LABEL:VERSION with commas between, got {label!r}."
+            )
+        found[match[1]] = int(match[2])
+    return found
+
+
+def _batching(server):
+    if _MAX_BATCH_SIZE.value is None:
+        return None
+    return server.Batching(_MAX_BATCH_SIZE.value, _BATCH_TIMEOUT.value, _MAX_ENQUEUED.value)
+
+
+def _note(message: str) -> None:
+    print(f"note: {message}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,122 @@
+"""endpoint.json in a run folder: what of an endpoint made the run, and which versions answered.
+
+A run goes on only with what it was begun with: the same signature, images and labels, and
+unless it is allowed otherwise the same version, giving the same answers.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+
+from keras_fool import files
+from keras_fool.serving import client
+
+FILE = "endpoint.json"
+# By how much an answer may differ: another machine rounds otherwise.
+_TOLERANCE = 1e-3
+
+
+class EndpointRun:
+    """A run against an endpoint: what it was begun with, and what it may still send."""
+
+    def __init__(self, folder: pathlib.Path, scorer: client.EndpointScorer, done: int):
+        """Begins the file, or compares what it says with what answers now.
+
+        Args:
+            folder: The run folder.
+            scorer: What answers; it is held to the version that the run was begun with,
+                and closed with this object.
+            done: The last complete generation; -1 where there is none.
+
+        Raises:
+            ValueError: The file is missing or damaged, or something else answers now than
+                when the run was begun.
+        """
+        self._path = folder / FILE
+        self._scorer = scorer
+        self._what = {
+            "model": scorer.identity["endpoint"],
+            "signature": scorer.call.signature,
+            "output": scorer.call.output_name,
+            "image_shape": list(scorer.image_shape),
+            "num_labels": len(scorer.labels),
+        }
+        self._versions = []
+        if done >= 0 or self._path.is_file():
+            self._versions = [
+                entry for entry in self._read() if entry["from_generation"] <= max(0, done)
+            ]
+            begun = self._versions[-1]
+            scorer.hold_to(begun["version"])
+            if scorer.version == begun["version"] and begun["probes"]:
+                self._compare(np.array(begun["probes"], np.float32))
+        self.on_generation(done + 1)
+
+    def before_generation(self, births: int) -> None:
+        """Looks whether a generation is within the budget; none is begun in vain.
+
+        Args:
+            births: How many images it may make.
+
+        Raises:
+            EndpointError: It is not.
+        """
+        if not self._scorer.affords(births):
+            raise self._scorer.budget_error()
+
+    def on_generation(self, number: int) -> None:
+        """Notes which version made generation `number`, before that is recorded elsewhere."""
+        if self._versions and self._versions[-1]["version"] == self._scorer.version:
+            return
+        entry = {"from_generation": number, "version": self._scorer.version}
+        self._versions.append({**entry, "probes": self._probes()})
+        content = {**self._what, "versions": self._versions}
+        files.write(self._path, (json.dumps(content, indent=2) + "\n").encode())
+        files.sync_folder(self._path.parent)
+
+    def interrupt(self) -> None:
+        """Ends all waiting for an endpoint that does not answer; for a signal's handler."""
+        self._scorer.interrupt()
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self._scorer.close()
+
+    def _probes(self) -> list[tuple[int, float]]:
+        """The label that is given to each trial image, and its confidence."""
+        probes = self._scorer.probes
+        if probes is None:
+            return []
+        labels = probes.argmax(axis=1).tolist()
+        return [(label, float(row[label])) for label, row in zip(labels, probes, strict=True)]
+
+    def _read(self) -> list[dict]:
+        try:
+            begun = json.loads(self._path.read_text("utf-8"))
+            versions = begun.pop("versions")
+            for entry in versions:
+                entry["from_generation"], entry["version"], entry["probes"]
+            versions[0]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(
+                f"{self._path} is missing or damaged ({error!r}): the run cannot be continued."
+            ) from error
+        for name, value in self._what.items():
+            if begun.get(name) != value:
+                raise ValueError(
+                    f"{self._path.parent} was begun with another model behind the endpoint: "
+                    f"its {name} was {begun.get(name)!r} and is {value!r} now."
+                )
+        return versions
+
+    def _compare(self, begun: np.ndarray) -> None:
+        """Looks whether the version is the one of that number that it was."""
+        probes = self._scorer.probes
+        now = np.take_along_axis(probes, begun[:, :1].astype(int), axis=1)
+        if np.abs(now - begun[:, 1:]).max() > _TOLERANCE and not self._scorer.may_change:
+            raise ValueError(
+                f"{self._scorer.name} gives other confidences than when {self._path.parent} was "
+                f"begun, though its version is still {self._scorer.version}. To go on all the "
+                "same, say --allow_version_change."
+            )

@@ -1,0 +1,248 @@
+"""Addresses of served classifiers, read without contacting anybody.
+
+    grpc://host:port[,host:port...]/name[/version|@label][?option=value&...]
+    http://host:port[,...]/v1/models/name[/versions/N|/labels/L][?...]
+
+grpcs:// and https:// are the same with TLS; several addresses are replicas of one model.
+"""
+
+import dataclasses
+import math
+import re
+import urllib.parse
+
+from keras_fool import model_specs
+
+_FORMS = {
+    "grpc": "{scheme}://host:port[,host:port...]/name[/version or @label][?option=value]",
+    "http": "{scheme}://host:port[,...]/v1/models/name[/versions/N or /labels/L][?option=value]",
+}
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_GRPC_PATH = re.compile(r"/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<label>[^/@]+))?")
+_REST_PATH = re.compile(
+    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[^/:]+)|/labels/(?P<label>[^/:]+))?"
+)
+_OPTIONS = ("signature", "output", "image", "preprocess", "logits")
+_LARGEST_VERSION = 2**63 - 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """How an endpoint is treated; nothing of it shapes a result.
+
+    Attributes:
+        deadline: Seconds that one request may take.
+        patience: Seconds without a usable answer after which a run stops.
+        in_flight: Requests under way at a time.
+        requests_per_second: The most that are sent; None for as many as there are.
+        max_requests: Requests that are sent in all, repeated ones too; None for any number.
+        max_images: Images that are sent in all, repeated ones too; None for any number.
+        allow_version_change: Whether to go on when another version of the model answers.
+    """
+
+    deadline: float = 30.0
+    patience: float = 300.0
+    in_flight: int = 4
+    requests_per_second: float | None = None
+    max_requests: int | None = None
+    max_images: int | None = None
+    allow_version_change: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A served classifier: where it is and what of it is meant.
+
+    Attributes:
+        name: What reports call it, such as "mnist", "mnist/2" or "mnist@stable".
+        scheme: "grpc", "grpcs", "http" or "https".
+        addresses: "host:port" of each replica.
+        model: The model's name.
+        version: The version that is meant; None for the newest or the `label`'s.
+        label: The label of the version that is meant, if any.
+        signature: The signature that is called; None for the one that suits images best.
+        output: The output that holds the confidences; None for the one that looks so.
+        image_shape: (height, width, channels), where the model's metadata does not tell.
+        preprocess: What turns bytes into a float input, as `classifiers.Classifier` has it.
+        from_logits: Whether the output needs a softmax to be confidences.
+        labels: The names of its labels; None for numbers.
+        options: How it is treated.
+    """
+
+    name: str
+    scheme: str
+    addresses: tuple[str, ...]
+    model: str
+    version: int | None = None
+    label: str | None = None
+    signature: str | None = None
+    output: str | None = None
+    image_shape: tuple[int, int, int] | None = None
+    preprocess: str = "none"
+    from_logits: bool = False
+    labels: tuple[str, ...] | None = None
+    options: Options = dataclasses.field(default=Options(), compare=False)
+
+    @property
+    def url(self) -> str:
+        """Where it is, without options."""
+        model = urllib.parse.quote(self.model, safe="")
+        if self.scheme.startswith("grpc"):
+            prefixes = "", "/", "@"
+        else:
+            prefixes = "v1/models/", "/versions/", "/labels/"
+        version = "" if self.version is None else f"{prefixes[1]}{self.version}"
+        label = "" if self.label is None else prefixes[2] + urllib.parse.quote(self.label, safe="")
+        addresses = ",".join(self.addresses)
+        return f"{self.scheme}://{addresses}/{prefixes[0]}{model}{version}{label}"
+
+    @property
+    def spec(self) -> str:
+        """What `parse` makes this of again."""
+        given = {
+            "signature": self.signature,
+            "output": self.output,
+            "image": self.image_shape and "x".join(map(str, self.image_shape)),
+            "preprocess": None if self.preprocess == "none" else self.preprocess,
+            "logits": "true" if self.from_logits else None,
+        }
+        query = urllib.parse.urlencode({name: value for name, value in given.items() if value})
+        return f"{self.url}?{query}" if query else self.url
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether what is sent is encrypted."""
+        return self.scheme.endswith("s")
+
+    @property
+    def identity(self) -> dict:
+        """What makes its confidences, as JSON; `path` only says where it was found.
+
+        Which version answers is recorded with the run: it is known only when it answers.
+        """
+        return {
+            "endpoint": self.model,
+            "signature": self.signature,
+            "output": self.output,
+            "preprocess": self.preprocess,
+            "from_logits": self.from_logits,
+            "path": self.url,
+        }
+
+    @property
+    def members(self) -> "tuple[Endpoint, ...]":
+        """Itself, as an ensemble's members are several."""
+        return (self,)
+
+
+def parse(url: str) -> Endpoint:
+    """Reads an address.
+
+    Options behind the question mark: `signature=NAME`, `output=NAME`, `image=HxWxC`,
+    `preprocess=WORD`, `logits=true`.
+
+    Raises:
+        ValueError: Part of it is malformed; the message has the form that is expected.
+    """
+    scheme = url.partition("://")[0]
+    if f"{scheme}://" not in model_specs.URL_SCHEMES:
+        known = ", ".join(model_specs.URL_SCHEMES)
+        raise ValueError(f"an endpoint's address begins with one of {known}.")
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:  # its message may hold a password
+        form = _FORMS[scheme.removesuffix("s")].format(scheme=scheme)
+        raise ValueError(f"the endpoint's address is malformed; expected {form}.") from None
+    reader = _Reader(scheme, parts)
+    addresses, model, options = reader.addresses(), reader.model(), reader.options()
+    name = model["model"]
+    if model["label"] is not None:
+        name += f"@{model['label']}"
+    elif model["version"] is not None:
+        name += f"/{model['version']}"
+    return Endpoint(name=name, scheme=scheme, addresses=addresses, **model, **options)
+
+
+class _Reader:
+    """The parts of one address; errors never repeat what may be a password."""
+
+    def __init__(self, scheme: str, parts: urllib.parse.SplitResult):
+        self._form = _FORMS[scheme.removesuffix("s")].format(scheme=scheme)
+        self._default_port = {"http": ":80", "https": ":443"}.get(scheme, "")
+        self._parts = parts
+        self._is_grpc = scheme.startswith("grpc")
+        if "@" in parts.netloc:
+            raise self._error("holds a user or password; give a token in KERAS_FOOL_TOKEN instead")
+        if parts.fragment:
+            raise self._error("holds a '#'")
+
+    def addresses(self) -> tuple[str, ...]:
+        found = []
+        for address in self._parts.netloc.split(","):
+            has_port = re.search(r":\d*$", address.rpartition("]")[2]) is not None
+            full = address if has_port else address + self._default_port
+            match = _ADDRESS.fullmatch(full)
+            if match is None or not 0 < int(match[2]) < 65536:
+                raise self._error(f"has {address!r} where host:port belongs")
+            if full in found:
+                raise self._error(f"names {address} twice")
+            found.append(full)
+        return tuple(found)
+
+    def model(self) -> dict[str, object]:
+        pattern = _GRPC_PATH if self._is_grpc else _REST_PATH
+        match = pattern.fullmatch(self._parts.path)
+        if match is None:
+            raise self._error(f"has {self._parts.path!r} where the model's name belongs")
+        found = {
+            name: value and urllib.parse.unquote(value) for name, value in match.groupdict().items()
+        }
+        version = found["version"]
+        if version is not None:
+            if not (version.isascii() and version.isdecimal()):
+                raise self._error(f"has {version!r} where the version's number belongs")
+            if int(version) > _LARGEST_VERSION:
+                raise self._error(f"has a version beyond {_LARGEST_VERSION}")
+        return {
+            "model": found["name"],
+            "version": None if version is None else int(version),
+            "label": found["label"],
+        }
+
+    def options(self) -> dict[str, object]:
+        given = {}
+        for part in filter(None, self._parts.query.split("&")):
+            name, _, value = part.partition("=")
+            if name not in _OPTIONS:
+                raise self._error(f"has an unknown option; known: {', '.join(_OPTIONS)}")
+            if name in given:
+                raise self._error(f"says {name} twice")
+            given[name] = urllib.parse.unquote_plus(value)
+            if not given[name]:
+                raise self._error(f"gives {name} no value")
+        if given.get("logits", "true") not in ("true", "false"):
+            raise self._error(f"has logits={given['logits']!r}, not true or false")
+        if given.get("preprocess", "none") not in model_specs.PREPROCESSES:
+            raise self._error(
+                f"has preprocess={given['preprocess']!r}; known: "
+                f"{', '.join(model_specs.PREPROCESSES)}"
+            )
+        return {
+            "signature": given.get("signature"),
+            "output": given.get("output"),
+            "image_shape": self._image(given.get("image")),
+            "preprocess": given.get("preprocess", "none"),
+            "from_logits": given.get("logits") == "true",
+        }
+
+    def _image(self, text: str | None) -> tuple[int, int, int] | None:
+        if text is None:
+            return None
+        match = re.fullmatch(r"(\d{1,5})x(\d{1,5})x([13])", text)
+        shape = match and tuple(map(int, match.groups()))
+        if not shape or not math.prod(shape):
+            raise self._error(f"has image={text!r}, not HEIGHTxWIDTHxCHANNELS such as 28x28x1")
+        return shape
+
+    def _error(self, problem: str) -> ValueError:
+        return ValueError(f"the endpoint's address {problem}; expected {self._form}.")

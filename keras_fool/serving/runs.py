@@ -1,0 +1,175 @@
+"""Runs of a model: so many at a time, and, if wanted, batched over requests."""
+
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from concurrent import futures
+
+import numpy as np
+
+from keras_fool.serving import status
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Runs:
+    """Runs each request by itself, so many at a time."""
+
+    def __init__(self, most_at_a_time: int, on_run: Callable[[int], None] = lambda _: None):
+        """Sets the limit.
+
+        Args:
+            most_at_a_time: More would only share the same processors and hold more memory.
+            on_run: Told the batch size of every run.
+        """
+        self._slots = threading.BoundedSemaphore(most_at_a_time)
+        self._on_run = on_run
+
+    def run(self, key: Hashable, call: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
+        """Calls `call(inputs)` when it is its turn.
+
+        Args:
+            key: What requests must agree on to share a run; not used here.
+            call: Runs the model on arrays by alias.
+            inputs: One request's.
+        """
+        del key
+        with self._slots:
+            return self._counted(call, inputs)
+
+    def _counted(self, call: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
+        first = next(iter(inputs.values()), None)
+        self._on_run(len(first) if first is not None and first.ndim else 1)
+        return call(inputs)
+
+
+class _Batch:
+    def __init__(self):
+        self.requests: list[tuple[Arrays, int, futures.Future]] = []
+        self.size = 0
+        self.full = threading.Event()
+
+
+class BatchedRuns(Runs):
+    """Joins requests that wait at the same time into one run, as TF Serving's batching does.
+
+    The first request of a batch leads it: it waits until the batch is full or
+    `timeout` is over and a run may begin, runs it in its own thread, and hands the
+    others their rows.
+    """
+
+    def __init__(
+        self,
+        most_at_a_time: int,
+        on_run: Callable[[int], None] = lambda _: None,
+        *,
+        max_batch_size: int,
+        timeout: float,
+        max_enqueued_batches: int,
+    ):
+        """Sets the limits.
+
+        Args:
+            most_at_a_time: As in `Runs`.
+            on_run: Told the batch size of every run.
+            max_batch_size: The most rows in a run, and in a request.
+            timeout: How long a batch waits for more rows, in seconds.
+            max_enqueued_batches: How many batches may wait.
+        """
+        super().__init__(most_at_a_time, on_run)
+        self._max_batch_size = max_batch_size
+        self._timeout = timeout
+        self._max_enqueued_batches = max_enqueued_batches
+        self._lock = threading.Lock()
+        self._open: dict[Hashable, _Batch] = {}
+        self._enqueued = 0
+
+    def run(self, key: Hashable, call: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
+        """The rows of `call` for `inputs`, which may run together with other requests'.
+
+        Args:
+            key: Model version and signature; dtypes and the shapes of rows are added.
+            call: Runs the model on arrays by alias.
+            inputs: One request's, equally many rows each.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT, the inputs have no rows or unequally many, or
+                more than a batch holds; UNAVAILABLE, too many batches wait;
+                FAILED_PRECONDITION, the model does not give a row per row; and what `call` raises.
+        """
+        size = _rows(inputs)
+        if size > self._max_batch_size:
+            raise status.invalid(
+                f"Task size {size} is larger than maximum input batch size {self._max_batch_size}"
+            )
+        rows = tuple((alias, a.dtype.str, a.shape[1:]) for alias, a in sorted(inputs.items()))
+        future = futures.Future()
+        batch, leads = self._join((key, rows), inputs, size, future)
+        if leads:
+            self._lead((key, rows), batch, call)
+        return future.result()
+
+    def _join(
+        self, key: Hashable, inputs: Arrays, size: int, future: futures.Future
+    ) -> tuple[_Batch, bool]:
+        with self._lock:
+            batch = self._open.get(key)
+            leads = batch is None or batch.size + size > self._max_batch_size
+            if leads:
+                if self._enqueued >= self._max_enqueued_batches:
+                    raise status.ServingError(
+                        status.grpc.StatusCode.UNAVAILABLE,
+                        "The batch scheduling queue to which this task was submitted is full; "
+                        f"{self._enqueued} batches wait",
+                    )
+                if batch is not None:
+                    batch.full.set()
+                batch = self._open[key] = _Batch()
+                self._enqueued += 1
+            batch.requests.append((inputs, size, future))
+            batch.size += size
+            if batch.size == self._max_batch_size:
+                batch.full.set()
+        return batch, leads
+
+    def _lead(self, key: Hashable, batch: _Batch, call: Callable[[Arrays], Arrays]) -> None:
+        batch.full.wait(self._timeout)
+        with self._slots:
+            with self._lock:
+                if self._open.get(key) is batch:
+                    del self._open[key]
+                self._enqueued -= 1
+            try:
+                outputs = self._counted(call, _joined([inputs for inputs, _, _ in batch.requests]))
+                self._hand_out(batch, outputs)
+            except BaseException as error:
+                for _, _, future in batch.requests:
+                    if not future.done():
+                        future.set_exception(error)
+
+    def _hand_out(self, batch: _Batch, outputs: Arrays) -> None:
+        for alias, array in outputs.items():
+            if array.ndim == 0 or len(array) != batch.size:
+                raise status.ServingError(
+                    status.grpc.StatusCode.FAILED_PRECONDITION,
+                    f"Batched output tensor's 0th dimension does not equal the sum of the 0th "
+                    f"dimension sizes of the input tensors: {alias}",
+                )
+        begin = 0
+        for _, size, future in batch.requests:
+            future.set_result({a: array[begin : begin + size] for a, array in outputs.items()})
+            begin += size
+
+
+def _rows(inputs: Arrays) -> int:
+    sizes = {array.shape[0] if array.ndim else None for array in inputs.values()}
+    if None in sizes or not sizes:
+        raise status.invalid("Batching Run() input tensors must have at least one dimension")
+    if len(sizes) > 1:
+        raise status.invalid("Batching Run() input tensors must have equal 0th-dimension size")
+    return sizes.pop()
+
+
+def _joined(requests: list[Arrays]) -> Arrays:
+    if len(requests) == 1:
+        return requests[0]
+    return {alias: np.concatenate([inputs[alias] for inputs in requests]) for alias in requests[0]}

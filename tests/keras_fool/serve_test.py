@@ -1,0 +1,204 @@
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+import requests
+import tensorflow as tf
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from keras_fool import classifiers, scoring, serve
+from tests.keras_fool.serving import conftest as serving_conftest
+
+SHIPPED = serving_conftest.ROOT / "saved_models" / "mnist_a"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    started = serving_conftest.start(SHIPPED, tmp_path_factory.mktemp("log") / "stderr.txt")
+    yield started
+    started.process.kill()
+    started.process.wait()
+
+
+def predict(server, images, **fields) -> predict_pb2.PredictResponse:
+    request = predict_pb2.PredictRequest(**fields)
+    request.model_spec.name = server.name
+    request.inputs["images"].CopyFrom(tf.make_tensor_proto(images))
+    options = [("grpc.max_receive_message_length", -1)]
+    with grpc.insecure_channel(server.grpc, options) as channel:
+        return prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, 60)
+
+
+def test_confidences_are_the_local_ones_to_the_bit(server):
+    images = np.random.default_rng(1).integers(0, 256, (200, 28, 28, 1), np.uint8)
+    expected = scoring.LocalScorer(classifiers.find("mnist_a")).score(images)
+
+    found = predict(server, images).outputs["probabilities"]
+    np.testing.assert_array_equal(tf.make_ndarray(found), expected)
+    url = f"{server.rest}/v1/models/{server.name}:predict"
+    rows = requests.post(url, json={"instances": images.tolist()}, timeout=60).json()
+    found = np.array([row["probabilities"] for row in rows["predictions"]], np.float32)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_health_service_says_that_it_serves(server):
+    with grpc.insecure_channel(server.grpc) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        for service in ("", "tensorflow.serving.PredictionService"):
+            found = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60)
+            assert found.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_metrics_count_requests_and_rows(server):
+    predict(server, np.zeros((3, 28, 28, 1), np.uint8))
+    for path in ("/metrics", "/monitoring/prometheus/metrics"):
+        page = requests.get(f"{server.rest}{path}", timeout=60)
+        assert page.headers["Content-Type"].startswith("text/plain")
+        found = re.search(
+            r'keras_fool_requests_total\{code="OK",method="Predict",protocol="grpc"\} (\S+)',
+            page.text,
+        )
+        assert float(found[1]) >= 1
+        assert float(re.search(r"keras_fool_run_rows_sum (\S+)", page.text)[1]) >= 3
+
+
+def test_curl_that_asks_before_it_sends_is_answered(server):
+    host, port = server.rest.removeprefix("http://").split(":")
+    body = b'{"instances": []}'
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(
+            f"POST /v1/models/{server.name}:predict HTTP/1.1\r\nHost: x\r\n"
+            f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue")
+        connection.sendall(body)
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_ports_are_not_shared_and_only_this_machine_is_served(server):
+    for flag, address in (("--port", server.grpc), ("--rest_api_port", server.rest)):
+        port = address.rpartition(":")[2]
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "keras_fool.serve", f"--model_base_path={SHIPPED}"),
+                *("--port=0", "--rest_api_port=0", f"{flag}={port}"),
+            ],
+            cwd=serving_conftest.ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 1
+        assert re.search(rf"^error: cannot listen on 127.0.0.1:{port}", done.stderr, re.M)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.2", int(port)), timeout=5)
+
+
+def test_log_says_what_it_is_not(server):
+    assert "this is not TF Serving" in server.log.read_text()
+    assert "WARNING" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_after_the_requests_that_it_has(tmp_path, number):
+    from tests.keras_fool.serving import samples
+
+    samples.write(tmp_path / "zoo" / "1", 1, whole=False)
+    server = serving_conftest.start(tmp_path / "zoo", tmp_path / "stderr.txt")
+    answers = []
+
+    def rest():
+        url = f"{server.rest}/v1/models/zoo:predict"
+        body = {"signature_name": "wait", "instances": [1.5]}
+        answers.append(requests.post(url, json=body, timeout=60).status_code)
+
+    def rpc():
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "zoo"
+        request.model_spec.signature_name = "wait"
+        request.inputs["seconds"].CopyFrom(tf.make_tensor_proto(np.float32([1.5])))
+        with grpc.insecure_channel(server.grpc) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            answers.append(len(stub.Predict(request, 60).outputs))
+
+    threads = [threading.Thread(target=rest), threading.Thread(target=rpc)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.7)
+    begun = time.monotonic()
+    assert server.stop(number) == 0
+    assert time.monotonic() - begun < 9  # not the ten seconds that it would wait at most
+    for thread in threads:
+        thread.join()
+
+    assert sorted(answers) == [1, 200]
+    assert "ending; requests that have begun are answered" in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], (2, "give --model_base_path")),
+        (["--model_base_path=/no/where"], (1, "there is no folder /no/where")),
+        ([f"--model_base_path={SHIPPED / '1'}"], (1, "is a version folder")),
+        ([f"--model_base_path={SHIPPED}", "--version_labels=a"], (2, "LABEL:VERSION")),
+        ([f"--model_base_path={SHIPPED}", "--model_name=a/b"], (2, "--model_name must have")),
+        ([f"--model_base_path={SHIPPED}", "--port=70000"], (2, "--port")),
+        ([f"--model_base_path={SHIPPED}", "--dataset=mnist"], (2, "no meaning")),
+    ],
+)
+def test_impossible_commands_are_refused_in_a_line(command, flags, expected):
+    code, out, err = command(serve, *flags)
+
+    assert (code, out) == (expected[0], "")
+    assert expected[1] in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_without_a_version_that_loads_it_does_not_start(command, tmp_path, broken):
+    if broken:
+        shutil.copytree(SHIPPED / "1", tmp_path / "m" / "1")
+        (tmp_path / "m" / "1" / "saved_model.pb").write_bytes(b"garbage")
+    else:
+        (tmp_path / "m").mkdir()
+    code, _, err = command(
+        serve, f"--model_base_path={tmp_path / 'm'}", "--port=0", "--rest_api_port=0"
+    )
+
+    assert code == 1
+    assert ("does not load" if broken else "has no version folder") in err
+
+
+def test_help_says_what_it_is_not(command):
+    code, out, _ = command(serve, "--help")
+
+    assert code == 0
+    assert "it is not TF Serving" in out.partition("\n")[0]
+
+
+def test_a_missing_package_is_named_with_the_remedy():
+    program = (
+        "import runpy, sys; sys.modules['tensorflow_serving'] = None; "
+        f"sys.argv = ['serve', '--model_base_path={SHIPPED}']; "
+        "runpy.run_module('keras_fool.serve', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=serving_conftest.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert done.returncode == 1
+    assert "pip install -e '.[serving]'" in done.stderr
