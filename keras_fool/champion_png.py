@@ -2,6 +2,7 @@
 
 PNG is lossless, so the file is the image; the genome is text in the file (`exiftool` or
 `strings` show it), so a champion can be drawn again at any size wherever it is copied.
+An image made by gradient ascent has no genome, and says how it was made.
 """
 
 import dataclasses
@@ -16,13 +17,17 @@ from PIL import Image, PngImagePlugin
 _MOST_GENOME_CHARACTERS = 2**24
 
 
+MADE_BY = "made_by"  # the text that says so where it was no evolution
+
+
 @dataclasses.dataclass(frozen=True)
 class Champion:
     """An image and where it comes from.
 
     Attributes:
         image: [height, width, channels] uint8, RGB or grey.
-        genome: The genome as `evolvers.genome_json` writes it.
+        genome: The genome as `evolvers.genome_json` writes it; empty where `about` has
+            `MADE_BY`.
         about: Further texts by name: run, label, confidence, generation.
     """
 
@@ -34,7 +39,8 @@ class Champion:
 def encode(champion: Champion) -> bytes:
     """The PNG file; the same champion gives the same bytes."""
     texts = PngImagePlugin.PngInfo()
-    for name, text in {**champion.about, "genome": champion.genome}.items():
+    genome = {"genome": champion.genome} if champion.genome else {}
+    for name, text in {**champion.about, **genome}.items():
         texts.add_text(name, text)
     buffer = io.BytesIO()
     pixels = champion.image[..., 0] if champion.image.shape[2] == 1 else champion.image
@@ -61,8 +67,8 @@ def read(path: pathlib.Path) -> Champion:
         raise ValueError(f"{path} is no PNG image that can be read: {error}") from error
     if mode not in ("L", "RGB"):
         raise ValueError(f"{path} is a PNG image of mode {mode}, not a grey or RGB one.")
-    genome = texts.pop("genome", None)
-    if genome is None:
+    genome = texts.pop("genome", "")
+    if not genome and MADE_BY not in texts:
         raise ValueError(f"there is no genome in {path}: it was not written by an evolution.")
     if len(genome) > _MOST_GENOME_CHARACTERS:
         raise ValueError(f"the genome in {path} has {len(genome)} characters, more than any.")

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from evolvers.ascent import config as ascent_config
 from keras_fool import champion_png, classifiers, workdir
 
 WHENS = ("first", "last")
@@ -32,7 +33,8 @@ class Champions:
         niches: int64 [champions]; the label it was evolved for.
         confidences: float32 [champions]; recorded, for that label.
         images: uint8 [champions, height, width, channels].
-        genomes: [champions]; as `evolvers.genome_json` writes them.
+        genomes: [champions]; as `evolvers.genome_json` writes them; empty for images of an
+            ascent.
         files: [champions]; the PNGs, relative to the folder.
     """
 
@@ -125,8 +127,9 @@ def read(folder: pathlib.Path, when: str = "last") -> Champions:
     """Reads the champions of a complete run folder.
 
     Args:
-        folder: What `evolve` wrote.
-        when: Those of the "first" or of the "last" generation.
+        folder: What `evolve` or `ascend` wrote.
+        when: Of an evolution those of the "first" or of the "last" generation; of an
+            ascent what is in `evolvers.ascent.config.KEPT`, where it came.
 
     Raises:
         ValueError: It is no run folder, or its run is not complete, or a file in it is
@@ -135,11 +138,9 @@ def read(folder: pathlib.Path, when: str = "last") -> Champions:
     """
     config = _config(folder)
     records = _records(folder)
-    files = [_inside(folder, record["file"]) for record in records]
-    if when == "first":
-        files = [file.replace("/last/", "/first/") for file in files]
+    files = listed(folder, when)
     pngs = [champion_png.read(folder / file) for file in files]
-    if when == "first":  # champions.csv is about the last ones; the images say it themselves
+    if when != "last":  # champions.csv is about the last ones; the images say it themselves
         records = [png.about for png in pngs]
     shape = tuple(config["image_shape"])
     for file, png in zip(files, pngs, strict=True):
@@ -162,9 +163,32 @@ def read(folder: pathlib.Path, when: str = "last") -> Champions:
         )
 
 
+def listed(folder: pathlib.Path, when: str = "last") -> list[str]:
+    """The PNGs of a complete run folder's champions, relative to it; opens none of them.
+
+    Args:
+        folder: What `evolve` or `ascend` wrote.
+        when: Of an evolution those of the "first" or of the "last" generation; of an
+            ascent what is in `evolvers.ascent.config.KEPT`, where it came.
+
+    Raises:
+        ValueError: Its run is not complete, or the list is damaged.
+    """
+    records = _records(folder)
+    ascended = f"step_{ascent_config.KEPT[1]}" in records[0]
+    kept = ascent_config.KEPT if ascended else WHENS
+    if when not in kept:
+        raise ValueError(f"{folder} has no {when} images: those of {', '.join(kept)} are kept.")
+    if ascended and when != "last":
+        records = [record for record in records if record[f"step_{when}"]]
+    if not records:
+        raise ValueError(f"no image in {folder} came as far as {when}.")
+    return [_inside(folder, record["file"]).replace("/last/", f"/{when}/") for record in records]
+
+
 def original(
-    champions: Champions, candidates: Sequence[classifiers.Classifier | classifiers.Ensemble]
-) -> classifiers.Classifier | classifiers.Ensemble:
+    champions: Champions, candidates: Sequence[classifiers.AnyClassifier]
+) -> classifiers.AnyClassifier:
     """The classifier that champions were evolved on.
 
     Args:
@@ -196,7 +220,11 @@ def _config(folder: pathlib.Path) -> dict:
         raise ValueError(f"{folder} is no run folder: there is no {path.name} in it.")
     with _damaged(path):
         config = json.loads(path.read_text("utf-8"))
-        config["settings"]["scorer"].items()
+        scorer = dict(config["settings"]["scorer"])
+        if "classifier_path" in config:  # written before there were specs
+            logits = ["logits"] if scorer["from_logits"] else []
+            words = [config["classifier_path"], scorer["preprocess"], *logits]
+            config.setdefault("classifier_spec", ":".join(words))
         for name in ("classifier", "classifier_spec", "labels", "image_shape"):
             config[name]
     return config

@@ -10,7 +10,7 @@ from PIL import Image
 
 from evolvers import genome_json, render
 from keras_fool import champions as champions_module
-from keras_fool import tile_sheets
+from keras_fool import data_means, tile_sheets
 from keras_fool.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
 from keras_fool.studies import transfer
 
@@ -32,6 +32,7 @@ class Look:
         side: Without `image_size`, the longer side that they are enlarged to, in whole
             multiples; None for what the sheet allows.
         captions: Whether there are words besides the title.
+        mean_subtracted: Whether images of an ascent are shown less the data mean.
         blocks: Blocks of runs side by side.
     """
 
@@ -39,6 +40,7 @@ class Look:
     image_size: int | None = None
     side: int | None = None
     captions: bool = True
+    mean_subtracted: bool = False
     blocks: int = 1
 
 
@@ -82,7 +84,8 @@ def by_run(
         ValueError: Nothing is chosen, or the sheet would be too large.
     """
     labels = folders[0].labels
-    niches = sorted(range(len(labels)) if choice.labels is None else set(choice.labels))
+    there = {int(niche) for of in folders for niche in of.niches}
+    niches = sorted(there if choice.labels is None else set(choice.labels))
     if len(niches) > _MOST_COLUMNS:
         return selection(folders, choice, look)
     chosen = _chosen(folders, choice)
@@ -254,8 +257,17 @@ def _sure_tile(scores: "cross_scoring.CrossScores", place: int, look: Look) -> t
 
 
 def _drawn(of: champions_module.Champions, place: int, look: Look) -> np.ndarray:
+    if look.mean_subtracted:
+        if "mean" not in of.config["settings"]:
+            raise ValueError(f"{of.folder} holds no ascent: no data mean is known to subtract.")
+        return data_means.subtracted(of.images[place], of.config["settings"]["mean"])
     if look.image_size is None:
         return of.images[place]
+    if not of.genomes[place]:
+        raise ValueError(
+            f"the images in {of.folder} were made by gradient ascent: there is no genome that "
+            "could be drawn at another --image_size."
+        )
     genome, canvas = genome_json.loads(of.genomes[place])
     longest = max(canvas.height, canvas.width)
     height, width = (

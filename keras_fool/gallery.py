@@ -13,10 +13,11 @@ The layouts:
                the three labels of which there are most
   selection    the chosen images one after the other, each with its words
 
-Reads run folders that evolve wrote. Genomes have no resolution: with --image_size they are
-drawn again, as many pixels as a print needs; without it the sheet shows the very pixels
-that the classifier saw, enlarged. (Stripes finer than those pixels look otherwise in print:
-the classifier saw only one point of each.)
+Reads run folders that evolve or ascend wrote; of an ascent, --mean_subtracted draws Figures
+S5 to S9, and --when=best or --when=0.99 other images than the last ones. Genomes have no
+resolution: with --image_size they are drawn again, as many pixels as a print needs; without
+it the sheet shows the very pixels that the classifier saw, enlarged. (Stripes finer than
+those pixels look otherwise in print: the classifier saw only one point of each.)
 
 Writes one PNG: --output, by default <run folder>-<layout>.png beside the run folder. Costs
 a second; --layout=transfer starts TensorFlow; prints of 500 images of 512 pixels need
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from evolvers.ascent import config
 from keras_fool import cli, common_flags, errors
 
 if TYPE_CHECKING:
@@ -40,7 +42,11 @@ _LAYOUT = flags.DEFINE_enum(
     "layout", "runs", ["runs", "transfer", "selection"], "How the images are put in order."
 )
 _WHEN = flags.DEFINE_enum(
-    "when", "last", ["first", "last"], "The champions of the first or of the last generation."
+    "when",
+    "last",
+    ["first", "last", *config.KEPT[1:]],
+    "The champions of the first or of the last generation; of an ascent the last images, the "
+    "best ones, or the first ones at top-1 or of more than a confidence.",
 )
 _ONLY_LABELS = flags.DEFINE_list(
     "only_labels", None, "Names of labels, with commas between them; all by default."
@@ -63,6 +69,12 @@ _BLOCKS = flags.DEFINE_integer(
 )
 _MOST_RUNS = flags.DEFINE_integer(
     "most_runs", 10, "With --layout=transfer, the largest number of columns.", lower_bound=1
+)
+_MEAN_SUBTRACTED = flags.DEFINE_bool(
+    "mean_subtracted",
+    False,
+    "Show images of an ascent less the data mean, as Figures S5 to S9 do: what was added is "
+    "brighter than the middle grey, what was taken away darker.",
 )
 _TITLE = flags.DEFINE_string("title", None, "The first line; by default what is shown.")
 _CAPTIONS = flags.DEFINE_bool(
@@ -119,6 +131,7 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
         image_size=common_flags.IMAGE_SIZE.value,
         captions=_CAPTIONS.value,
         blocks=_BLOCKS.value,
+        mean_subtracted=_MEAN_SUBTRACTED.value,
     )
     if _LAYOUT.value == "runs":
         return galleries.by_run(images, choice, look)

@@ -9,15 +9,18 @@ _SECONDS_BETWEEN_LINES = 10
 
 
 class Progress:
-    """Generations done, the median confidence, images per second, time left."""
+    """Generations or steps done, the median confidence, images per second, time left."""
 
-    def __init__(self, done: int, total: int):
+    def __init__(self, done: int, total: int, unit: str = "generation", things: str = "images"):
         """Shows the bar.
 
         Args:
             done: Generations that were done before.
             total: Generations in all.
+            unit: What they are called, where they are none.
+            things: What is counted besides.
         """
+        self._unit, self._things = unit, things
         self._done = self._begun_with = done
         self._total = total
         self._images = 0
@@ -25,28 +28,32 @@ class Progress:
         self._bar = None
         if sys.stderr.isatty():
             self._bar = tqdm.tqdm(
-                total=total, initial=done, unit="gen", dynamic_ncols=True, bar_format=_FORMAT
+                total=total, initial=done, unit=unit, dynamic_ncols=True, bar_format=_FORMAT
             )
 
-    def advance(self, median: float, images: int) -> None:
+    def advance(self, median: float, images: int, by: int = 1) -> None:
         """Counts one generation.
 
         Args:
             median: The median confidence after it.
             images: How many images it made.
+            by: How many generations it was.
         """
-        self._done += 1
+        self._done += by
         self._images += images
         now = time.monotonic()
-        text = f"median confidence {median:.6f}, {self._images / (now - self._begun):,.0f} images/s"
+        rate = f"{self._images / (now - self._begun):,.0f} {self._things}/s"
+        text = f"median confidence {median:.6f}, {rate}"
         if self._bar is not None:
             self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update()
+            self._bar.update(by)
         elif now - self._shown >= _SECONDS_BETWEEN_LINES:
             self._shown = now
             seconds = (now - self._begun) / (self._done - self._begun_with)
             left = tqdm.tqdm.format_interval(seconds * (self._total - self._done))
-            print(f"generation {self._done - 1}: {text}, {left} left", file=sys.stderr, flush=True)
+            print(
+                f"{self._unit} {self._done - 1}: {text}, {left} left", file=sys.stderr, flush=True
+            )
 
     def close(self) -> None:
         """Leaves the last state standing, and says how fast it went."""
@@ -56,8 +63,9 @@ class Progress:
             seconds = time.monotonic() - self._begun
             rate = self._images / seconds
             print(
-                f"{self._images:,} images in {seconds:.1f} s, {rate:,.0f} a second", file=sys.stderr
+                f"{self._images:,} {self._things} in {seconds:.1f} s, {rate:,.0f} a second",
+                file=sys.stderr,
             )
 
 
-_FORMAT = "generation {n_fmt}/{total_fmt} |{bar}| {postfix}, {remaining} left"
+_FORMAT = "{unit} {n_fmt}/{total_fmt} |{bar}| {postfix}, {remaining} left"

@@ -46,6 +46,9 @@ def main(arguments: Sequence[str]) -> None:
 
     with errors.reported(ValueError, FileNotFoundError):
         champion = champion_png.read(path)
+        if not champion.genome:
+            made_by = champion.about[champion_png.MADE_BY]
+            raise ValueError(f"there is no genome in {path}: it was made by {made_by}.")
         try:
             genome, canvas = genome_json.loads(champion.genome)
         except ValueError as error:

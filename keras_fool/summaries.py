@@ -10,7 +10,7 @@ import os
 import pathlib
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -73,10 +73,14 @@ class Summaries:
             "takeovers": generation.takeovers.sum(),
             "images_per_second": rate,
         }
+        self.values(generation.number, values)
+
+    def values(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes figures by their tags."""
         summary = summary_pb2.Summary()
         for tag, value in values.items():
             summary.value.add(tag=tag, simple_value=float(value))
-        self._write(event_pb2.Event(summary=summary), generation.number)
+        self._write(event_pb2.Event(summary=summary), step)
 
     def montage(self, generation: int, elites: Sequence[Sequence[archive.Elite]]) -> None:
         """Writes the champions' images, a row per run.
@@ -85,9 +89,11 @@ class Summaries:
             generation: The step.
             elites: [runs][niches].
         """
-        pixels = contact_sheets.montage(
-            [[elite.image for elite in champions] for champions in elites]
-        )
+        self.images(generation, [[elite.image for elite in champions] for champions in elites])
+
+    def images(self, step: int, images: Sequence[Sequence[np.ndarray]]) -> None:
+        """Writes a montage of images, uint8 [height, width, channels], in rows."""
+        pixels = contact_sheets.montage(images)
         png = io.BytesIO()
         Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(png, "PNG")
         height, width = pixels.shape[:2]
@@ -98,7 +104,7 @@ class Summaries:
             metadata=image_metadata.create_summary_metadata(None, None),
             tensor=tensor_util.make_tensor_proto(tensor, dtype=np.object_),
         )
-        self._write(event_pb2.Event(summary=summary), generation)
+        self._write(event_pb2.Event(summary=summary), step)
 
     def flush(self) -> None:
         """Lets TensorBoard see everything so far."""

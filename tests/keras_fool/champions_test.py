@@ -148,3 +148,14 @@ def test_image_without_a_genome_is_refused(altered):
 
     with pytest.raises(ValueError, match="there is no genome in"):
         champions.read(altered)
+
+
+def test_folders_from_before_there_were_specs_are_read(altered, tiny_model):
+    config = altered / "config.json"
+    content = json.loads(config.read_text())
+    del content["classifier_spec"]
+    config.write_text(json.dumps(content | {"classifier_path": str(tiny_model)}))
+
+    found = champions.original(champions.read(altered), [])
+
+    assert found.identity["sha256"] == classifiers.find(str(tiny_model)).identity["sha256"]

@@ -39,6 +39,7 @@ def test_scalars_come_back(tmp_path):
             "confidence/mean": 0.847475,
             "confidence/max": 0.9999,
             "confidence/min": 0.5,
+            "niches/share_at_least_0.9": 0.75,
             "niches/share_at_least_0.99": 0.5,
             "niches/share_at_least_0.9999": 0.25,
             "takeovers": 7,

@@ -1,0 +1,226 @@
+"""Gradient ascent on many images at once, many steps in one compiled call.
+
+Every image takes the same way, bit for bit, whatever images it shares a batch with:
+
+    ascent = Ascent(Config(), confidences, (28, 28, 1), mean, targets=[(7, 0), (7, 1)])
+    while ascent.step < ascent.config.steps:
+        report(ascent.advance(100))
+    ascent.images("last")
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from evolvers.ascent import step as step_module
+from evolvers.ascent import views
+from evolvers.ascent.config import FIRSTS, Config
+from evolvers.ascent.step import NEVER, State
+
+# A batch of one goes through other kernels, whose last bits differ.
+_SMALLEST_BATCH = 2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trace:
+    """What happened in consecutive steps.
+
+    Attributes:
+        first: The first step's number.
+        confidence: float32 [steps, images]; for the target, before the step is taken.
+        gradient_norm: float32 [steps, images]; of the objective.
+        learning_rate: float32 [steps, images]; what the gradient was multiplied by.
+        top1: int32 [steps, images]; the label of the highest confidence.
+        active: bool [steps, images]; False after the step in which the gradient was 0.
+    """
+
+    first: int
+    confidence: np.ndarray
+    gradient_norm: np.ndarray
+    learning_rate: np.ndarray
+    top1: np.ndarray
+    active: np.ndarray
+
+
+class Ascent:
+    """Images that climb towards their targets, in lockstep.
+
+    Attributes:
+        config: The settings.
+        targets: (label, seed) of each image.
+        step: How many steps are done.
+        traces: How many graphs were built; more than one would be a defect.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        confidences: Callable[[tf.Tensor], tf.Tensor],
+        image_shape: tuple[int, int, int],
+        mean: np.ndarray,
+        targets: Sequence[tuple[int, int]],
+        *,
+        batch: int = 64,
+    ):
+        """Draws the first images: the mean plus noise of one grey level, by the seed.
+
+        Args:
+            config: The settings.
+            confidences: A differentiable TensorFlow function: float32 images [batch,
+                height, width, channels] in 0..255 -> float32 [batch, num_labels].
+            image_shape: (height, width, channels).
+            mean: Anything that broadcasts to `image_shape`, in 0..255.
+            targets: For each image the label that it shall be taken for and the seed of
+                its noise; images of one seed begin alike.
+            batch: How many images go through the network together, at most. No result
+                depends on it.
+
+        Raises:
+            ValueError: There are no targets.
+        """
+        if not targets:
+            raise ValueError("there is nothing to ascend to: give at least one target.")
+        self.config = config
+        self.targets = tuple(targets)
+        self.step = 0
+        self.traces = 0
+        self._mean = np.broadcast_to(np.asarray(mean, np.float32), image_shape)
+        self._one_step = step_module.Step(config, confidences, self._mean)
+        self._function = tf.function(self._traced, autograph=False)
+        num_batches = -(-len(targets) // batch)
+        self._batch = max(_SMALLEST_BATCH, -(-len(targets) // num_batches))
+        self._labels = self._split(np.array([label for label, _ in targets], np.int32))
+        self._views = self._split(views.drawn(config, targets))
+        self._states = self._split_state(self._start(image_shape))
+
+    def advance(self, steps: int) -> Trace:
+        """Takes the next steps, `steps` of them or those that are left.
+
+        Returns:
+            What happened.
+
+        Raises:
+            ValueError: The classifier gave no confidences; no step was taken.
+        """
+        count = min(steps, self.config.steps - self.step)
+        batches = zip(self._states, self._labels, self._views, strict=True)
+        first, number = tf.constant(self.step), tf.constant(count)
+        states, seen = zip(*(self._function(*of, first, number) for of in batches), strict=True)
+        confidence, gradient_norm, learning_rate, top1 = (
+            np.concatenate([part.numpy() for part in parts], axis=1)[:, : len(self.targets)]
+            for parts in zip(*seen, strict=True)
+        )
+        if not np.isfinite(confidence).all():
+            raise ValueError("the classifier gave NaN confidences; did its training diverge?")
+        self._states = list(states)
+        self.step += count
+        stopped = self.stopped()
+        numbers = np.arange(self.step - count, self.step)[:, None]
+        active = (stopped == NEVER) | (numbers <= stopped)
+        return Trace(
+            self.step - count, confidence, gradient_norm, learning_rate, top1, active=active
+        )
+
+    def images(self, which: str) -> np.ndarray:
+        """The images of all targets as bytes, each value rounded to the nearest.
+
+        Args:
+            which: "last", "best", or one of `FIRSTS`: there an image that has not come yet
+                is black.
+
+        Returns:
+            uint8 [images, height, width, channels].
+        """
+        if which in FIRSTS:
+            return self._joined("firsts")[:, FIRSTS.index(which)]
+        if which == "best":
+            return self._joined("best")
+        last = np.clip(self._joined("offsets") + self._mean, np.float32(0), np.float32(255))
+        return np.rint(last).astype(np.uint8)
+
+    def confidences(self, which: str) -> np.ndarray:
+        """What the classifier gave those images before they were rounded: float32 [images]."""
+        if which in FIRSTS:
+            return self._joined("first_confidences")[:, FIRSTS.index(which)]
+        return self._joined("best_confidence" if which == "best" else "last_confidence")
+
+    def steps(self, which: str) -> np.ndarray:
+        """The steps of those images: int32 [images], `step.NEVER` where it has not come."""
+        if which in FIRSTS:
+            return self._joined("first_steps")[:, FIRSTS.index(which)]
+        if which == "best":
+            return self._joined("best_step")
+        stopped = self.stopped()
+        return np.where(stopped == NEVER, np.int32(self.step - 1), stopped)
+
+    def stopped(self) -> np.ndarray:
+        """The step in which an image's gradient was 0: int32 [images], else `step.NEVER`."""
+        return self._joined("stopped")
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the next steps depend on besides what the constructor was given."""
+        arrays = {name: self._joined(name) for name in State._fields}
+        return {"step": np.array(self.step), **arrays}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a `state` of an ascent of the same arguments."""
+        self.step = int(state["step"])
+        self._states = self._split_state(State(*(state[name] for name in State._fields)))
+
+    def _start(self, image_shape: tuple[int, int, int]) -> State:
+        number = len(self.targets)
+        noise = {
+            seed: np.random.default_rng(seed).standard_normal(image_shape, np.float32)
+            for _, seed in self.targets
+        }
+        never = np.full((number, len(FIRSTS)), NEVER, np.int32)
+        return State(
+            offsets=np.stack([noise[seed] for _, seed in self.targets]),
+            stopped=never[:, 0],
+            best=np.zeros((number, *image_shape), np.uint8),
+            best_confidence=np.full(number, -1, np.float32),
+            best_step=never[:, 0],
+            firsts=np.zeros((number, len(FIRSTS), *image_shape), np.uint8),
+            first_steps=never,
+            first_confidences=np.zeros((number, len(FIRSTS)), np.float32),
+            last_confidence=np.zeros(number, np.float32),
+        )
+
+    def _split(self, values: np.ndarray) -> list[tf.Tensor]:
+        """In batches of one size; the last one is filled up with its last image."""
+        missing = -len(values) % self._batch
+        values = np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
+        return [
+            tf.constant(values[start : start + self._batch])
+            for start in range(0, len(values), self._batch)
+        ]
+
+    def _split_state(self, state: State) -> list[State]:
+        return [State(*parts) for parts in zip(*map(self._split, state), strict=True)]
+
+    def _joined(self, name: str) -> np.ndarray:
+        parts = [getattr(state, name).numpy() for state in self._states]
+        return np.concatenate(parts)[: len(self.targets)]
+
+    def _traced(
+        self, state: State, labels: tf.Tensor, drawn: tf.Tensor, first: tf.Tensor, count: tf.Tensor
+    ) -> tuple[State, list[tf.Tensor]]:
+        """Steps `first` to `first + count - 1` of a batch: the state, what each step saw."""
+        self.traces += 1
+        kinds = (tf.float32, tf.float32, tf.float32, tf.int32)
+        history = [tf.TensorArray(kind, count, element_shape=[self._batch]) for kind in kinds]
+
+        def body(index: tf.Tensor, state: State, history: list) -> tuple[tf.Tensor, State, list]:
+            state, seen = self._one_step(first + index, state, labels, drawn)
+            written = zip(history, seen, strict=True)
+            return index + 1, state, [array.write(index, value) for array, value in written]
+
+        _, state, history = tf.while_loop(
+            lambda index, *_: index < count,
+            body,
+            (tf.constant(0), state, history),
+            parallel_iterations=1,
+        )
+        return state, [array.stack() for array in history]

@@ -1,0 +1,175 @@
+"""One step of an ascent, for a batch of images, as TensorFlow operations.
+
+The update of Nguyen, Yosinski and Clune, 2015, supplement E,
+https://arxiv.org/abs/1412.1897, in the order of their published code. With X the image less
+the data mean M, p the confidence for the target and t = 0 .. steps - 1:
+
+    X <- clip(X + M, 0, 255) - M
+    g = dp/dX;  where it is 0 everywhere, the image stays as it is from here on
+    d = min(early, late (1 - p))           the gain that is aimed at
+    X <- X + min(max_learning_rate, d / |g|^2) g, then the regularisers; not after the last
+
+Every image has its own p, g, d and learning rate.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from evolvers.ascent import config as config_module
+from evolvers.ascent import objectives, regularisers, views
+from evolvers.ascent.config import THRESHOLDS
+
+NEVER = -1
+
+
+class State(NamedTuple):
+    """A batch of images on their way; the first axis of everything is the batch.
+
+    Attributes:
+        offsets: float32 [batch, height, width, channels]; the images less their mean.
+        stopped: int32 [batch]; the step whose gradient was 0, or `NEVER`.
+        best: uint8 [batch, height, width, channels]; of the highest confidence so far.
+        best_confidence: float32 [batch].
+        best_step: int32 [batch].
+        firsts: uint8 [batch, len(FIRSTS), height, width, channels]; black before they come.
+        first_steps: int32 [batch, len(FIRSTS)], or `NEVER`.
+        first_confidences: float32 [batch, len(FIRSTS)].
+        last_confidence: float32 [batch]; of the newest step.
+    """
+
+    offsets: tf.Tensor
+    stopped: tf.Tensor
+    best: tf.Tensor
+    best_confidence: tf.Tensor
+    best_step: tf.Tensor
+    firsts: tf.Tensor
+    first_steps: tf.Tensor
+    first_confidences: tf.Tensor
+    last_confidence: tf.Tensor
+
+
+class Seen(NamedTuple):
+    """What a step saw; float32 [batch] but for `top1`, int32 [batch]."""
+
+    confidence: tf.Tensor
+    gradient_norm: tf.Tensor
+    learning_rate: tf.Tensor
+    top1: tf.Tensor
+
+
+class Step:
+    """Takes a batch of images one step further."""
+
+    def __init__(
+        self,
+        config: config_module.Config,
+        confidences: Callable[[tf.Tensor], tf.Tensor],
+        mean: np.ndarray,
+    ):
+        """Takes what all steps share.
+
+        Args:
+            config: The settings.
+            confidences: Differentiable: float32 images [batch, height, width, channels] in
+                0..255 -> float32 [batch, num_labels].
+            mean: float32 [height, width, channels], in 0..255.
+        """
+        self._config = config
+        self._confidences = confidences
+        self._mean = mean
+        self._objective = objectives.BY_NAME[config.objective]
+        self._regularisers = regularisers.of(config)
+
+    def __call__(
+        self, number: tf.Tensor, state: State, labels: tf.Tensor, drawn: tf.Tensor
+    ) -> tuple[State, Seen]:
+        """One step.
+
+        Args:
+            number: int32 scalar; which step it is.
+            state: The images.
+            labels: int32 [batch]; their targets.
+            drawn: float32 [batch, steps, 3]; as `views.drawn` gives them.
+
+        Returns:
+            The state after it, and what it saw.
+        """
+        images = tf.clip_by_value(state.offsets + self._mean, 0.0, 255.0)
+        offsets = images - self._mean
+        viewed, gradient = self._gradient(number, images, labels, drawn)
+        confidences = viewed if drawn.shape[1] == 0 else self._confidences(images)
+        seen_probability = objectives.probability(viewed, labels)
+        squared = tf.reduce_sum(tf.square(gradient), axis=[1, 2, 3])
+        rate = self._learning_rate(seen_probability, squared)
+
+        probability = objectives.probability(confidences, labels)
+        top1 = tf.argmax(confidences, axis=1, output_type=tf.int32)
+        active = state.stopped == NEVER
+        state = self._kept(number, state, images, active, probability, top1 == labels)
+        goes_on = active & (squared > 0)
+        moved = offsets + _of_images(rate, offsets) * gradient
+        for regularise in self._regularisers:
+            moved = regularise(moved, gradient, number)
+        moves = goes_on & (number < self._config.steps - 1)
+        state = state._replace(
+            offsets=tf.where(_of_images(moves, offsets), moved, offsets),
+            stopped=tf.where(active & ~goes_on, number, state.stopped),
+        )
+        return state, Seen(probability, tf.sqrt(squared), rate, top1)
+
+    def _gradient(
+        self, number: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, drawn: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The confidences of what is viewed, and the objective's gradient."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            viewed = images if drawn.shape[1] == 0 else views.seen(images, drawn[:, number])
+            confidences = self._confidences(viewed)
+            # Each image's objective depends on that image alone, so the gradient of the sum
+            # is every image's own.
+            objective = tf.reduce_sum(self._objective(confidences, labels))
+        return confidences, tape.gradient(objective, images)
+
+    def _learning_rate(self, probability: tf.Tensor, squared: tf.Tensor) -> tf.Tensor:
+        """What gains `d` to first order: float32 [batch]."""
+        config = self._config
+        aimed_at = tf.minimum(config.early, config.late * (1 - probability))
+        rate = tf.minimum(config.max_learning_rate, tf.math.divide_no_nan(aimed_at, squared))
+        return config.learning_rate * rate
+
+    def _kept(
+        self,
+        number: tf.Tensor,
+        state: State,
+        images: tf.Tensor,
+        active: tf.Tensor,
+        probability: tf.Tensor,
+        is_top1: tf.Tensor,
+    ) -> State:
+        """The state with the images that this step reaches and that are worth keeping."""
+        rounded = tf.cast(tf.round(images), tf.uint8)
+        better = active & (probability > state.best_confidence)
+        reached = [is_top1, *(probability > threshold for threshold in THRESHOLDS)]
+        new = tf.stack(reached, axis=1) & (state.first_steps == NEVER) & active[:, None]
+        firsts = tf.cond(
+            tf.reduce_any(new),  # in few steps, and there is much to copy
+            lambda: tf.where(_of_images(new, state.firsts), rounded[:, None], state.firsts),
+            lambda: state.firsts,
+        )
+        return state._replace(
+            best=tf.where(_of_images(better, rounded), rounded, state.best),
+            best_confidence=tf.where(better, probability, state.best_confidence),
+            best_step=tf.where(better, number, state.best_step),
+            firsts=firsts,
+            first_steps=tf.where(new, number, state.first_steps),
+            first_confidences=tf.where(new, probability[:, None], state.first_confidences),
+            last_confidence=tf.where(active, probability, state.last_confidence),
+        )
+
+
+def _of_images(values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """Values of images with axes of length 1 behind, so that they broadcast to the pixels."""
+    return tf.reshape(values, [*values.shape, *[1] * (images.shape.rank - values.shape.rank)])

@@ -1,0 +1,151 @@
+"""What ascents found, beside the paper's figures, as Markdown and CSV."""
+
+import csv
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from keras_fool import workdir
+from keras_fool.sheet_drawing import percent
+from keras_fool.studies import ascended_runs, transfer_tables
+
+_THRESHOLDS = (0.9, 0.99, 0.9999)
+_COLUMNS = (
+    "preset",
+    "run",
+    "label",
+    "label_name",
+    "confidence",
+    "iterate_confidence",
+    "top1_name",
+    "top1_confidence",
+    "best_confidence",
+    "step_best",
+    "step_top1",
+    "step_0.99",
+    "step_0.999",
+    "step_0.9999",
+    "gradient_zero_at",
+)
+
+Record = dict[str, str]
+
+
+def records(ascents: Sequence[ascended_runs.Ascent], shown: Sequence[int]) -> list[Record]:
+    """The rows of some ascents' champions.csv with their preset, of the shown labels."""
+    found = []
+    for planned in ascents:
+        with open(planned.path / workdir.CHAMPIONS, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if int(row["label"]) in shown:
+                    found.append({"preset": planned.preset, **row})
+    return found
+
+
+def images_csv(rows: Sequence[Record]) -> str:
+    """A row per image."""
+    return transfer_tables.as_csv(_COLUMNS, [[row[column] for column in _COLUMNS] for row in rows])
+
+
+def figure_table(
+    rows: Sequence[Record], paper: Mapping[int, Sequence[float]], average: float | None
+) -> str:
+    """The results of a figure, overall and by label.
+
+    Args:
+        rows: A row per image.
+        paper: The paper's confidences, in [0, 1]: by label those of seed 0 and on.
+        average: The paper's average over the images, in per cent; None where it has none.
+    """
+    parts = [
+        transfer_tables.markdown(["", "paper", "ours"], _overall(rows, average)),
+        "Confidences are those of the stored images, whose values are whole numbers; the paper's "
+        "are those of its iterates, which are not rounded. Percentages of single images are cut, "
+        "not rounded.\n",
+    ]
+    seeds = sorted({int(row["run"]) for row in rows})
+    headings = ["%", *(f"paper, seed {seed}" for seed in seeds if _is_known(paper, seed))]
+    headings += [f"ours, seed {seed}" for seed in seeds]
+    headings += ["mean of ours"] if len(seeds) > 1 else []
+    headings += ["before rounding"]
+    lines = []
+    for label in dict.fromkeys(int(row["label"]) for row in rows):
+        of_label = [row for row in rows if int(row["label"]) == label]
+        known = paper.get(label, ())
+        own, iterates = (
+            100 * np.mean([float(row[column]) for row in of_label])
+            for column in ("confidence", "iterate_confidence")
+        )
+        lines.append(
+            [
+                of_label[0]["label_name"],
+                *(
+                    percent(known[seed], 4).removesuffix(" %") if seed < len(known) else "-"
+                    for seed in seeds
+                    if _is_known(paper, seed)
+                ),
+                *(percent_of(row["confidence"]) for row in of_label),
+                *([f"{own:.4f}"] if len(seeds) > 1 else []),
+                f"{iterates:.4f}",
+            ]
+        )
+    return "\n".join([*parts, transfer_tables.markdown(headings, lines)])
+
+
+def preset_table(rows: Sequence[Record]) -> str:
+    """A line per preset: how sure, and how soon."""
+    lines = []
+    for preset in dict.fromkeys(row["preset"] for row in rows):
+        of_preset = [row for row in rows if row["preset"] == preset]
+        own = np.array([float(row["confidence"]) for row in of_preset])
+        lines.append(
+            [
+                preset,
+                len(own),
+                f"{100 * own.mean():.3f}",
+                percent_of(str(own.min())),
+                *((own >= threshold).sum() for threshold in _THRESHOLDS),
+                _median_step(of_preset),
+            ]
+        )
+    headings = ["preset", "images", "average, %", "lowest, %"]
+    headings += [f"at least {100 * threshold:g} %" for threshold in _THRESHOLDS]
+    return transfer_tables.markdown([*headings, "median step at 0.99"], lines)
+
+
+def percent_of(confidence: str) -> str:
+    """A confidence of a table as per cent with four digits, without the sign."""
+    return percent(float(confidence), 4).removesuffix(" %")
+
+
+def _overall(rows: Sequence[Record], average: float | None) -> list[list[object]]:
+    known = "-" if average is None else average
+    own = np.array([float(row["confidence"]) for row in rows])
+    iterates = np.array([float(row["iterate_confidence"]) for row in rows])
+    best = np.array([float(row["best_confidence"]) for row in rows])
+    top1 = sum(row["label_name"] == row["top1_name"] for row in rows)
+    stopped = sum(row["gradient_zero_at"] != "" for row in rows)
+    return [
+        ["images", "-", len(rows)],
+        ["average confidence, %", known, f"{100 * own.mean():.3f}"],
+        ["the same before rounding to bytes, %", known, f"{100 * iterates.mean():.3f}"],
+        ["median, %", "-", percent_of(str(np.median(own)))],
+        ["lowest, %", "-", percent_of(str(own.min()))],
+        *(
+            [f"images of at least {100 * threshold:g} %", "-", (own >= threshold).sum()]
+            for threshold in _THRESHOLDS
+        ),
+        ["images whose top-1 label is theirs", "-", top1],
+        ["median step of the first 99 %", "-", _median_step(rows)],
+        ["images whose gradient became 0", "-", stopped],
+        ["average of each image's best step, %", "-", f"{100 * best.mean():.3f}"],
+    ]
+
+
+def _median_step(rows: Sequence[Record]) -> str:
+    steps = [int(row["step_0.99"]) for row in rows if row["step_0.99"]]
+    return f"{np.median(steps):g} (of {len(steps)} images)" if steps else "-"
+
+
+def _is_known(paper: Mapping[int, Sequence[float]], seed: int) -> bool:
+    return any(seed < len(known) for known in paper.values())

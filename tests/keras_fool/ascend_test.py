@@ -1,0 +1,387 @@
+"""The command `ascend` from end to end, and what reads its folders."""
+
+import csv
+import json
+import multiprocessing
+import os
+import pathlib
+import random
+import signal
+import time
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing import event_accumulator
+
+from keras_fool import (
+    ascend,
+    champion_png,
+    champions,
+    classifiers,
+    cli,
+    gallery,
+    render,
+    scoring,
+    transfer,
+)
+
+_LONGEST = 120  # seconds; then a process is stuck
+_STEPS = 40
+_KEPT = ("last", "best", "top1", "0.99", "0.999", "0.9999")
+
+
+@pytest.fixture(scope="module")
+def ascended(tmp_path_factory, tiny_model) -> pathlib.Path:
+    """A complete run folder: three labels from seeds 0 and 4."""
+    from evolvers.ascent import config
+    from keras_fool import ascent_run
+
+    path = tmp_path_factory.mktemp("ascents") / "three"
+    ascent_run.ascend(
+        path,
+        config.Config(steps=_STEPS, early=0.2, late=0.3, decay=0.001),
+        classifiers.find(str(tiny_model)),
+        mean=(100.0,),
+        labels=(0, 1, 2),
+        seeds=(0, 4),
+        command="again",
+        note=print,
+    )
+    return path
+
+
+def rows(path: pathlib.Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(path: pathlib.Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(path).as_posix(): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file() and "tfevents" not in file.name
+    }
+
+
+def test_what_is_stored_is_what_was_scored(ascended, tiny_model):
+    scorer = scoring.LocalScorer(classifiers.find(str(tiny_model)))
+    table = rows(ascended / "champions.csv")
+
+    assert [(row["run"], row["label"]) for row in table] == [
+        (run, label) for run in ("0", "4") for label in ("0", "1", "2")
+    ]
+    for kept in _KEPT:
+        files = [row for row in table if kept == "last" or row[f"step_{kept}"]]
+        assert files, kept
+        for row in files:
+            path = ascended / row["file"].replace("/last/", f"/{kept}/")
+            png = champion_png.read(path)
+            confidence = scorer.score(png.image[None])[0, int(row["label"])]
+            assert png.genome == ""
+            assert png.about["made_by"] == "gradient ascent"
+            assert np.float32(png.about["confidence"]) == confidence
+            column = {"last": "confidence", "best": "best_confidence"}.get(kept)
+            assert column is None or np.float32(row[column]) == confidence
+    on_disk = {path.relative_to(ascended).as_posix() for path in ascended.rglob("label_*.png")}
+    assert on_disk == {
+        row["file"].replace("/last/", f"/{kept}/")
+        for row in table
+        for kept in _KEPT
+        if kept == "last" or row[f"step_{kept}"]
+    }
+
+
+def test_the_table_of_steps_and_what_follows_from_it(ascended):
+    steps = rows(ascended / "metrics.csv")
+
+    assert len(steps) == 6 * _STEPS
+    for row in rows(ascended / "champions.csv"):
+        own = [step for step in steps if (step["run"], step["label"]) == (row["run"], row["label"])]
+        assert [int(step["step"]) for step in own] == list(range(_STEPS))
+        confidence = np.array([float(step["confidence"]) for step in own])
+        assert float(row["iterate_confidence"]) == confidence[-1]
+        assert float(row["best_iterate_confidence"]) == confidence.max()
+        assert int(row["step_best"]) == confidence.argmax()
+        assert float(row["confidence"]) == pytest.approx(confidence[-1], abs=0.02)
+        assert row["gradient_zero_at"] == ""
+        for threshold in (0.99, 0.999, 0.9999):
+            first = np.flatnonzero(confidence > threshold)
+            assert row[f"step_{threshold:g}"] == (str(first[0]) if len(first) else "")
+        top1 = [step["top1_label"] == row["label"] for step in own]
+        assert row["step_top1"] == str(top1.index(True))
+
+
+def test_other_files_of_the_folder(ascended):
+    config = json.loads((ascended / "config.json").read_text())
+    assert config["settings"]["ascent"]["steps"] == _STEPS
+    assert config["settings"]["mean"] == [100.0]
+    assert config["settings"]["targets"] == {"labels": [0, 1, 2], "seeds": [0, 4]}
+    assert (ascended / "gallery.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list((ascended / "checkpoint").iterdir())) == 1
+    events = event_accumulator.EventAccumulator(str(ascended))
+    events.Reload()
+    medians = events.Scalars("confidence/median")
+    assert [event.step for event in medians] == list(range(_STEPS))
+    assert medians[-1].value > medians[0].value
+
+
+def test_champions_of_an_ascent(ascended):
+    last, best, first = (champions.read(ascended, when) for when in ("last", "best", "top1"))
+
+    assert len(last) == len(best) == len(first) == 6
+    assert (best.confidences >= last.confidences - 0.02).all()
+    assert (first.confidences < last.confidences).any()
+    with pytest.raises(ValueError, match="has no first images: those of last, best, top1"):
+        champions.read(ascended, "first")
+
+
+def test_an_evolution_keeps_no_best_images(run_folder):
+    with pytest.raises(ValueError, match="has no best images: those of first, last are kept"):
+        champions.read(run_folder, "best")
+
+
+def test_gallery_draws_it(command, ascended, tmp_path):
+    sheets = {}
+    for name, flags in {
+        "plain": [],
+        "less": ["--mean_subtracted"],
+        "sure": ["--when=0.99", "--layout=selection"],
+    }.items():
+        output = tmp_path / f"{name}.png"
+        code, _, err = command(gallery, f"--images={ascended}", f"--output={output}", *flags)
+        assert (code, err) == (0, "")
+        sheets[name] = output.read_bytes()
+
+    assert len(set(sheets.values())) == 3
+
+
+def test_pixels_cannot_be_drawn_larger(command, ascended, run_folder, tmp_path):
+    code, _, err = command(
+        gallery, f"--images={ascended}", "--image_size=64", f"--output={tmp_path / 'a.png'}"
+    )
+    assert code == 1
+    assert "were made by gradient ascent: there is no genome" in err
+
+    code, _, err = command(
+        gallery, f"--images={run_folder}", "--mean_subtracted", f"--output={tmp_path / 'a.png'}"
+    )
+    assert code == 1
+    assert "holds no ascent: no data mean is known" in err
+
+    code, _, err = command(render, ascended / "images/run_000/last/label_0.png")
+    assert code == 1
+    assert "it was made by gradient ascent" in err
+
+
+def test_transfer_takes_it(command, ascended, other_model, tmp_path):
+    code, _, err = command(
+        transfer, f"--images={ascended}", f"--models={other_model}", f"--output={tmp_path / 'out'}"
+    )
+
+    assert (code, err) == (0, "")
+    assert len(rows(tmp_path / "out" / "transfer.csv")) == 6
+
+
+def test_the_command_and_a_second_start(command, tiny_model, tmp_path):
+    arguments = (
+        f"--model={tiny_model}",
+        "--labels=2,0",
+        "--preset=s6",
+        "--steps=5",
+        "--norm_percentile=30",
+        f"--workdir={tmp_path / 'run'}",
+    )
+    code, out, err = command(ascend, *arguments)
+    assert code == 0, err
+    assert "2 images, mean confidence 0." in out
+    config = json.loads((tmp_path / "run" / "config.json").read_text())["settings"]
+    assert config["ascent"]["blur_sigma"] == 0.3
+    assert config["ascent"]["norm_percentile"] == 30
+    assert config["ascent"]["steps"] == 5
+    assert config["mean"] == [0.0]
+    assert config["targets"] == {"labels": [2, 0], "seeds": [0]}
+    before = contents(tmp_path / "run")
+
+    code, out, err = command(ascend, *arguments)
+    assert (code, err) == (0, "")
+    assert "is complete already; nothing was changed" in out
+    assert contents(tmp_path / "run") == before
+
+    for change, message in {
+        "--decay=0.5": "ascent.decay is 0.001 there and 0.5 here",
+        "--seeds=1": r"targets.seeds is [0] there and [1] here",
+        "--data_mean=9": "mean is [0.0] there and [9.0] here",
+    }.items():
+        code, _, err = command(ascend, *arguments, change)
+        assert code == 1
+        assert message in err
+    assert contents(tmp_path / "run") == before
+
+
+def test_bytes_depend_on_no_batch_and_no_checkpoint(command, tiny_model, tmp_path):
+    arguments = (f"--model={tiny_model}", "--seeds=0-1", "--preset=s7", "--steps=12")
+    ends = []
+    for name, flags in {"a": [], "b": ["--image_batch=2", "--steps_per_checkpoint=5"]}.items():
+        code, _, err = command(ascend, *arguments, f"--workdir={tmp_path / name}", *flags)
+        assert code == 0, err
+        ends.append(contents(tmp_path / name))
+
+    assert ends[0] == ends[1]
+
+
+@pytest.fixture
+def indifferent_model(tmp_path) -> pathlib.Path:
+    """A .keras file that gives every image the same confidences."""
+    import keras
+
+    image = keras.Input((12, 10, 1), dtype="uint8")
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
+    outputs = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")(flat)
+    path = tmp_path / "indifferent.keras"
+    keras.Model(image, outputs).save(path)
+    return path
+
+
+def test_without_a_gradient_it_says_so(command, indifferent_model, tmp_path):
+    code, _, err = command(
+        ascend, f"--model={indifferent_model}", "--steps=4", f"--workdir={tmp_path / 'run'}"
+    )
+
+    assert code == 0
+    assert "the gradient is 0 everywhere, so these images stay as they are: 0 of seed 0" in err
+    table = rows(tmp_path / "run" / "champions.csv")
+    assert [row["gradient_zero_at"] for row in table] == ["0", "0", "0"]
+    assert len(rows(tmp_path / "run" / "metrics.csv")) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--blur_sigma=0.2"], 2, "blur_sigma must be 0 (no blur) or at least 0.3 pixels, got 0.2"),
+        (["--norm_percentile=100"], 2, "norm_percentile must be from 0 (none) to below 100"),
+        (["--contribution_percentile=-1"], 2, "contribution_percentile must be from 0"),
+        (["--decay=1"], 2, "decay must be from 0 to below 1"),
+        (["--steps=0"], 2, "--steps=0"),
+        (["--seeds=one"], 2, "seeds are numbers such as 0,3,10-19, not 'one'"),
+        (["--preset=s4"], 2, "--preset=s4"),
+        (["--objective=loss"], 2, "--objective=loss"),
+        (["--data_mean=300"], 2, "the mean must be one number in 0..255"),
+        (["--labels=3"], 2, "there is no label 3: they are numbered 0 to 2"),
+        (["--labels=gorila"], 2, "unknown label 'gorila'; near it: 0, 1, 2"),
+        (["--seed=3"], 2, "--seed has no meaning"),
+        (["x"], 2, "unexpected argument 'x'"),
+    ],
+)
+def test_wrong_command_lines(command, tiny_model, arguments, code, message):
+    found, out, err = command(ascend, f"--model={tiny_model}", "--steps=1", *arguments)
+
+    assert (found, out) == (code, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["grpc://127.0.0.1:8500/mnist", "http://127.0.0.1:8501/v1/models/mnist"]
+)
+def test_an_endpoint_has_no_gradients(command, url):
+    code, out, err = command(ascend, f"--model={url}")
+
+    assert (code, out) == (2, "")
+    assert f"{url} is an endpoint, and an endpoint gives no gradients to follow" in err
+    assert f"python -m keras_fool.evolve --model={url}" in err
+
+
+def test_labels_have_names_and_near_ones_are_suggested(command, tiny_model, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("Tibetan terrier\ngolden retriever\nBrittany spaniel\n")
+    arguments = (f"--model={tiny_model}", f"--label_names={names}", "--steps=2")
+
+    code, _, err = command(ascend, *arguments, "--labels=golden retreiver")
+    assert code == 2
+    assert "unknown label 'golden retreiver'; near it: golden retriever" in err
+
+    path = tmp_path / "run"
+    code, out, err = command(ascend, *arguments, "--labels=golden_retriever", f"--workdir={path}")
+    assert code == 0, err
+    assert "golden retriever" in out
+    assert [row["label"] for row in rows(path / "champions.csv")] == ["1"]
+
+
+def _command(arguments: list[str], log: pathlib.Path) -> None:
+    """What runs in the forked process: the command, its words in a file."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    cli.run(ascend.main, ascend.USES, ["ascend", *arguments])
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Starts the command in a process forked from one that has imported TensorFlow."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["keras_fool.ascent_recorder", __name__])
+
+    def started(*arguments: str, log: pathlib.Path):
+        process = context.Process(target=_command, args=(list(arguments), log))
+        process.start()
+        return process
+
+    return started
+
+
+def finished(process, log: pathlib.Path) -> None:
+    process.join(_LONGEST)
+    assert process.exitcode == 0, log.read_text()
+
+
+def names(folder: pathlib.Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+@pytest.mark.slow
+def test_killed_it_ends_with_the_same_bytes(start, tmp_path):
+    arguments = ("--dataset=mnist", "--labels=3,7", "--preset=s7", "--steps=60")
+    arguments += ("--steps_per_checkpoint=4",)
+    log, path = tmp_path / "log", tmp_path / "killed"
+    finished(start(*arguments, f"--workdir={tmp_path / 'alone'}", log=log), log)
+    expected = contents(tmp_path / "alone")
+    assert "champions.csv" in expected
+
+    moments = random.Random(1)
+    for number in range(3):
+        # First before any checkpoint is there, then after each time a further one.
+        watched = path / "checkpoint" if number else path
+        before = names(watched)
+        process = start(*arguments, f"--workdir={path}", log=log)
+        deadline = time.monotonic() + _LONGEST
+        while names(watched) <= before and process.is_alive():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, 0.02))
+        process.kill()
+        process.join(_LONGEST)
+        assert process.exitcode == -signal.SIGKILL, "complete before it could be killed"
+
+    finished(start(*arguments, f"--workdir={path}", log=log), log)
+
+    assert "goes on after step" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert contents(path) == expected
+
+
+@pytest.mark.slow
+def test_stopped_it_goes_on(start, tmp_path, tiny_model):
+    arguments = (f"--model={tiny_model}", "--steps=200000", "--preset=s5")
+    log, path = tmp_path / "log", tmp_path / "run"
+    process = start(*arguments, f"--workdir={path}", log=log)
+    deadline = time.monotonic() + _LONGEST
+    while not (path / "metrics.csv").is_file() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(_LONGEST)
+
+    assert process.exitcode == 128 + signal.SIGTERM
+    assert "which are saved in" in log.read_text()
+    assert "to go on: python -m keras_fool.ascend" in log.read_text()
+    assert names(path / "checkpoint")

@@ -1,0 +1,119 @@
+"""Figures S5 to S9 in small, from end to end, on networks made for it."""
+
+import csv
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fool import reproduce
+from keras_fool.studies import ascended_runs, experiment
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory) -> pathlib.Path:
+    """A .keras file of as many labels as ImageNet has: BGR floats [16, 16, 3]."""
+    import keras
+
+    keras.utils.set_random_seed(6)
+    decided = keras.initializers.RandomNormal(stddev=0.5, seed=2)
+    image = keras.Input((16, 16, 3))
+    features = keras.layers.Conv2D(8, 3, activation="relu")(image)
+    pooled = keras.layers.GlobalAveragePooling2D()(features)
+    outputs = keras.layers.Dense(1000, activation="softmax", kernel_initializer=decided)(pooled)
+    path = tmp_path_factory.mktemp("models") / "thousand.keras"
+    keras.Model(image, outputs).save(path)
+    return path
+
+
+def rows(path: pathlib.Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_figures_share_what_they_ascend(command, thousand):
+    arguments = [f"--models={thousand}:bgr", "--scale=0.2", "--workdir=w", "--results=r"]
+
+    code, out, err = command(reproduce, "--experiment=figure_s5", *arguments)
+
+    assert code == 0, err
+    folder = pathlib.Path("r/figure_s5_scale0.2")
+    assert "[a try at scale 0.2] Figure S5: gradient ascent with weight decay" in out
+    table = (folder / "table.md").read_text()
+    images = rows(folder / "images.csv")
+    assert [row["label_name"] for row in images] == [
+        ascended_runs.CLASSES[int(row["label"])] for row in images
+    ]
+    assert {int(row["label"]) for row in images} < set(ascended_runs.LEGIBLE)
+    assert len(images) == 4
+    mean = 100 * np.mean([float(row["confidence"]) for row in images])
+    assert f"| average confidence, % | 98.591 | {mean:.3f} |" in table
+    assert "| photocopier | 99.9439 |" in table
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["ascents"][0]["steps"] == 300
+    assert settings["ascents"][0]["decay"] == 0.01
+    assert settings["ascents"][0]["mean"] == [123.0, 117.0, 104.0]
+    assert settings["gradients"] == 4 * 300
+    assert settings["classifiers"][0]["preprocess"] == "bgr"
+    less, plain = (Image.open(folder / name) for name in ("figure_s5.png", "figure_s5_as_seen.png"))
+    assert less.size == plain.size
+    assert less.tobytes() != plain.tobytes()
+
+    code, _, err = command(reproduce, "--experiment=figure_s8", *arguments)
+
+    assert code == 0, err
+    images = rows(pathlib.Path("r/figure_s8_scale0.2/images.csv"))
+    assert len(images) == 4 * 5
+    assert {row["run"] for row in images} == set("01234")
+    timing = json.loads(pathlib.Path("r/figure_s8_scale0.2/timing.json").read_text())
+    assert [stage["reused"] for stage in timing["stages"].values()] == [True, False, False]
+
+
+def test_on_digits(command, tiny_model):
+    arguments = [f"--models={tiny_model}", "--dataset=mnist", "--scale=0.02"]
+    arguments += ["--workdir=w", "--results=r"]
+
+    code, out, err = command(reproduce, "--experiment=figure_s7", *arguments)
+    assert code == 0, err
+    assert "[a try at scale 0.02, on mnist, not ImageNet] Figure S7" in out
+    assert "photocopier" not in out
+
+    code, out, err = command(reproduce, "--experiment=ascent_mnist", *arguments)
+    assert code == 0, err
+    images = rows(pathlib.Path("r/ascent_mnist_scale0.02/images.csv"))
+    assert [row["preset"] for row in images] == [
+        preset for preset in ("plain", "s5", "s6", "s7") for _ in range(2)
+    ]
+    assert out.count("| 2 |") >= 4
+
+
+def test_a_network_of_imagenet_must_be_named(command):
+    code, _, err = command(reproduce, "--experiment=figure_s6")
+
+    assert code == 1
+    assert "this experiment is about 1 network: name it in --models" in err
+
+
+def test_figures_have_the_settings_of_the_paper():
+    found = {}
+    for name in ("ascent_plain", "figure_s5", "figure_s6", "figure_s7", "figure_s8", "figure_s9"):
+        figure = experiment.load(name).run.__self__
+        found[name] = figure.preset, figure.seeds, len(figure.labels or ascended_runs.CLASSES)
+
+    assert found == {
+        "ascent_plain": ("plain", 1, 20),
+        "figure_s5": ("s5", 1, 20),
+        "figure_s6": ("s6", 1, 20),
+        "figure_s7": ("s7", 1, 20),
+        "figure_s8": ("s5", 5, 5),
+        "figure_s9": ("s7", 5, 5),
+    }
+    assert len(ascended_runs.CLASSES) == 20
+    assert set(ascended_runs.LEGIBLE) < set(ascended_runs.CLASSES)
