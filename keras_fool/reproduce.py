@@ -10,9 +10,26 @@ The experiments, of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412
   figure_s4          50 runs on one classifier; uses the runs of table_s1_mnist, too
   table_s1_variants  table_s1_mnist done in ways in which it might come out otherwise
   table_s2           15 rounds of retraining with a class of fooling images
+  retrain_imagenet   one such round on imagenet2012, --dataset=shapes or folder:PATH
+  imagenet_run       one run over all labels of an ImageNet network, 5000 generations
+  table_s1_imagenet  images of two such networks of one architecture, each given to the other
+  transfer_architectures  the same for two architectures
+  ensemble           images that fool the mean of three networks, 4000 generations
+  confidence         how sure a network is of real images, beside fooling ones
+  ascent_plain       gradient ascent to 20 classes of ImageNet, 500 steps
+  figure_s5          the same with weight decay, 1500 steps
+  figure_s6          the same with weak decay, slight blur, and faint pixels set to the mean
+  figure_s7          the same with weak decay and more blur, 1000 steps
+  figure_s8          figure_s5 from five starts for five classes; uses its images
+  figure_s9          figure_s7 likewise
+  ascent_mnist       all of these settings on digits
 
 Reads the shipped classifiers, or the --models that you name; those of --dataset=digits are
-trained first. Training needs the data set, mnist where $TFDS_DATA_DIR has it.
+trained first. Training needs the data set, mnist where $TFDS_DATA_DIR has it. From
+imagenet_run to figure_s9 they are about networks of ImageNet, which --models must name
+(MobileNet:weights=imagenet or squeezenet.keras:bgr:image=256:crops=10). On a CPU take a
+small --scale for those that evolve: at scale 1 a run is two million images. confidence takes
+its images from --dataset=imagenet2012 or folder:PATH.
 
 Works in --workdir, by default runs/reproduce, and finds there what an earlier start has
 done: the same command goes on after a stop or a kill and ends with the same results. Writes
@@ -34,7 +51,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from keras_fool import cli, common_flags, errors
+from keras_fool import cli, common_flags, errors, label_names
 from keras_fool.studies import experiment
 
 _EXPERIMENT = flags.DEFINE_enum("experiment", None, experiment.NAMES, "What to reproduce.")
@@ -46,8 +63,8 @@ USES = (
     common_flags.SEED,
     common_flags.OVERWRITE,
     common_flags.SCALE,
+    common_flags.LABEL_NAMES,
 )
-_DATASETS = ("mnist", "digits")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -55,34 +72,58 @@ def main(arguments: Sequence[str]) -> None:
     cli.no_arguments(arguments)
     if _EXPERIMENT.value is None:
         raise errors.UsageError(f"give --experiment, one of {', '.join(experiment.NAMES)}.")
-    dataset = common_flags.DATASET.value or _DATASETS[0]
-    if dataset not in _DATASETS:
-        raise errors.UsageError(f"--dataset must be one of {', '.join(_DATASETS)}.")
     scale = common_flags.SCALE.value
-    suffix = experiment.folder_suffix(scale, dataset)
-    workdir = pathlib.Path(common_flags.WORKDIR.value or "runs/reproduce") / f"work{suffix}"
 
     from keras_fool.studies import results_folder
 
     with errors.reported(ValueError, FileNotFoundError):
         with cli.native_messages_hidden():
             chosen = experiment.load(_EXPERIMENT.value)
+        dataset = common_flags.DATASET.value or chosen.dataset
+        with errors.reported(ValueError, as_error=errors.UsageError):
+            chosen.check(dataset)
+        suffix = experiment.folder_suffix(scale, dataset, chosen.dataset)
         results = results_folder.ResultsFolder(
             pathlib.Path(_RESULTS.value) / f"{chosen.name}{suffix}", common_flags.OVERWRITE.value
         )
-        results.check({"scale": scale, "dataset": dataset, "seed": common_flags.SEED.value})
+        results.check(
+            {
+                "scale": scale,
+                "dataset": experiment.short(dataset),
+                "seed": common_flags.SEED.value,
+            }
+        )
         context = experiment.Context(
             scale=scale,
             dataset=dataset,
+            of_paper=chosen.dataset,
+            labels=_labels(),
             models=tuple(common_flags.MODELS.value or ()),
             seed=common_flags.SEED.value,
-            workdir=workdir,
+            workdir=_workdir(chosen, dataset),
             command=shlex.join(["python", "-m", "keras_fool.reproduce", *sys.argv[1:]]),
             note=_note,
             on_stage=results.on_stage,
         )
         results.write(chosen, context, chosen.run(context))
     print(f"{results.path / 'table.md'}\n\n{(results.path / 'table.md').read_text('utf-8')}")
+
+
+def _workdir(chosen: experiment.Experiment, dataset: str) -> pathlib.Path:
+    """Where stages work: apart for each scale and data set.
+
+    Experiments of any data set work where those without data do, whose runs they use.
+    """
+    data = chosen.dataset if chosen.others is None else dataset
+    suffix = experiment.folder_suffix(common_flags.SCALE.value, data, chosen.dataset)
+    return pathlib.Path(common_flags.WORKDIR.value or "runs/reproduce") / f"work{suffix}"
+
+
+def _labels() -> tuple[str, ...] | None:
+    """--label_names, read."""
+    if common_flags.LABEL_NAMES.value is None:
+        return None
+    return label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))
 
 
 def _note(message: str) -> None:

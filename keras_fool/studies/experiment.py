@@ -28,7 +28,29 @@ import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-NAMES = ("table_s1_mnist", "figure_s1", "figure_s4", "table_s1_variants", "table_s2")
+NAMES = (
+    "table_s1_mnist",
+    "figure_s1",
+    "figure_s4",
+    "table_s1_variants",
+    "table_s2",
+    "retrain_imagenet",
+    "imagenet_run",
+    "table_s1_imagenet",
+    "transfer_architectures",
+    "ensemble",
+    "confidence",
+    "ascent_plain",
+    "figure_s5",
+    "figure_s6",
+    "figure_s7",
+    "figure_s8",
+    "figure_s9",
+    "ascent_mnist",
+)
+
+
+_TITLES = {"mnist": "MNIST", "imagenet": "ImageNet", "imagenet2012": "ImageNet"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,15 +86,18 @@ class Context:
 
     Attributes:
         scale: In (0, 1]; 1 is the paper's size.
-        dataset: "mnist" or "digits".
+        dataset: What `Experiment.dataset` says, or another that it takes.
         models: Names of the classifiers to begin with, as `classifiers.find` takes them;
             empty for the experiment's own choice.
         seed: Seed of all of it.
         workdir: Where stages keep what they do, shared by the experiments of one scale
-            and data set: a folder made there by one is found by another.
+            and data set: a folder made there by one is found by another. An experiment that
+            takes any data set has its name in those of its folders.
         command: What the user types to go on; for messages.
         note: Told, in a sentence, what the user should know.
         on_stage: Told the name, seconds and `reused` of each finished stage.
+        of_paper: What `Experiment.dataset` says.
+        labels: The names of the classifiers' labels, for those that bring none.
     """
 
     scale: float
@@ -83,6 +108,8 @@ class Context:
     command: str
     note: Callable[[str], None]
     on_stage: Callable[[str, float, bool], None]
+    of_paper: str = "mnist"
+    labels: tuple[str, ...] | None = None
 
     def scaled(self, count: int, minimum: int = 1) -> int:
         """`count` of the paper at this scale, at least `minimum`."""
@@ -90,7 +117,7 @@ class Context:
 
     def title(self, text: str) -> str:
         """`text`, which says so where this is not the paper's experiment in full."""
-        return titled(text, self.scale, self.dataset)
+        return titled(text, self.scale, self.dataset, self.of_paper)
 
     @contextlib.contextmanager
     def stage(self, name: str, number: int, of: int) -> Iterator[Stage]:
@@ -110,12 +137,27 @@ class Experiment:
         title: What its outputs are called, such as "Table S1 (MNIST)".
         summary: One line: what it does.
         run: Does it.
+        dataset: What it is about in the paper; "imagenet" where only networks that know it
+            are needed, and no data.
+        others: Other data sets that it takes; None for any.
     """
 
     name: str
     title: str
     summary: str
     run: Callable[[Context], Outcome]
+    dataset: str = "mnist"
+    others: tuple[str, ...] | None = ("digits",)
+
+    def check(self, dataset: str) -> None:
+        """Looks whether it is about such data.
+
+        Raises:
+            ValueError: It is not.
+        """
+        if self.others is not None and dataset not in (self.dataset, *self.others):
+            known = ", ".join((self.dataset, *self.others))
+            raise ValueError(f"{self.name} takes --dataset={known}, not {dataset}.")
 
 
 def load(name: str) -> Experiment:
@@ -123,16 +165,21 @@ def load(name: str) -> Experiment:
     return importlib.import_module(f"keras_fool.studies.{name}").EXPERIMENT
 
 
-def titled(text: str, scale: float, dataset: str) -> str:
+def titled(text: str, scale: float, dataset: str, of_paper: str = "mnist") -> str:
     """`text` with what makes it differ from the paper's experiment."""
     differs = [f"a try at scale {scale:g}"] if scale != 1 else []
-    differs += [f"on {dataset}, not MNIST"] if dataset != "mnist" else []
+    differs += [f"on {short(dataset)}, not {_TITLES[of_paper]}"] if dataset != of_paper else []
     # In front, where no title is cut.
     return f"[{', '.join(differs)}] {text}" if differs else text
 
 
-def folder_suffix(scale: float, dataset: str) -> str:
+def folder_suffix(scale: float, dataset: str, of_paper: str = "mnist") -> str:
     """What sets the folders of another scale or data set apart from the paper's."""
-    parts = [dataset] if dataset != "mnist" else []
+    parts = [short(dataset)] if dataset != of_paper else []
     parts += [f"scale{scale:g}"] if scale != 1 else []
     return "".join(f"_{part}" for part in parts)
+
+
+def short(dataset: str) -> str:
+    """A data set's name; of a path only the last part, as the rest is this machine's."""
+    return pathlib.Path(dataset.rpartition(":")[2]).name

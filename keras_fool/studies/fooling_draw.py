@@ -12,7 +12,8 @@ copies there. Among the free ones, every image is as likely as any other to be i
 """
 
 import dataclasses
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -31,17 +32,17 @@ class Draw:
 
 
 def draw(
-    pool: np.ndarray,
+    pool: Sequence[np.ndarray],
     num_train: int,
     num_val: int,
     rng: np.random.Generator,
-    earlier_train: Sequence[np.ndarray] = (),
-    earlier_val: Sequence[np.ndarray] = (),
+    earlier_train: Iterable[np.ndarray] = (),
+    earlier_val: Iterable[np.ndarray] = (),
 ) -> Draw:
     """Draws images without replacement and parts them.
 
     Args:
-        pool: uint8 [images, height, width, channels].
+        pool: Images uint8 [height, width, channels], each looked at once at most.
         num_train: Images of the training part.
         num_val: Images of the validation part.
         rng: The draw's own stream.
@@ -58,7 +59,7 @@ def draw(
         )
     places_of = {}  # the copies of each image
     for place in rng.permutation(len(pool))[: num_train + num_val]:
-        places_of.setdefault(pool[place].tobytes(), []).append(place)
+        places_of.setdefault(_content(pool[place]), []).append(place)
     train = _taken_out(places_of, earlier_train)
     val = _taken_out(places_of, earlier_val)
     copies = list(places_of.values())
@@ -74,8 +75,13 @@ def draw(
     return Draw(np.array(train), np.array(val))
 
 
-def _taken_out(places_of: dict[bytes, list], images: Sequence[np.ndarray]) -> list:
+def _taken_out(places_of: dict[bytes, list], images: Iterable[np.ndarray]) -> list:
     """Removes the places of these images; returns them, in the order they were drawn."""
-    known = {image.tobytes() for image in images}
+    known = {_content(image) for image in images}
     found = [content for content in places_of if content in known]
     return [place for content in found for place in places_of.pop(content)]
+
+
+def _content(image: np.ndarray) -> bytes:
+    """The same for equal images alone, and short, as there may be gigabytes of them."""
+    return hashlib.sha256(np.ascontiguousarray(image)).digest()

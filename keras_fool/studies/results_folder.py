@@ -85,7 +85,7 @@ class ResultsFolder:
             "experiment": chosen.name,
             "title": title,
             "scale": context.scale,
-            "dataset": context.dataset,
+            "dataset": experiment.short(context.dataset),
             "seed": context.seed,
             **outcome.settings,
         }

@@ -10,6 +10,7 @@ from matplotlib.backends import backend_agg
 from keras_fool.studies import figures, retraining_table
 
 _INK, _FAINT, _OURS, _SECOND = "#1d1d1f", "#8a8a90", "#1f5fa8", "#b4540a"
+_DATASETS = {"mnist": "MNIST"}  # as they are written
 
 
 def draw(found: Sequence[retraining_table.Row], title: str, dataset: str) -> bytes:
@@ -57,7 +58,7 @@ def draw(found: Sequence[retraining_table.Row], title: str, dataset: str) -> byt
         [row.original_error for row in found],
         color=_SECOND,
         marker="s",
-        label=f"{dataset} Error, ours",
+        label=f"{_DATASETS.get(dataset, dataset)} Error, ours",
     )
     errors.set_title("Error of DNN i on validation images, %")
     if paper:
@@ -68,7 +69,7 @@ def draw(found: Sequence[retraining_table.Row], title: str, dataset: str) -> byt
         values = [row.error for row in paper]
         errors.plot(at, values, color=_OURS, marker="o", label="Error, paper", **dashed)
         values = [row.mnist_error for row in paper]
-        errors.plot(at, values, color=_SECOND, marker="s", label="mnist Error, paper", **dashed)
+        errors.plot(at, values, color=_SECOND, marker="s", label="MNIST Error, paper", **dashed)
     errors.set_xlabel("i, the number of the classifier", color=_INK)
     errors.set_xticks(numbers)
     for axes in (scores, errors):

@@ -4,8 +4,8 @@
     trainings/dnn_01/      where DNN 1 is trained: states to go on from, TensorBoard events
     classifiers/dnn_01/1/  DNN 1, with its errors in card.json
     evolutions/dnn_01/     the run folder of the evolution against it
-    draws/dnn_01.npz       the images drawn from that for the fooling class
-    draws/dnn_01.csv       which ones they are
+    draws/dnn_01.csv       which images were drawn from that for the fooling class
+    draws/dnn_01_train.npy, dnn_01_val.npy    these images
     times.csv              how long each stage took
 
 The classifier's folder, the run folder's champions.csv and the draw's CSV file each appear
@@ -17,7 +17,7 @@ import dataclasses
 import io
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ ORIGINAL_ERROR = "original_test_error_percent"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Drawn:
-    """Images of the fooling class.
+    """Images of the fooling class; those of one draw are a file mapped into memory.
 
     Attributes:
         train: uint8 [number, height, width, channels].
@@ -72,7 +72,7 @@ class Folder:
         last = {
             "train": self.classifier(number) / _CARD,
             "evolve": self.evolution(number) / workdir.CHAMPIONS,
-            "draw": self._draw(number, "csv"),
+            "draw": self._draw(number, ".csv"),
         }
         return last[kind].exists()
 
@@ -81,7 +81,7 @@ class Folder:
         first = {
             "train": self.training(number),
             "evolve": self.evolution(number),
-            "draw": self._draw(number, "npz"),
+            "draw": self._draw(number, "_train.npy"),
         }
         return first[kind].exists()
 
@@ -89,9 +89,13 @@ class Folder:
         """What is said of DNN `number`, both of its errors included."""
         return json.loads((self.classifier(number) / _CARD).read_text("utf-8"))
 
-    def find_classifier(self, number: int) -> classifiers.Classifier:
-        """DNN `number`, which is trained."""
-        return classifiers.find(str(self.classifier(number)))
+    def find_classifier(
+        self,
+        number: int,
+        views: classifiers.Views = classifiers.Views(),  # noqa: B008, it is frozen
+    ) -> classifiers.Classifier:
+        """DNN `number`, which is trained, and what it sees of an image."""
+        return classifiers.find(str(self.classifier(number)), None, views)
 
     def confidences(self, number: int) -> np.ndarray:
         """float32 [runs, niches] of the last champions evolved against DNN `number`."""
@@ -104,34 +108,70 @@ class Folder:
 
     def drawn(self, numbers: Sequence[int]) -> Drawn:
         """The images drawn from the evolutions against some DNNs, in that order."""
-        parts = []
-        for number in numbers:
-            with np.load(self._draw(number, "npz"), allow_pickle=False) as arrays:
-                parts.append((arrays["train"], arrays["val"]))
-        train, val = zip(*parts, strict=True)
-        return Drawn(np.concatenate(train), np.concatenate(val))
+        parts = [self._drawn(number) for number in numbers]
+        if len(parts) == 1:
+            return parts[0]
+        return Drawn(
+            np.concatenate([part.train for part in parts]),
+            np.concatenate([part.val for part in parts]),
+        )
 
-    def save_drawn(self, number: int, drawn: Drawn, rows: Sequence[dict[str, object]]) -> None:
+    def save_drawn(
+        self,
+        number: int,
+        pool: Sequence[np.ndarray],
+        parts: Mapping[str, Sequence[int]],
+        rows: Sequence[dict[str, object]],
+    ) -> None:
         """Writes the images drawn from the evolution against DNN `number`.
 
         Args:
             number: Of the DNN.
-            drawn: The images.
+            pool: What they were drawn from; never held in memory as a whole.
+            parts: The places in it of each part of `Drawn`.
             rows: What the CSV file says of them, the same columns in each.
         """
-        arrays, table = io.BytesIO(), io.StringIO()
-        np.savez_compressed(arrays, train=drawn.train, val=drawn.val)
+        table = io.StringIO()
         writer = csv.DictWriter(table, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        path = self._draw(number, "csv")
+        path = self._draw(number, ".csv")
         path.parent.mkdir(exist_ok=True)
-        files.write(self._draw(number, "npz"), arrays.getvalue())
+        for part, places in parts.items():
+            _write_images(self._draw(number, f"_{part}.npy"), pool, places)
         files.write(path, table.getvalue().encode())
         files.sync_folder(path.parent)
 
-    def _draw(self, number: int, suffix: str) -> pathlib.Path:
-        return self.path / "draws" / f"{name(number)}.{suffix}"
+    def _drawn(self, number: int) -> Drawn:
+        packed = self._draw(number, ".npz")
+        if packed.exists():  # as draws were written when all images were small
+            with np.load(packed, allow_pickle=False) as arrays:
+                return Drawn(arrays["train"], arrays["val"])
+        return Drawn(
+            *(
+                np.load(self._draw(number, f"_{part}.npy"), mmap_mode="r", allow_pickle=False)
+                for part in ("train", "val")
+            )
+        )
+
+    def _draw(self, number: int, ending: str) -> pathlib.Path:
+        return self.path / "draws" / f"{name(number)}{ending}"
+
+
+def _write_images(path: pathlib.Path, pool: Sequence[np.ndarray], places: Sequence[int]) -> None:
+    """Writes some images of a pool as one array, whole or not at all."""
+    shape = (len(places), *pool[places[0]].shape)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with files.named(path), open(part, "wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for place in places:
+                file.write(np.ascontiguousarray(pool[place]))
+        files.rename(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def name(number: int) -> str:

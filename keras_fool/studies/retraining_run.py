@@ -6,17 +6,21 @@ TensorFlow and cards say of when they were written differ.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import keras
 import numpy as np
 
-from keras_fool import champions, errors, evolution_run, training_run, workdir
-from keras_fool.studies import fooling_draw, retraining, retraining_folder, stages
-from trainers import classifier, datasets, export, fooling_class, strategies
+from keras_fool import errors, evolution_run, training_run, workdir
+from keras_fool.studies import fooling_draw, fooling_pool, retraining, retraining_folder, stages
+from trainers import classifier, export, fooling_class, sources, strategies
 
-# Until they are measured: 70 steps and 18,000 images a second, on two cores.
-_GUESSES = {"train": 1 / 70, "evolve": 1 / 18_000, "draw": 1 / 1_000}
+# Seconds per step, image and drawn image until they are measured, on two cores.
+_OF_LENET = {"train": 1 / 70, "evolve": 1 / 18_000, "draw": 1 / 1_000}
+_OF_SMALL = {"train": 1 / 20, "evolve": 1 / 3_000, "draw": 1 / 300}
+_OF_OTHERS = {"train": 10.0, "evolve": 1 / 5, "draw": 1 / 100}
+_GUESSES = {"lenet": _OF_LENET, "small": _OF_SMALL}
 _NUM_COMPARED = 100
 _TEST_BATCH = 500
 
@@ -33,7 +37,7 @@ class Study:
         self,
         config: retraining.Config,
         folder: retraining_folder.Folder,
-        data: datasets.Dataset,
+        data: sources.Source,
         *,
         command: str,
         note: Callable[[str], None],
@@ -70,10 +74,11 @@ class Study:
             StoppedError: A signal asked for it; everything until then is saved.
             OSError: Something could not be written; what was whole stays.
         """
-        settings = {**dataclasses.asdict(self.config), "dataset_digest": self._data.digest}
+        settings = {**self.config.recorded(), "dataset_digest": self._data.digest}
         with workdir.opened(self.folder.path, settings, {}, self._note):
             plan = retraining.plan(self.config)
-            clock = stages.Clock(plan, _GUESSES, self.folder.times, self._note)
+            guesses = _GUESSES.get(self.config.architecture, _OF_OTHERS)
+            clock = stages.Clock(plan, guesses, self.folder.times, self._note)
             for stage in plan:
                 if self.folder.is_done(stage.kind, stage.number):
                     clock.skip()
@@ -91,7 +96,7 @@ class Study:
             fooling = self.folder.drawn(range(1, number))
             data = fooling_class.add(data, fooling.train, fooling.val)
         settings = self.config.training(number)
-        recorded = {"dataset_digest": data.digest, **dataclasses.asdict(settings)}
+        recorded = {"dataset_digest": data.digest, **settings.recorded()}
         with errors.reported(classifier.DivergedError, export.ExportError):
             training = training_run.train(
                 self.folder.training(number),
@@ -103,23 +108,23 @@ class Study:
                 command=self._command,
             )
             model = training.model()
-            wrong = _wrong(model, data)
+            wrong, labels = _tested(model, data)
             card = {
                 "name": retraining_folder.name(number),
                 "version": 1,
                 "dataset": data.name,
                 "labels": list(data.labels),
                 "image_shape": list(data.image_shape),
-                "num_train": len(data.train_images),
-                "num_test": len(data.test_images),
+                "num_train": data.num_train,
+                "num_test": len(wrong),
                 "test_error_percent": _percent(wrong),
-                retraining_folder.ORIGINAL_ERROR: _percent(wrong[: len(self._data.test_images)]),
+                retraining_folder.ORIGINAL_ERROR: _percent(wrong[labels < self.config.num_labels]),
                 "seed": settings.seed,
-                "training": dataclasses.asdict(settings),
+                "training": settings.recorded(),
             }
-            export.save(
-                self.folder.classifier(number), model, card, data.test_images[:_NUM_COMPARED]
-            )
+            images, _ = next(data.test_batches(_NUM_COMPARED))
+            export.save(self.folder.classifier(number), model, card, images)
+        self._name_unreadable(data)
         keras.backend.clear_session()  # what Keras keeps of it, which would add up
 
     def _evolve(self, number: int) -> None:
@@ -127,7 +132,7 @@ class Study:
         evolution_run.evolve(
             self.folder.evolution(number),
             self.config.evolution(number),
-            self.folder.find_classifier(number),
+            self.folder.find_classifier(number, self.config.views),
             command=self._command,
             note=self._note,
             dataset=self.config.dataset,
@@ -136,50 +141,42 @@ class Study:
 
     def _draw(self, number: int) -> None:
         """Draws from the champions of the first and the last generation of all runs."""
-        path = self.folder.evolution(number)
-        pools = {when: champions.read(path, when) for when in champions.WHENS}
-        images = np.concatenate([pool.images for pool in pools.values()])
-        rows = [
-            {
-                "file": pool.files[place],
-                "when": when,
-                "run": pool.runs[place],
-                "label": pool.niches[place],
-                "confidence": f"{pool.confidences[place]:.9g}",
-            }
-            for when, pool in pools.items()
-            for place in range(len(pool))
-        ]
-        earlier = self._earlier(number)
+        pool = fooling_pool.Pool(self.folder.evolution(number))
+        earlier = [self.folder.drawn([before]) for before in range(1, number)]
         draw = fooling_draw.draw(
-            images,
+            pool,
             *self.config.drawn(number),
             self.config.draw_stream(number),
-            earlier.train,
-            earlier.val,
+            itertools.chain(*(drawn.train for drawn in earlier)),
+            itertools.chain(*(drawn.val for drawn in earlier)),
         )
-        self.folder.save_drawn(
-            number,
-            retraining_folder.Drawn(images[draw.train], images[draw.val]),
-            [{"part": "train", **rows[place]} for place in draw.train]
-            + [{"part": "val", **rows[place]} for place in draw.val],
-        )
+        parts = dataclasses.asdict(draw)
+        rows = [
+            {"part": part, **pool.row(place)} for part, places in parts.items() for place in places
+        ]
+        self.folder.save_drawn(number, pool, parts, rows)
 
-    def _earlier(self, number: int) -> retraining_folder.Drawn:
-        """What was drawn before, from the images evolved against DNNs below `number`."""
-        if number == 1:
-            none = np.empty((0, *self._data.image_shape), np.uint8)
-            return retraining_folder.Drawn(none, none)
-        return self.folder.drawn(range(1, number))
+    def _name_unreadable(self, data: sources.Source) -> None:
+        """Says what was left out of a training and its test, if anything."""
+        if data.unreadable:
+            name, reason = min(data.unreadable.items())
+            self._note(
+                f"{len(data.unreadable)} pictures cannot be read and are left out; one of them "
+                f"is {name} ({reason})."
+            )
 
 
-def _wrong(model: keras.Model, data: datasets.Dataset) -> np.ndarray:
-    """Whether the surest label, of all of them, is not the right one: bool [num_test]."""
-    labels = [
-        model(data.test_images[start : start + _TEST_BATCH], training=False).numpy().argmax(axis=1)
-        for start in range(0, len(data.test_images), _TEST_BATCH)
-    ]
-    return np.concatenate(labels) != data.test_labels
+def _tested(model: keras.Model, data: sources.Source) -> tuple[np.ndarray, np.ndarray]:
+    """Of every test image whether the surest label is a wrong one, and the right one.
+
+    Returns:
+        bool [tested], int64 [tested]; images that cannot be read are left out.
+    """
+    wrong, right = [], []
+    for images, labels in data.test_batches(_TEST_BATCH):
+        wrong.append(model(images, training=False).numpy().argmax(axis=1) != labels)
+        right.append(labels)
+    return np.concatenate(wrong), np.concatenate(right)
 
 
 def _percent(wrong: np.ndarray) -> float:

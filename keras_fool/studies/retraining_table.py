@@ -136,8 +136,8 @@ def as_markdown(found: Sequence[Row], dataset: str) -> str:
             f"{row.original_error:.2f}{beside[1]}",
             f"{row.train}{beside[2]}",
             f"{row.val}{beside[3]}",
-            f"{_cut(row.score)}{beside[4]}",
-            f"{_cut(row.low)} to {_cut(row.high)}",
+            f"{cut(row.score)}{beside[4]}",
+            f"{cut(row.low)} to {cut(row.high)}",
             str(row.runs),
             missed,
             f"{row.share_9999:.1f} %",
@@ -179,7 +179,7 @@ def _texts(paper: PaperRow) -> list[str]:
     ]
 
 
-def _cut(percent: float) -> str:
+def cut(percent: float) -> str:
     """Two digits, cut and not rounded, as the paper has it: 100 is said of 100 only."""
     if percent >= 100:
         return "100.00"

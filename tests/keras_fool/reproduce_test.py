@@ -219,7 +219,10 @@ def test_work_of_another_classifier_is_not_taken(command, small, other_model, tm
         (["--experiment=table_s9"], "--experiment=table_s9"),
         (["--experiment=figure_s1", "--scale=0"], "--scale"),
         (["--experiment=figure_s1", "--scale=2"], "--scale"),
-        (["--experiment=figure_s1", "--dataset=cifar"], "--dataset must be one of mnist, digits"),
+        (
+            ["--experiment=figure_s1", "--dataset=cifar"],
+            "figure_s1 takes --dataset=mnist, digits, not cifar",
+        ),
         (["--experiment=figure_s1", "--output=x"], "--output has no meaning"),
         (["figure_s1"], "unexpected argument 'figure_s1'"),
     ],

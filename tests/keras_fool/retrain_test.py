@@ -2,8 +2,6 @@
 
 import csv
 import json
-import multiprocessing
-import os
 import pathlib
 import signal
 
@@ -11,9 +9,9 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from evolvers import map_elites
-from keras_fool import champions, checkpoints, classifiers, cli, files, reproduce, retrain
+from keras_fool import champions, classifiers, cli, reproduce, retrain
 from keras_fool.studies import retraining_folder
+from tests.keras_fool import retraining_kills
 
 FLAGS = ("--dataset=digits", "--iterations=3", "--scale=0.004")
 TABLES = ("table_s2.csv", "table_s2.md", "table_s2.png", "confidences.csv")
@@ -33,22 +31,6 @@ def study(tmp_path_factory) -> retraining_folder.Folder:
 def rows_of(path: pathlib.Path) -> list[dict]:
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def contents(path: pathlib.Path) -> dict[str, bytes]:
-    """Everything that must be the same bytes in every study of these settings."""
-    found = {}
-    for file in path.rglob("*"):
-        name = file.relative_to(path).as_posix()
-        dated = "tfevents" in name or name == "times.csv" or name.startswith("trainings/")
-        # A SavedModel numbers its parts as they were made; classifier.keras has the weights.
-        dated |= file.suffix == ".pb" or file.parent.name == "variables"
-        if file.is_file() and not dated:
-            content = file.read_bytes().replace(str(path).encode(), b"PATH")
-            if file.name == "card.json":
-                content = json.dumps({**json.loads(content), "created": ""}).encode()
-            found[name] = content
-    return found
 
 
 def test_every_classifier_is_trained_on_all_that_was_drawn_before(study):
@@ -137,13 +119,13 @@ def test_complete_it_changes_nothing_and_says_the_table(study, command):
 
 
 def test_other_settings_are_refused_by_name(study, command):
-    before = contents(study.path)
+    before = retraining_kills.contents(study.path)
 
     code, _, stderr = command(retrain, *FLAGS, f"--workdir={study.path}", "--seed=2")
 
     assert code == 1
     assert "seed is 1 there and 2 here" in stderr
-    assert contents(study.path) == before
+    assert retraining_kills.contents(study.path) == before
 
 
 def test_its_classifiers_are_found_as_any_other(study):
@@ -191,79 +173,28 @@ def test_too_few_images_says_how_many_runs_are_needed(command, tmp_path):
 def test_asks_for_a_data_set(command):
     code, _, stderr = command(retrain)
     assert code == 2
-    assert "give --dataset (mnist or digits)" in stderr
-
-
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _command(point: str, arguments: list[str], log: pathlib.Path) -> None:
-    """What runs in a forked process: the command, which kills itself at a point."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    save, write = checkpoints.CheckpointFolder.save, files.write
-    advance = map_elites.Evolution.advance
-
-    def saved(folder, step, arrays):
-        save(folder, step, arrays)
-        if point == "train" and step == 8:
-            _die()
-
-    def advanced(evolution):
-        if point == "evolve" and evolution.generation == 0:
-            _die()
-        return advance(evolution)
-
-    def written(path, content):
-        write(path, content)
-        if point == "draw" and path.parent.name == "draws":  # the first of its two files
-            _die()
-
-    def exported(path, model):
-        if point == "export":
-            _die()
-        original_export(path, model)
-
-    from keras_fool import training_run
-    from trainers import keras_file
-
-    original_export, keras_file.save = keras_file.save, exported
-    training_run.train.__kwdefaults__["checkpoint_every"] = 8
-    checkpoints.CheckpointFolder.save = saved
-    map_elites.Evolution.advance = advanced
-    files.write = written
-    cli.run(retrain.main, retrain.USES, ["retrain", *arguments])
+    assert "give --dataset (mnist, digits, shapes, imagenet2012, folder:PATH)" in stderr
 
 
 @pytest.mark.slow
 def test_killed_in_every_stage_it_ends_with_the_same_bytes(study, tmp_path):
-    path, log = tmp_path / "work", tmp_path / "log"
-    # Forked from a process that has imported TensorFlow and not used it yet.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["keras_fool.studies.retraining_run", __name__])
-
-    def start(point: str) -> tuple[int, str]:
-        arguments = [*FLAGS, f"--workdir={path}"]
-        process = context.Process(target=_command, args=(point, arguments, log))
-        process.start()
-        process.join()
-        return process.exitcode, log.read_text("utf-8")
+    path = tmp_path / "work"
+    arguments = [*FLAGS, f"--workdir={path}"]
+    start = retraining_kills.starter(tmp_path / "log")
 
     # Each but the first goes on from where the one before was killed.
     kills = {"train": 1, "export": 1, "evolve": 2, "draw": 3}
     for point, stage in kills.items():
-        code, said = start(point)
+        code, said = start(point, arguments)
         assert code == -signal.SIGKILL, said
         assert f"stage {stage} of 8" in said
         assert f"stage {stage + 1} of 8" not in said
         assert ("goes on after step 8" in said) == (point == "export")
-    code, said = start("nowhere")
+    code, said = start("nowhere", arguments)
 
     assert code == 0, said
     assert "stage 2 of 8" not in said
-    ours, theirs = contents(path), contents(study.path)
+    ours, theirs = retraining_kills.contents(path), retraining_kills.contents(study.path)
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
     assert set(TABLES) <= ours.keys()

@@ -2,7 +2,9 @@ import dataclasses
 
 import pytest
 
+from keras_fool import classifiers
 from keras_fool.studies import retraining, retraining_table
+from trainers import config as trainers_config
 
 PAPER = retraining.Config()
 
@@ -46,6 +48,18 @@ def test_refuses_impossible_settings():
         retraining.Config(dataset="mnits")
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         retraining.Config(steps=0)
+    with pytest.raises(ValueError, match="crops must be 1, got 10: lenet sees whole images"):
+        retraining.Config(crops=10)
+    with pytest.raises(ValueError, match="crops must be 1 or 10, got 5"):
+        retraining.Config(dataset="shapes", image_size=64, crop_size=60, crops=5)
+    with pytest.raises(ValueError, match="unknown architecture 'lent'"):
+        retraining.Config(architecture="lent")
+
+
+def test_other_data_than_the_settings_are_for_are_refused():
+    config = retraining.Config(dataset="digits", num_labels=12)
+    with pytest.raises(ValueError, match="num_labels must be 10 for digits, got 12"):
+        config.load()
 
 
 @pytest.mark.parametrize("scale", [0.001, 0.02, 0.37, 1.0])
@@ -65,6 +79,62 @@ def test_what_is_given_is_not_scaled():
         "digits",
         1000,
     )
+
+
+def test_settings_of_digits_are_recorded_as_ever():
+    """Else a study that was begun before section C.2 came would not go on."""
+    assert list(PAPER.recorded()) == [
+        *("dataset", "iterations", "first_runs", "runs", "generations", "batch", "steps"),
+        *("first_train", "first_val", "train", "val", "seed"),
+    ]
+    assert retraining.Config.of_paper("mnist") == PAPER
+    assert retraining.Config.of_paper("digits") == dataclasses.replace(PAPER, dataset="digits")
+    assert (
+        PAPER.training(1).recorded()
+        == trainers_config.Config(seed=PAPER.training(1).seed, evaluate_every=2500).recorded()
+    )
+    assert PAPER.section == "C.1"
+    assert PAPER.views == classifiers.Views()
+
+
+def test_seeds_of_digits_are_what_they_were():
+    assert [PAPER.training(1).seed, PAPER.evolution(5).seed] == [1189033389, 157149062]
+    assert PAPER.draw_stream(1).integers(2**60) == 428309628868066478
+
+
+def test_the_papers_numbers_for_imagenet():
+    paper = retraining.Config.of_paper("imagenet2012", 1000)
+
+    assert (paper.iterations, paper.num_runs(1), paper.num_runs(2)) == (2, 6, 6)
+    assert (paper.images_of_run, paper.drawn(1)) == (2000, (9000, 2000))
+    assert (paper.evolution(1).generations, paper.evolution(1).batch) == (5000, 400)
+    assert (paper.architecture, paper.image_size, paper.crop_size) == ("caffenet", 256, 227)
+    assert paper.views == classifiers.Views(image_size=256, crops=10)
+    training = paper.training(2)
+    assert (training.iterations, training.batch, training.step_size) == (450_000, 256, 100_000)
+    images = [stage.work for stage in retraining.plan(paper) if stage.kind == "evolve"]
+    assert images == [6 * 2_000_800] * 2
+    assert paper.section == "C.2"
+
+
+def test_the_runs_follow_from_the_number_of_labels():
+    shapes = retraining.Config.of_paper("shapes")
+    assert (shapes.num_runs(1), shapes.num_runs(2)) == (550, 55)
+    assert (shapes.architecture, shapes.crop_size, shapes.crops) == ("small", None, 1)
+    two = retraining.Config.of_paper("folder:PATH", 2, "small")
+    assert (two.num_runs(1), two.image_size, two.crops) == (2750, 64, 1)
+    assert two.views == classifiers.Views(), "the network takes images of that size"
+
+
+def test_other_sizes_and_crops_are_taken():
+    config = retraining.Config.scaled(
+        0.1, dataset="folder:PATH", num_labels=7, image_size=128, crop_size=100, crops=1
+    )
+    assert config.views == classifiers.Views(image_size=128, crops=1)
+    assert config.steps == 45_000
+    assert config.training(1).step_size == 10_000
+    assert "crops" not in config.recorded()
+    assert config.recorded()["crop_size"] == 100
 
 
 def test_every_stage_has_a_seed_of_its_own():

@@ -1,0 +1,138 @@
+"""Supplement F: how sure a network is of real images, beside images that fool it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_fool import champions, tables
+from keras_fool.studies import (
+    cross_scoring,
+    curves,
+    evolved_runs,
+    experiment,
+    imagenet_runs,
+    real_images,
+    transfer_tables,
+)
+from trainers import datasets, sources
+
+# Medians of the paper, in percent: of CaffeNet on the 50,000 validation images.
+PAPER = {
+    "all real images": 60.3,
+    "classified rightly": 86.7,
+    "classified wrongly": 33.7,
+    "fooling images": 88.11,
+}
+
+
+def load(name: str, image_shape: Sequence[int], data_dir: str | None = None) -> sources.Source:
+    """The test images of a data set, in the size that a classifier takes.
+
+    Args:
+        name: As `datasets.load` takes it.
+        image_shape: (height, width, channels) of the classifier.
+        data_dir: As `datasets.load` takes it.
+
+    Raises:
+        ValueError: As `datasets.load` does, or the classifier takes no square images.
+    """
+    if name in datasets.SPECS:
+        return datasets.load(name, data_dir)
+    height, width, _ = image_shape
+    if height != width:
+        raise ValueError(f"pictures are made square, the classifier takes {height} x {width}.")
+    image_size, crop_size = datasets.default_sizes(name, height)
+    if height >= (image_size or 0):  # it crops for itself
+        image_size, crop_size = height, None
+    return datasets.load(name, data_dir, image_size=image_size, crop_size=crop_size, test_only=True)
+
+
+def report(
+    real: real_images.RealImages, fooling: np.ndarray | None, title: str
+) -> tuple[str, bytes]:
+    """The medians as Markdown, and the distributions as a PNG file.
+
+    Args:
+        real: What the classifier says of real images.
+        fooling: float32 [images], its top-1 confidences of fooling ones; None for none.
+        title: The picture's first line.
+    """
+    groups = real.groups()
+    if fooling is not None:
+        groups["fooling images"] = fooling
+    rows = [
+        [name, len(values), PAPER[name], _median(values), _share(values, 0.9), _share(values, 0.99)]
+        for name, values in groups.items()
+    ]
+    headings = ["top-1 confidence", "images", "paper: median, %", "median, %"]
+    headings += ["of at least 90 %, %", "of at least 99 %, %"]
+    errors = [[f"top-{ranks}", f"{real.error_percent(ranks):.2f}"] for ranks in (1, 5)]
+    text = [
+        transfer_tables.markdown(headings, rows),
+        transfer_tables.markdown(["error, %", ""], errors),
+    ]
+    return "\n".join(text), curves.distributions(groups, title)
+
+
+def images_csv(real: real_images.RealImages, labels: Sequence[str]) -> str:
+    """A row per real image."""
+    rows = zip(
+        (labels[label] for label in real.truth),
+        (labels[label] for label in real.top),
+        map(tables.number, real.confidences),
+        real.rank,
+        strict=True,
+    )
+    return transfer_tables.as_csv(("label", "top1", "confidence", "surer_labels"), rows)
+
+
+def run(context: experiment.Context) -> experiment.Outcome:
+    """Scores real images, and the fooling ones of `imagenet_run` where it has been done."""
+    (classifier,) = imagenet_runs.classifiers_of(context, 1)
+    with context.stage(f"score {experiment.short(context.dataset)}", 1, of=1):
+        scorers = cross_scoring.Scorers()
+        scorer = scorers.open(classifier)
+        data = load(context.dataset, scorer.image_shape)
+        real = real_images.score(scorer, data)
+        planned = imagenet_runs.plan(context, classifier)
+        fooling = None
+        if (planned.path / "champions.csv").is_file():
+            fooling = scorer.score(champions.read(planned.path).images).max(axis=1)
+        else:
+            context.note("no fooling images beside them: imagenet_run has not been done here.")
+        table, picture = report(real, fooling, context.title(EXPERIMENT.title))
+        settings = {
+            "data": data.name,
+            "data_digest": data.digest,
+            "unreadable": sorted(data.unreadable),
+            **evolved_runs.recorded([classifier], [planned] if fooling is not None else []),
+        }
+        sees = f"{classifier.name}, which sees {imagenet_runs.views(classifier)}.\n"
+        return experiment.Outcome(
+            settings=settings,
+            table=f"{sees}\n{table}",
+            files={
+                "confidence.png": picture,
+                "images.csv": images_csv(real, scorer.labels).encode(),
+            },
+        )
+
+
+def _median(values: np.ndarray) -> str:
+    return f"{100 * np.median(values):.1f}" if len(values) else transfer_tables.NO_VALUE
+
+
+def _share(values: np.ndarray, least: float) -> str:
+    if not len(values):
+        return transfer_tables.NO_VALUE
+    return f"{100 * np.mean(values >= np.float32(least)):.1f}"
+
+
+EXPERIMENT = experiment.Experiment(
+    "confidence",
+    "Confidence in real and in fooling images (supplement F)",
+    "The median top-1 confidence of a network on real images, right and wrong ones apart.",
+    run,
+    dataset="imagenet2012",
+    others=None,
+)

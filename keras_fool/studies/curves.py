@@ -1,0 +1,98 @@
+"""Pictures of confidences: over generations, and how they are distributed."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import figure
+from matplotlib.backends import backend_agg
+
+from keras_fool.studies import figures
+
+_INK, _FAINT = "#1d1d1f", "#6e6e73"
+_COLOURS = ("#0b6bcb", "#c2410c", "#15803d", "#7c3aed", "#b45309")
+_BINS = 40
+
+
+def over_generations(
+    curves: Mapping[str, Mapping[str, np.ndarray]], title: str, paper: float | None = None
+) -> bytes:
+    """The median confidence of runs over their generations, with the share between.
+
+    Args:
+        curves: By name, columns `generation`, `median` and `mean` of a metrics.csv.
+        title: The first line.
+        paper: A confidence in [0, 1] to draw a line at.
+
+    Returns:
+        A PNG file.
+    """
+    sheet, axes = _axes(title)
+    for (name, curve), colour in zip(curves.items(), _COLOURS, strict=False):
+        axes.plot(curve["generation"], 100 * curve["median"], color=colour, label=f"{name}: median")
+        axes.plot(
+            curve["generation"],
+            100 * curve["mean"],
+            color=colour,
+            linestyle=":",
+            label=f"{name}: mean",
+        )
+    if paper is not None:
+        axes.axhline(100 * paper, color=_FAINT, linewidth=1, linestyle="--")
+        across = axes.get_yaxis_transform()  # places along the width as shares of it
+        axes.text(0.995, 100 * paper + 1, "paper", color=_FAINT, ha="right", transform=across)
+    axes.set_xlabel("generation", color=_INK)
+    axes.set_ylabel("confidence of the champions, %", color=_INK)
+    axes.set_ylim(0, 103)
+    axes.set_xlim(left=0)
+    axes.legend(frameon=False, loc="lower right", labelcolor=_INK)
+    return figures.png(sheet)
+
+
+def distributions(groups: Mapping[str, np.ndarray], title: str) -> bytes:
+    """How confidences are distributed in several groups, one above the other.
+
+    Args:
+        groups: By name, confidences in [0, 1]; a group may be empty.
+        title: The first line.
+
+    Returns:
+        A PNG file: a histogram per group, of the same bins, with its median.
+    """
+    sheet = figure.Figure(figsize=(8, 0.8 + 1.5 * len(groups)), layout="constrained")
+    backend_agg.FigureCanvasAgg(sheet)
+    sheet.suptitle(title, x=0.01, ha="left", fontsize=14, weight="bold", color=_INK)
+    rows = sheet.subplots(len(groups), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, values), colour in zip(rows, groups.items(), _colours(groups), strict=True):
+        percent = 100 * np.asarray(values, np.float64)
+        share = np.full(len(percent), 100 / max(1, len(percent)))
+        axes.hist(percent, _BINS, range=(0, 100), weights=share, color=colour, alpha=0.75)
+        median = f"median {np.median(percent):.1f} %" if len(percent) else "none"
+        axes.set_title(f"{name}: {len(percent):,} images, {median}", loc="left", fontsize=11)
+        if len(percent):
+            axes.axvline(np.median(percent), color=_INK, linewidth=1)
+        _plain(axes)
+        axes.set_ylabel("% of images", color=_FAINT)
+    rows[-1].set_xlabel("top-1 confidence, %", color=_INK)
+    rows[-1].set_xlim(0, 100)
+    return figures.png(sheet)
+
+
+def _axes(title: str) -> tuple[figure.Figure, object]:
+    sheet = figure.Figure(figsize=(9, 5), layout="constrained")
+    backend_agg.FigureCanvasAgg(sheet)
+    sheet.suptitle(title, x=0.01, ha="left", fontsize=14, weight="bold", color=_INK)
+    axes = sheet.subplots()
+    _plain(axes)
+    return sheet, axes
+
+
+def _plain(axes: object) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(length=0, labelcolor=_INK)
+    axes.grid(axis="y", color="#e5e5ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _colours(groups: Mapping[str, np.ndarray]) -> Sequence[str]:
+    return [_COLOURS[place % len(_COLOURS)] for place in range(len(groups))]

@@ -1,0 +1,211 @@
+"""The experiments on ImageNet's networks, in small: colour networks of four labels."""
+
+import csv
+import json
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fool import confidence, reproduce, transfer
+
+SCALE = ("--scale=0.001", "--workdir=work", "--results=res")  # 5 generations
+LABELS = ("lamp", "dog", "crane", "crane")  # two labels may have one name
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("names.txt").write_text("\n".join(LABELS))
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory) -> list[str]:
+    """Specs of three networks of 10, 11 and 12 pixels that see crops of images of 14."""
+    folder = tmp_path_factory.mktemp("networks")
+    specs = []
+    for seed, side in enumerate((10, 11, 12)):
+        image = keras.Input((side, side, 3))
+        weights = keras.initializers.RandomNormal(stddev=0.2, seed=seed)
+        pooled = keras.layers.AveragePooling2D(2)(keras.layers.Rescaling(1 / 64)(image))
+        flat = keras.layers.Flatten()(pooled)
+        path = folder / f"net{seed}.keras"
+        outputs = keras.layers.Dense(4, "softmax", kernel_initializer=weights)(flat)
+        keras.Model(image, outputs).save(path)
+        specs.append(f"{path}:image=14:crops={10 if seed == 0 else 1}")
+    return specs
+
+
+@pytest.fixture
+def photographs(tmp_path) -> pathlib.Path:
+    """Two pictures of each label, one of them damaged."""
+    rng = np.random.default_rng(0)
+    for label in range(4):
+        folder = tmp_path / "photographs" / "test" / f"n0{label}"
+        folder.mkdir(parents=True)
+        for number in range(2):
+            pixels = rng.integers(0, 256, (20, 30, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    (folder / "0.png").write_bytes(b"no picture")
+    return tmp_path / "photographs"
+
+
+def rows(path: pathlib.Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(folder: pathlib.Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.stem != "timing"}
+
+
+def test_one_run_over_all_labels(command, networks, tmp_path):
+    arguments = ["--experiment=imagenet_run", *SCALE, f"--models={networks[0]}"]
+
+    code, out, err = command(reproduce, *arguments, "--label_names=names.txt")
+
+    assert code == 0, err
+    folder = tmp_path / "res" / "imagenet_run_scale0.001"
+    table = (folder / "table.md").read_text()
+    assert table.startswith("# [a try at scale 0.001] One run over all labels")
+    assert table in out
+    champions = rows(folder / "champions.csv")
+    assert [row["label_name"] for row in champions] == list(LABELS)
+    confidences = np.array([float(row["confidence"]) for row in champions], np.float32)
+    assert f"| median confidence, % | 88.11 | {100 * np.median(confidences):.2f} |" in table
+    sure = int((confidences >= np.float32(0.9)).sum())
+    assert f"| of at least 90 % | - | {sure} |" in table
+    assert "| what it sees | 10 crops of 256x256 | 10 crops of 14x14 |" in table
+    assert f"| images bred | 2,000,800 | {400 + 6 * 400:,} |" in table
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["classifiers"][0]["views"]["crops"] == 10
+    for name in ("best.png", "curve.png"):
+        with Image.open(folder / name) as picture:
+            assert picture.width > 400
+
+    before = contents(folder)
+    code, _, err = command(reproduce, *arguments, "--label_names=names.txt")
+    assert code == 0, err
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("name", ["table_s1_imagenet", "transfer_architectures"])
+def test_transfer_between_two(command, networks, tmp_path, name):
+    models = f"--models={networks[0]},{networks[1]}"
+
+    code, _, err = command(reproduce, f"--experiment={name}", *SCALE, models)
+
+    assert code == 0, err
+    folder = tmp_path / "res" / f"{name}_scale0.001"
+    table = (folder / "table.md").read_text()
+    images = rows(folder / "images.csv")
+    assert len(images) == 8
+    for own, other, paper in (("net0", "net1", "65.9"), ("net1", "net0", "62.8")):
+        of = [row for row in images if row["folder"].startswith(own)]
+        same = [row for row in of if row["top1:net0.keras"] == row["top1:net1.keras"]]
+        share = f"{100 * len(same) / len(of):.1f}"
+        paper = paper if name == "table_s1_imagenet" else {"net0": "17.3", "net1": "20.7"}[own]
+        line = f"| (a) Top-1 matches: {other}.keras on images of {own}.keras | {paper} | {share} |"
+        assert line in table
+
+
+def test_ensemble_of_three(command, networks, tmp_path):
+    arguments = ["--experiment=ensemble", *SCALE, f"--models={','.join(networks)}"]
+
+    code, _, err = command(reproduce, *arguments)
+
+    assert code == 0, err
+    folder = tmp_path / "res" / "ensemble_scale0.001"
+    table = (folder / "table.md").read_text()
+    assert "| generations | 4000 | 4 |" in table
+    images = rows(folder / "images.csv")
+    ensemble = "net0.keras+net1.keras+net2.keras"
+    for row in images:  # what was fooled is the mean of the members
+        own = [float(row[f"confidence_for_evolved:net{n}.keras"]) for n in range(3)]
+        assert float(row[f"confidence_for_evolved:{ensemble}"]) == pytest.approx(
+            np.mean(own), abs=1e-6
+        )
+    median = np.median([float(row[f"confidence_for_evolved:{ensemble}"]) for row in images])
+    assert f"| median confidence, % | 65.2 | {100 * median:.2f} |" in table
+
+
+def test_confidence_in_real_images_beside_fooling_ones(command, networks, photographs, tmp_path):
+    model = f"--models={networks[1]}"
+    data = f"--dataset=folder:{photographs}"
+    assert command(reproduce, "--experiment=imagenet_run", *SCALE, model)[0] == 0
+
+    code, _, err = command(reproduce, "--experiment=confidence", *SCALE, model, data)
+
+    assert code == 0, err
+    folder = tmp_path / "res" / "confidence_photographs_scale0.001"
+    table = (folder / "table.md").read_text()
+    assert "on photographs, not ImageNet" in table
+    images = rows(folder / "images.csv")
+    assert len(images) == 7
+    median = 100 * np.median([float(row["confidence"]) for row in images])
+    assert f"| all real images | 7 | 60.3 | {median:.1f} |" in table
+    assert "| fooling images | 4 | 88.11 |" in table, "those of the other experiment"
+    assert json.loads((folder / "settings.json").read_text())["unreadable"] == ["test/n03/0.png"]
+    assert str(tmp_path) not in (folder / "settings.json").read_text()
+
+
+def test_confidence_command(command, networks, photographs, tmp_path):
+    model, _, _ = networks[1].partition(":")
+    arguments = [f"--model={model}", "--image_size=14", f"--dataset=folder:{photographs}"]
+
+    code, out, err = command(confidence, *arguments)
+
+    assert code == 0, err
+    assert "left out: 1 images that cannot be read, such as test/n03/0.png" in out
+    folder = tmp_path / "photographs-confidence"
+    images = rows(folder / "images.csv")
+    right = [row for row in images if row["label"] == row["top1"]]
+    assert re.search(rf"\| classified rightly \| {len(right)} \| 86.7 ", out)
+    wrong = [float(row["confidence"]) for row in images if row["label"] != row["top1"]]
+    assert f"| {len(wrong)} | 33.7 | {100 * np.median(wrong):.1f} |" in out
+    assert f"| top-1 | {100 * len(wrong) / len(images):.2f} |" in out
+
+    code, _, err = command(confidence, *arguments)
+    assert (code, err.startswith("error: photographs-confidence exists")) == (1, True)
+
+
+def test_confidence_of_the_shipped_kind(command, tiny_model):
+    code, out, err = command(confidence, f"--model={tiny_model}", "--dataset=digits")
+
+    assert (code, out) == (1, "")
+    assert "has 3 labels, digits has 10" in err
+
+
+def test_transfer_sees_the_images_as_the_original_did(command, networks, tmp_path):
+    arguments = ["--experiment=imagenet_run", *SCALE, f"--models={networks[0]}"]
+    assert command(reproduce, *arguments)[0] == 0
+    (run,) = (tmp_path / "work" / "work_scale0.001").glob("net0_*")
+    other, _, _ = networks[1].partition(":")
+
+    code, _, err = command(transfer, f"--images={run}", f"--models={other}", "--output=out")
+
+    assert code == 0, err
+    both = rows(tmp_path / "out" / "transfer.csv")
+    assert all(row["top1:net1.keras"] for row in both)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--experiment=imagenet_run"], 1, "about 1 network: name it in --models"),
+        (["--experiment=ensemble", "--models=mnist_a"], 1, "about 3 networks"),
+        (["--experiment=ensemble", "--dataset=digits"], 2, "takes --dataset=imagenet, not digits"),
+        (["--experiment=table_s1_mnist", "--dataset=shapes"], 2, "takes --dataset=mnist, digits"),
+        (["--experiment=imagenet_run", "--label_names=no.txt"], 1, "no file of label names no.txt"),
+    ],
+)
+def test_bad_input_is_one_line(command, arguments, code, message, tmp_path):
+    found, out, err = command(reproduce, *SCALE, *arguments)
+
+    assert (found, out) == (code, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "res").exists()

@@ -1,0 +1,235 @@
+"""Section C.2, small, from end to end: on shapes in memory, and on pictures in files."""
+
+import csv
+import json
+import pathlib
+import signal
+
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+from scipy import stats
+
+from keras_fool import cli, reproduce, retrain, scoring
+from keras_fool.studies import retraining_folder
+from tests.keras_fool import retraining_kills
+from tests.trainers import samples
+from trainers import datasets
+
+SHAPES = ("--dataset=shapes", "--scale=0.002")
+NUM_SHAPES = (300, 100)
+OF_FOLDER = (
+    *("--architecture=small", "--image_size=32", "--crop_size=28", "--scale=0.001"),
+    *("--steps=12", "--run_generations=1"),
+)
+FILES = ("retrain_imagenet.csv", "retrain_imagenet.md", "retrain_imagenet.png")
+
+
+def run(*arguments: str) -> None:
+    argv = ["retrain", *arguments]
+    with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
+        cli.run(retrain.main, uses=retrain.USES, argv=argv)
+    assert ended.value.code == 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_shapes():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "_NUM_SHAPES", NUM_SHAPES)
+        yield
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> retraining_folder.Folder:
+    """Two runs against DNN 1, of whose 40 images 22 are drawn, then one run."""
+    path = tmp_path_factory.mktemp("study") / "work"
+    run(*SHAPES, f"--workdir={path}")
+    return retraining_folder.Folder(path)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> pathlib.Path:
+    """Pictures of two labels; one for training is damaged, and one for testing."""
+    path = samples.picture_folder(tmp_path_factory.mktemp("pictures") / "two", 24, 8)
+    for split in ("train", "test"):
+        file = next((path / split / "cross").iterdir())
+        file.write_bytes(file.read_bytes()[:200])
+    return path
+
+
+@pytest.fixture(scope="module")
+def of_folder(tmp_path_factory, pictures) -> retraining_folder.Folder:
+    path = tmp_path_factory.mktemp("study") / "work"
+    run(f"--dataset=folder:{pictures}", *OF_FOLDER, f"--workdir={path}")
+    return retraining_folder.Folder(path)
+
+
+def rows_of(path: pathlib.Path) -> list[dict]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def numbers_of(path: pathlib.Path) -> list[dict]:
+    """The rows of a CSV file, what is a number in them as one."""
+
+    def value(text: str) -> float | str:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+    return [{name: value(text) for name, text in row.items()} for row in rows_of(path)]
+
+
+def test_one_round_with_its_table(study):
+    cards = [study.card(number) for number in (1, 2)]
+    assert [card["num_train"] for card in cards] == [300, 318]
+    assert [card["num_test"] for card in cards] == [100, 104]
+    assert [len(card["labels"]) for card in cards] == [10, 11]
+    assert [card["training"]["architecture"] for card in cards] == ["small", "small"]
+    assert not study.is_begun("train", 3)
+
+    first, second = numbers_of(study.path / "retrain_imagenet.csv")
+    assert (first["fooling_train"], first["fooling_val"], first["runs"]) == (0, 0, 2)
+    assert (second["fooling_train"], second["fooling_val"], second["runs"]) == (18, 4, 1)
+    assert (second["paper_error"], second["paper_score"]) == (41.0, 11.7)
+    markdown = (study.path / "retrain_imagenet.md").read_text("utf-8")
+    assert markdown.startswith("# [on shapes, not ImageNet] Section C.2")
+    assert "a try: first_runs 2, not 550" in markdown
+    assert "| 88.1 | 11.7 |" in markdown
+    assert not (study.path / "table_s2.csv").exists()
+
+
+def test_the_errors_are_those_of_the_images(study):
+    data = datasets.load("shapes")
+    drawn = study.drawn([1])
+    scorer = scoring.LocalScorer(study.find_classifier(2))
+    wrong = np.count_nonzero(scorer.score(data.test_images).argmax(axis=1) != data.test_labels)
+    missed = np.count_nonzero(scorer.score(np.asarray(drawn.val)).argmax(axis=1) != 10)
+
+    _, second = numbers_of(study.path / "retrain_imagenet.csv")
+    assert second["original_error"] == pytest.approx(100 * wrong / 100)
+    assert second["error"] == pytest.approx(100 * (wrong + missed) / 104, abs=1e-4)
+    assert second["fooling_error"] == pytest.approx(100 * missed / 4)
+    extended = (second["error"] * second["val"] - second["original_error"] * 100) / 100
+    assert extended == pytest.approx(missed, abs=1e-3)
+
+
+def test_the_test_is_of_the_confidences_that_are_handed_out(study):
+    confidences = numbers_of(study.path / "confidences.csv")
+    first, later = (
+        [row["confidence"] for row in confidences if row["i"] == number] for number in (1, 2)
+    )
+    assert (len(first), len(later)) == (20, 10)
+    expected = stats.mannwhitneyu(first, later, alternative="two-sided")
+
+    champions, medians = numbers_of(study.path / "mann_whitney.csv")
+    assert (champions["of"], champions["num_first"], champions["num_later"]) == (
+        "champions",
+        20,
+        10,
+    )
+    assert champions["u"] == expected.statistic
+    assert champions["p"] == pytest.approx(expected.pvalue)
+    assert (medians["num_first"], medians["num_later"]) == (2, 1)
+
+
+def test_reproduce_makes_its_results_of_it(study, command, tmp_path):
+    work = tmp_path / "work_shapes_scale0.002"
+    work.mkdir()
+    (work / "retraining_once_seed_1").symlink_to(study.path)
+    flags = ("--experiment=retrain_imagenet", *SHAPES)
+    places = (f"--workdir={tmp_path}", f"--results={tmp_path / 'results'}")
+
+    code, _, stderr = command(reproduce, *flags, *places)
+
+    assert code == 0, stderr
+    results = tmp_path / "results" / "retrain_imagenet_shapes_scale0.002"
+    for name in ("retrain_imagenet.csv", "mann_whitney.csv", "confidences.csv"):
+        assert (results / name).read_bytes() == (study.path / name).read_bytes()
+    settings = json.loads((results / "settings.json").read_text("utf-8"))
+    assert settings["evaluations"] == (2 + 1) * (200 + 2 * 200)
+    assert (settings["architecture"], settings["crops"]) == ("small", 1)
+    assert settings["drawn"][0]["train"] == 18
+
+
+def test_reproduce_takes_no_digits(command, tmp_path):
+    code, _, stderr = command(
+        reproduce, "--experiment=retrain_imagenet", "--dataset=digits", f"--workdir={tmp_path}"
+    )
+    assert code == 1
+    assert "not digits, which table_s2 is for" in stderr
+
+
+def test_pictures_in_files_are_cropped_and_evolved_whole(of_folder):
+    first, second = (of_folder.card(number) for number in (1, 2))
+    assert (first["image_shape"], first["labels"]) == ([28, 28, 3], ["circle", "cross"])
+    assert second["labels"] == ["circle", "cross", "fooling"]
+    # The damaged picture for testing is not counted, that for training is.
+    assert (first["num_train"], first["num_test"]) == (24, 7)
+    assert (second["num_train"], second["num_test"]) == (24 + 9, 7 + 2)
+    for number in (1, 2):
+        config = json.loads((of_folder.evolution(number) / "config.json").read_text("utf-8"))
+        assert config["image_shape"] == [32, 32, 3]
+        assert config["settings"]["scorer"]["views"] == {
+            "image_size": 32,
+            "crops": 10,
+            "crop_size": None,
+        }
+        assert config["settings"]["num_niches"] == 2
+    drawn = of_folder.drawn([1])
+    assert isinstance(drawn.train, np.memmap)
+    assert (drawn.train.shape, drawn.val.shape) == ((9, 32, 32, 3), (2, 32, 32, 3))
+
+
+def test_what_cannot_be_read_is_named(pictures, command, tmp_path):
+    code, _, stderr = command(
+        retrain,
+        *(f"--dataset=folder:{pictures}", *OF_FOLDER, "--iterations=1", "--crops=1"),
+        f"--workdir={tmp_path}/work",
+    )
+    assert code == 0, stderr
+    assert "2 pictures cannot be read and are left out; one of them is test/cross/" in stderr
+    config = json.loads((tmp_path / "work/evolutions/dnn_01/config.json").read_text("utf-8"))
+    assert config["settings"]["scorer"]["views"]["crops"] == 1
+
+
+@pytest.mark.slow
+def test_killed_in_every_stage_it_ends_with_the_same_bytes(of_folder, pictures, tmp_path):
+    path = tmp_path / "work"
+    arguments = [f"--dataset=folder:{pictures}", *OF_FOLDER, f"--workdir={path}"]
+    start = retraining_kills.starter(tmp_path / "log")
+
+    for point, stage in {"train": 1, "export": 1, "evolve": 2, "draw": 3}.items():
+        code, said = start(point, arguments)
+        assert code == -signal.SIGKILL, said
+        assert f"stage {stage} of 5" in said
+        assert ("goes on after step 8" in said) == (point == "export")
+    code, said = start("nowhere", arguments)
+
+    assert code == 0, said
+    ours, theirs = retraining_kills.contents(path), retraining_kills.contents(of_folder.path)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert {*FILES, "draws/dnn_01_train.npy"} <= ours.keys()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--dataset=shapes", "--crops=10"], "crops must be 1, got 10: small sees whole images"),
+        (["--dataset=shapes", "--first_runs=549"], "at least 550 runs are needed"),
+        (["--dataset=shapes", "--image_size=64", "--crop_size=65"], "crop_size must be 1..64"),
+        (["--dataset=shape"], "unknown data set 'shape'; known: mnist, digits, shapes"),
+        (["--dataset=folder:nowhere"], "there is no folder nowhere"),
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_is_written(
+    flags, words, command, tmp_path
+):
+    code, _, stderr = command(retrain, *flags, f"--workdir={tmp_path}/work")
+
+    assert code in (1, 2)
+    assert words in stderr
+    assert stderr.count("\n") == 1
+    assert not (tmp_path / "work").exists()

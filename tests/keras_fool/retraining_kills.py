@@ -1,0 +1,90 @@
+"""Starts of `retrain` that kill themselves, and what of a study must be the same bytes."""
+
+import json
+import multiprocessing
+import os
+import pathlib
+import signal
+from collections.abc import Callable
+
+from evolvers import map_elites
+from keras_fool import checkpoints, cli, files, retrain
+
+
+def contents(path: pathlib.Path) -> dict[str, bytes]:
+    """Everything that must be the same bytes in every study of these settings."""
+    found = {}
+    for file in path.rglob("*"):
+        name = file.relative_to(path).as_posix()
+        dated = "tfevents" in name or name == "times.csv" or name.startswith("trainings/")
+        # A SavedModel numbers its parts as they were made; classifier.keras has the weights.
+        dated |= file.suffix == ".pb" or file.parent.name == "variables"
+        if file.is_file() and not dated:
+            content = file.read_bytes().replace(str(path).encode(), b"PATH")
+            if file.name == "card.json":
+                content = json.dumps({**json.loads(content), "created": ""}).encode()
+            found[name] = content
+    return found
+
+
+def starter(log: pathlib.Path) -> Callable[[str, list[str]], tuple[int, str]]:
+    """A function that starts the command in a process of its own.
+
+    It takes a point to be killed at ("train" after step 8, "export", "evolve" in generation
+    1, "draw" between two files, or "nowhere") and the flags, and returns the process's exit
+    code and what it said.
+    """
+    # Forked from a process that has imported TensorFlow and not used it yet.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["keras_fool.studies.retraining_run", __name__])
+
+    def start(point: str, arguments: list[str]) -> tuple[int, str]:
+        process = context.Process(target=_command, args=(point, arguments, log))
+        process.start()
+        process.join()
+        return process.exitcode, log.read_text("utf-8")
+
+    return start
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _command(point: str, arguments: list[str], log: pathlib.Path) -> None:
+    """What runs in a forked process: the command, which kills itself at a point."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    save, rename = checkpoints.CheckpointFolder.save, files.rename
+    advance = map_elites.Evolution.advance
+
+    def saved(folder, step, arrays):
+        save(folder, step, arrays)
+        if point == "train" and step == 8:
+            _die()
+
+    def advanced(evolution):
+        if point == "evolve" and evolution.generation == 0:
+            _die()
+        return advance(evolution)
+
+    def renamed(part, path):
+        rename(part, path)
+        if point == "draw" and path.parent.name == "draws":  # the first of its files
+            _die()
+
+    def exported(path, model):
+        if point == "export":
+            _die()
+        original_export(path, model)
+
+    from keras_fool import training_run
+    from trainers import keras_file
+
+    original_export, keras_file.save = keras_file.save, exported
+    training_run.train.__kwdefaults__["checkpoint_every"] = 8
+    checkpoints.CheckpointFolder.save = saved
+    map_elites.Evolution.advance = advanced
+    files.rename = renamed
+    cli.run(retrain.main, retrain.USES, ["retrain", *arguments])
