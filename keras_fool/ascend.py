@@ -27,7 +27,7 @@ Started again on the folder of a run that was stopped or killed, the run goes on
 with the same bytes. gallery, transfer and confidence read it.
 
 Costs, per image and step, the network forward and backward: seconds for MNIST, and for 20
-images of SqueezeNet 1.1 and 1500 steps about a quarter of an hour on two cores.
+images of SqueezeNet 1.1 and 1500 steps an estimated 15 to 35 minutes on two cores.
 """
 
 import csv

@@ -28,7 +28,7 @@ the folder of a study that was stopped or killed, it goes on, and ends with the 
 
 Costs, on two cores: for mnist 15 trainings of 10,000 steps and 45 million images, one to
 two hours; the paper's errors stay at 0.7-1.0 %, and most of its scores are above 97 %. For
-shapes two trainings of 1000 steps and 6.3 million images, half an hour to an hour, and some
+shapes two trainings of 1000 steps and 6.3 million images, an estimated hour or less, and some
 400 MB. For imagenet2012, weeks of an accelerator. --scale=0.02 is a try of minutes.
 """
 
