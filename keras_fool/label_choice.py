@@ -67,8 +67,12 @@ def _place(word: str, names: Sequence[str]) -> int:
         raise ValueError(f"there is no label {word}: they are numbered 0 to {len(names) - 1}.")
     by_name = dict(zip(plain, names, strict=True))
     near = difflib.get_close_matches(_plain(word), plain, _SUGGESTIONS, cutoff=0.5)
-    near = [by_name[name] for name in dict.fromkeys(near)] or [*names[:_SUGGESTIONS], "..."]
-    raise ValueError(f"unknown label {word!r}; near it: {', '.join(near)}.")
+    if near:
+        suggested = "near it: " + ", ".join(by_name[name] for name in dict.fromkeys(near))
+    else:
+        more = f", ... {names[-1]}" if len(names) > _SUGGESTIONS else ""
+        suggested = "known: " + ", ".join(names[:_SUGGESTIONS]) + more
+    raise ValueError(f"unknown label {word!r}; {suggested}.")
 
 
 def _plain(name: str) -> str:

@@ -27,7 +27,7 @@ def test_names_that_are_numbers_are_names():
     [
         (["Tibetan terier"], "unknown label 'Tibetan terier'; near it: Tibetan terrier"),
         (["retriever"], "near it: golden retriever"),
-        (["xyzzy"], "unknown label 'xyzzy'; near it: tench, Tibetan terrier, crane, ..."),
+        (["xyzzy"], "unknown label 'xyzzy'; known: tench, Tibetan terrier, crane, ... "),
         (["crane"], "'crane' is the name of labels 2 and 4: say which by its number"),
         (["6"], "there is no label 6: they are numbered 0 to 5"),
         (["-1"], "unknown label '-1'"),
