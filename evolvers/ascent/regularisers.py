@@ -121,8 +121,12 @@ class Clip:
         del step
         measured = self.measure(offsets, gradient)
         of_image = tf.reshape(measured, [-1, measured.shape[1] * measured.shape[2]])
-        threshold = percentiles.percentile(of_image, self.percentile)[:, None, None]
-        return tf.where((measured < threshold)[..., None], 0.0, offsets)
+        threshold = percentiles.percentile(of_image, self.percentile)[:, None]
+        # Whole pixels are copied: `tf.where` would broadcast, which takes twice as long.
+        pixels = tf.reshape(offsets, [-1, offsets.shape[3]])
+        matter = tf.reshape(of_image >= threshold, [-1])
+        kept = tf.raw_ops.Select(condition=matter, x=pixels, y=tf.zeros_like(pixels))
+        return tf.reshape(kept, tf.shape(offsets))
 
 
 def norm(offsets: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
