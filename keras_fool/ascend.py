@@ -32,10 +32,8 @@ images of SqueezeNet 1.1 and 1500 steps an estimated 15 to 35 minutes on two cor
 
 import csv
 import dataclasses
-import datetime
 import pathlib
 import shlex
-import sys
 from collections.abc import Sequence
 
 from absl import flags
@@ -157,7 +155,7 @@ def main(arguments: Sequence[str]) -> None:
     with errors.reported(ValueError, as_error=errors.UsageError):
         labels = _labels(scorer.labels)
         mean = _mean(classifier, scorer.image_shape[2])
-    path = _path(classifier)
+    path = cli.run_path(f"{classifier.name}-ascent-{_PRESET.value}")
     complete = ascent_run.ascend(
         path,
         config,
@@ -165,8 +163,8 @@ def main(arguments: Sequence[str]) -> None:
         mean=mean,
         labels=labels,
         seeds=seeds,
-        command=_command(path),
-        note=_note,
+        command=cli.command_to_go_on(main, path),
+        note=cli.note,
         dataset=common_flags.DATASET.value,
         scorer=scorer,
         image_batch=_IMAGE_BATCH.value,
@@ -197,32 +195,6 @@ def _mean(
     if _DATA_MEAN.value:
         return data_means.given(_DATA_MEAN.value, num_channels)
     return data_means.known(classifier, num_channels)
-
-
-def _path(classifier: classifiers.Classifier | classifiers.Ensemble) -> pathlib.Path:
-    """--workdir, or a folder under runs/ that is not there yet."""
-    if common_flags.WORKDIR.value is not None:
-        return pathlib.Path(common_flags.WORKDIR.value)
-    what = classifier.name.replace(".keras", "").replace("/", "-")
-    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    path = pathlib.Path("runs") / f"{what}-ascent-{_PRESET.value}-{now}"
-    number = 1
-    while path.exists():
-        number += 1
-        path = path.with_name(f"{what}-ascent-{_PRESET.value}-{now}-{number}")
-    return path
-
-
-def _note(message: str) -> None:
-    print(f"note: {message}", file=sys.stderr, flush=True)
-
-
-def _command(path: pathlib.Path) -> str:
-    """What the user types to go on."""
-    words = ["python", "-m", "keras_fool.ascend", *sys.argv[1:]]
-    if common_flags.WORKDIR.value is None:
-        words.append(f"--workdir={path}")
-    return shlex.join(words)
 
 
 def _print_results(path: pathlib.Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from evolvers.ascent import config as ascent_config
-from keras_fool import champion_png, classifiers, workdir
+from keras_fool import champion_png, checkpoints, classifiers, workdir
 
 WHENS = ("first", "last")
 # Confidences are the same bits on the same machine; another one rounds otherwise.
@@ -36,6 +36,9 @@ class Champions:
         genomes: [champions]; as `evolvers.genome_json` writes them; empty for images of an
             ascent.
         files: [champions]; the PNGs, relative to the folder.
+        offsets: float32 [champions, height, width, channels]; of the last images of an
+            ascent, where they were asked for, the images less the data mean, as they were
+            before they were rounded; else None.
     """
 
     folder: pathlib.Path
@@ -47,6 +50,7 @@ class Champions:
     images: np.ndarray
     genomes: tuple[str, ...]
     files: tuple[str, ...]
+    offsets: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -72,7 +76,21 @@ class Champions:
         places = np.arange(len(self))[chosen]
         arrays = {name: getattr(self, name)[places] for name in _ARRAYS}
         texts = {name: tuple(getattr(self, name)[i] for i in places) for name in _TEXTS}
+        if self.offsets is not None:
+            arrays["offsets"] = self.offsets[places]
         return dataclasses.replace(self, **arrays, **texts)
+
+    def less_mean(self, place: int) -> np.ndarray:
+        """An image of an ascent less the data mean: float [height, width, channels].
+
+        Raises:
+            ValueError: It is not of an ascent.
+        """
+        if "mean" not in self.config["settings"]:
+            raise ValueError(f"{self.folder} holds no ascent: no data mean is known to subtract.")
+        if self.offsets is not None:
+            return self.offsets[place]
+        return self.images[place] - np.asarray(self.config["settings"]["mean"])
 
     def check_fits(self, name: str, image_shape: Sequence[int], num_labels: int) -> None:
         """Checks that a classifier takes these images and has as many labels.
@@ -123,13 +141,15 @@ _ARRAYS = ("runs", "niches", "confidences", "images")
 _TEXTS = ("genomes", "files")
 
 
-def read(folder: pathlib.Path, when: str = "last") -> Champions:
+def read(folder: pathlib.Path, when: str = "last", *, unrounded: bool = False) -> Champions:
     """Reads the champions of a complete run folder.
 
     Args:
         folder: What `evolve` or `ascend` wrote.
         when: Of an evolution those of the "first" or of the "last" generation; of an
             ascent what is in `evolvers.ascent.config.KEPT`, where it came.
+        unrounded: Whether the last images of an ascent shall have their `offsets`, and as
+            confidences what the classifier gave them before they were rounded to bytes.
 
     Raises:
         ValueError: It is no run folder, or its run is not complete, or a file in it is
@@ -150,7 +170,7 @@ def read(folder: pathlib.Path, when: str = "last") -> Champions:
                 f"images of {_by(shape)} (height x width x channels)."
             )
     with _damaged(f"what is recorded of the champions in {folder}"):
-        return Champions(
+        found = Champions(
             folder=folder,
             config=config,
             labels=tuple(config["labels"]),
@@ -161,6 +181,27 @@ def read(folder: pathlib.Path, when: str = "last") -> Champions:
             genomes=tuple(png.genome for png in pngs),
             files=tuple(files),
         )
+    if unrounded and when == "last" and "mean" in config["settings"]:
+        return _unrounded(found, records)
+    return found
+
+
+def _unrounded(found: Champions, records: Sequence[dict[str, str]]) -> Champions:
+    """The last state of the ascent has its images as they were."""
+    path = found.folder / "checkpoint"
+    state, damaged = None, []
+    with contextlib.suppress(ValueError):  # there are only damaged ones
+        state, damaged = checkpoints.CheckpointFolder(path).newest()
+    if state is None or damaged:
+        raise ValueError(
+            f"there is no whole state in {path}, which has the images as they were before they "
+            "were rounded."
+        )
+    with _damaged(found.folder / workdir.CHAMPIONS):
+        confidences = np.array([float(record["iterate_confidence"]) for record in records])
+    return dataclasses.replace(
+        found, confidences=confidences.astype(np.float32), offsets=state["offsets"]
+    )
 
 
 def listed(folder: pathlib.Path, when: str = "last") -> list[str]:

@@ -5,7 +5,10 @@ here a wrong flag is one line and exit code 2, and `--help` is the command's own
 """
 
 import contextlib
+import datetime
 import os
+import pathlib
+import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +18,9 @@ from absl import flags
 from keras_fool import common_flags, errors
 
 FLAGS = flags.FLAGS
-_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+# 128 + the signal's number, as shells report it.
+_INTERRUPTED = 130
+_NOBODY_READS = 141
 
 
 def run(
@@ -34,7 +39,13 @@ def run(
     # TensorFlow's start-up notes are not the user's concern; set before it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    sys.exit(_exit_code(main, uses, list(sys.argv if argv is None else argv)))
+    try:
+        exit_code = _exit_code(main, uses, list(sys.argv if argv is None else argv))
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        exit_code = _NOBODY_READS
+    sys.exit(exit_code)
 
 
 def _exit_code(main: Callable, uses: Sequence[flags.FlagHolder], argv: list[str]) -> int:
@@ -97,6 +108,41 @@ def no_arguments(arguments: Sequence[str]) -> None:
         raise errors.UsageError(
             f"unexpected argument {arguments[0]!r}: every setting is a --flag=value."
         )
+
+
+def note(message: str) -> None:
+    """Tells the user something besides the command's output: a line on stderr."""
+    print(f"note: {message}", file=sys.stderr, flush=True)
+
+
+def run_path(name: str) -> pathlib.Path:
+    """--workdir, or a folder under runs/ that is not there yet.
+
+    Args:
+        name: What is run, such as "mnist_a/1-seed1"; the time is added.
+    """
+    if common_flags.WORKDIR.value is not None:
+        return pathlib.Path(common_flags.WORKDIR.value)
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    name = f"{name.replace('.keras', '').replace('/', '-')}-{now}"
+    path, number = pathlib.Path("runs") / name, 1
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{name}-{number}")
+    return path
+
+
+def command_to_go_on(main: Callable, path: pathlib.Path | None = None) -> str:
+    """What the user types to go on with a run that is stopped.
+
+    Args:
+        main: The command, as `run` takes it.
+        path: The folder that `run_path` made up, to be named by --workdir.
+    """
+    words = ["python", "-m", _module_name(main), *sys.argv[1:]]
+    if path is not None and common_flags.WORKDIR.value is None:
+        words.append(f"--workdir={path}")
+    return shlex.join(words)
 
 
 def _fail(message: str, exit_code: int, kind: str = errors.UserError.kind) -> int:

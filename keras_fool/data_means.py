@@ -39,20 +39,18 @@ def known(
     return tuple(float(value) for value in np.mean(means, axis=0))
 
 
-def subtracted(image: np.ndarray, mean: Sequence[float]) -> np.ndarray:
+def picture_of(offsets: np.ndarray) -> np.ndarray:
     """An image less the data mean, to be looked at: 0 is the middle grey, none is clipped.
 
     As Figures S5 to S9 of Nguyen et al., 2015, show theirs: one factor for the whole image,
     the largest with which all of it fits.
 
     Args:
-        image: uint8 [height, width, channels].
-        mean: A value in 0..255 per channel.
+        offsets: float [height, width, channels].
 
     Returns:
         uint8 [height, width, channels].
     """
-    offsets = image - np.asarray(mean, float)
     largest = 2 * np.abs(offsets).max()
     return np.rint(255 * (0.5 + offsets / (largest or 1))).astype(np.uint8)
 

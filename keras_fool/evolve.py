@@ -33,11 +33,9 @@ should reach a median confidence of at least 0.9999.
 
 import csv
 import dataclasses
-import datetime
 import pathlib
 import shlex
 import statistics
-import sys
 from collections.abc import Sequence
 
 from absl import flags
@@ -114,7 +112,7 @@ def main(arguments: Sequence[str]) -> None:
         score_batch = _score_batch()
     with errors.reported(ValueError):
         classifier = endpoint_flags.applied(model_flags.classifier())
-        path = _path(classifier)
+        path = _run_path(classifier)
         renderer = _renderer(path, classifier)
         config = dataclasses.replace(config, renderer=renderer)
 
@@ -131,8 +129,8 @@ def main(arguments: Sequence[str]) -> None:
         path,
         config,
         classifier,
-        command=_command(path),
-        note=_note,
+        command=cli.command_to_go_on(main, path),
+        note=cli.note,
         dataset=common_flags.DATASET.value,
         scorer=scorer,
         checkpoint_every=_CHECKPOINT_EVERY.value,
@@ -182,35 +180,9 @@ def _renderer(
     return "tf" if tf.config.list_physical_devices("GPU") else "cpu"
 
 
-def _path(
-    classifier: classifiers.AnyClassifier,
-) -> pathlib.Path:
-    """--workdir, or a folder under runs/ that is not there yet."""
-    if common_flags.WORKDIR.value is not None:
-        return pathlib.Path(common_flags.WORKDIR.value)
-    what = common_flags.DATASET.value
-    if common_flags.MODEL.value is not None:
-        what = classifier.name.replace(".keras", "").replace("/", "-")
-    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = f"{what}-{_ENCODING.value}-seed{common_flags.SEED.value}-{now}"
-    path = pathlib.Path("runs") / name
-    number = 1
-    while path.exists():
-        number += 1
-        path = path.with_name(f"{name}-{number}")
-    return path
-
-
-def _note(message: str) -> None:
-    print(f"note: {message}", file=sys.stderr, flush=True)
-
-
-def _command(path: pathlib.Path) -> str:
-    """What the user types to go on."""
-    words = ["python", "-m", "keras_fool.evolve", *sys.argv[1:]]
-    if common_flags.WORKDIR.value is None:
-        words.append(f"--workdir={path}")
-    return shlex.join(words)
+def _run_path(classifier: classifiers.AnyClassifier) -> pathlib.Path:
+    what = common_flags.DATASET.value if common_flags.MODEL.value is None else classifier.name
+    return cli.run_path(f"{what}-{_ENCODING.value}-seed{common_flags.SEED.value}")
 
 
 def _print_results(path: pathlib.Path) -> None:

@@ -258,9 +258,7 @@ def _sure_tile(scores: "cross_scoring.CrossScores", place: int, look: Look) -> t
 
 def _drawn(of: champions_module.Champions, place: int, look: Look) -> np.ndarray:
     if look.mean_subtracted:
-        if "mean" not in of.config["settings"]:
-            raise ValueError(f"{of.folder} holds no ascent: no data mean is known to subtract.")
-        return data_means.subtracted(of.images[place], of.config["settings"]["mean"])
+        return data_means.picture_of(of.less_mean(place))
     if look.image_size is None:
         return of.images[place]
     if not of.genomes[place]:

@@ -74,7 +74,8 @@ _MEAN_SUBTRACTED = flags.DEFINE_bool(
     "mean_subtracted",
     False,
     "Show images of an ascent less the data mean, as Figures S5 to S9 do: what was added is "
-    "brighter than the middle grey, what was taken away darker.",
+    "brighter than the middle grey, what was taken away darker. The last images are shown as "
+    "they were before they were rounded to bytes, with the confidences of those.",
 )
 _TITLE = flags.DEFINE_string("title", None, "The first line; by default what is shown.")
 _CAPTIONS = flags.DEFINE_bool(
@@ -109,7 +110,10 @@ def main(arguments: Sequence[str]) -> None:
     from keras_fool import champions, files, galleries
 
     with errors.reported(ValueError, FileNotFoundError):
-        images = [champions.read(folder, _WHEN.value) for folder in folders]
+        images = [
+            champions.read(folder, _WHEN.value, unrounded=_MEAN_SUBTRACTED.value)
+            for folder in folders
+        ]
         if any(of.labels != images[0].labels for of in images):
             raise errors.UserError("the run folders have different labels: one sheet for each.")
         choice = galleries.Choice(

@@ -45,8 +45,6 @@ each, table_s1_variants a quarter of an hour, table_s2 up to three hours.
 """
 
 import pathlib
-import shlex
-import sys
 from collections.abc import Sequence
 
 from absl import flags
@@ -101,8 +99,8 @@ def main(arguments: Sequence[str]) -> None:
             models=tuple(common_flags.MODELS.value or ()),
             seed=common_flags.SEED.value,
             workdir=_workdir(chosen, dataset),
-            command=shlex.join(["python", "-m", "keras_fool.reproduce", *sys.argv[1:]]),
-            note=_note,
+            command=cli.command_to_go_on(main),
+            note=cli.note,
             on_stage=results.on_stage,
         )
         results.write(chosen, context, chosen.run(context))
@@ -124,10 +122,6 @@ def _labels() -> tuple[str, ...] | None:
     if common_flags.LABEL_NAMES.value is None:
         return None
     return label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))
-
-
-def _note(message: str) -> None:
-    print(f"note: {message}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

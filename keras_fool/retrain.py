@@ -33,8 +33,6 @@ shapes two trainings of 1000 steps and 6.3 million images, an estimated hour or 
 """
 
 import pathlib
-import shlex
-import sys
 from collections.abc import Sequence
 
 from absl import flags
@@ -91,7 +89,9 @@ def main(arguments: Sequence[str]) -> None:
             from keras_fool.studies import retraining_folder, retraining_report, retraining_run
 
             folder = retraining_folder.Folder(_path(config))
-            study = retraining_run.Study(config, folder, data, command=_command(), note=_note)
+            study = retraining_run.Study(
+                config, folder, data, command=cli.command_to_go_on(main), note=cli.note
+            )
         study.run(on_fooled=lambda: retraining_report.write(folder, config))
         markdown = retraining_report.write(folder, config)
     picture = folder.path / retraining_report.picture(config)
@@ -130,15 +130,6 @@ def _path(config: retraining.Config) -> pathlib.Path:
     dataset = pathlib.Path(config.dataset.rpartition(":")[2]).name  # of a path the last part
     name = f"retrain-{dataset}-{common_flags.SCALE.value:g}-seed{config.seed}"
     return pathlib.Path("runs") / name
-
-
-def _command() -> str:
-    """What the user types to go on."""
-    return shlex.join(["python", "-m", "keras_fool.retrain", *sys.argv[1:]])
-
-
-def _note(message: str) -> None:
-    print(f"note: {message}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

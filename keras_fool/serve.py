@@ -25,7 +25,6 @@ import os
 import pathlib
 import re
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 
@@ -141,17 +140,17 @@ def main(arguments: Sequence[str]) -> None:
                 rest_timeout=_REST_TIMEOUT.value / 1e3,
             ),
             batching=_batching(server),
-            note=_note,
+            note=cli.note,
         )
     serving.start()
-    _note("a TF-Serving-API-compatible server; this is not TF Serving.")
+    cli.note("a TF-Serving-API-compatible server; this is not TF Serving.")
     print(
         f"serving {name}: gRPC on {_HOST.value}:{serving.grpc_port}, "
         f"REST on {_HOST.value}:{serving.rest_port}",
         flush=True,
     )
     ended.wait()
-    _note("ending; requests that have begun are answered.")
+    cli.note("ending; requests that have begun are answered.")
     serving.stop(_GRACE)
 
 
@@ -187,10 +186,6 @@ def _batching(server):
     if _MAX_BATCH_SIZE.value is None:
         return None
     return server.Batching(_MAX_BATCH_SIZE.value, _BATCH_TIMEOUT.value, _MAX_ENQUEUED.value)
-
-
-def _note(message: str) -> None:
-    print(f"note: {message}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def main(arguments: Sequence[str]) -> None:
             data,
             strategy,
             recorded=recorded,
-            note=_note,
+            note=cli.note,
             command=shlex.join(["python", "-m", "keras_fool.train", *sys.argv[1:]]),
             checkpoint_every=_CHECKPOINT_STEPS.value,
         )
@@ -190,7 +190,7 @@ def _announce_workers() -> None:
         return
     with errors.reported(ValueError, as_error=errors.UsageError):
         processes = cluster.from_environment(os.environ)
-    _note(
+    cli.note(
         f"worker {processes.number} of {len(processes.addresses)} "
         f"({', '.join(processes.addresses)}); waiting for the others."
     )
@@ -201,7 +201,7 @@ def _name_unreadable(data: sources.Source) -> None:
         return
     some = [f"{name} ({reason})" for name, reason in sorted(data.unreadable.items())]
     more = ", ..." if len(some) > _MOST_NAMED else ""
-    _note(
+    cli.note(
         f"{len(some)} pictures could not be read and were left out: "
         f"{', '.join(some[:_MOST_NAMED])}{more}"
     )
@@ -213,10 +213,6 @@ def _workdir() -> pathlib.Path:
     return (
         pathlib.Path("runs") / "train" / common_flags.NAME.value / str(common_flags.VERSION.value)
     )
-
-
-def _note(message: str) -> None:
-    print(f"note: {message}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -95,10 +95,10 @@ def _sheet(
     """The images with labels and confidences: a row per label if there are several seeds."""
     by_label = {label: [] for label in shown}
     for planned in ascents:
-        images = champions.read(planned.path)
+        images = champions.read(planned.path, unrounded=mean_subtracted)
         for place, label in enumerate(images.niches):
             if label in by_label:
-                by_label[label].append(_tile(images, place, planned.mean, mean_subtracted))
+                by_label[label].append(_tile(images, place, mean_subtracted))
     rows = list(by_label.values())
     several = len(rows[0]) > 1
     if not several:
@@ -109,20 +109,18 @@ def _sheet(
         tile_sheets.sheet(
             rows,
             title=title,
-            subtitle="less the data mean, 0 is the middle grey"
+            subtitle="less the data mean, 0 is the middle grey; as they were before rounding"
             if mean_subtracted
-            else "as the network sees them",
+            else "as the network sees them, rounded to bytes",
             column_names=[f"seed {seed}" for seed in range(len(rows[0]))] if several else (),
             side=_SIDE if shape[0] > _SMALL else _SMALL_SIDE,
         )
     )
 
 
-def _tile(
-    images: champions.Champions, place: int, mean: Sequence[float], mean_subtracted: bool
-) -> tile_sheets.Tile:
+def _tile(images: champions.Champions, place: int, mean_subtracted: bool) -> tile_sheets.Tile:
     image, confidence = images.images[place], images.confidences[place]
     if mean_subtracted:
-        image = data_means.subtracted(image, mean)
+        image = data_means.picture_of(images.less_mean(place))
     caption = (images.labels[images.niches[place]], percent(confidence))
     return tile_sheets.Tile(image, caption, bool(confidence < HIGH_CONFIDENCE))

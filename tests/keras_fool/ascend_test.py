@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pathlib
 import random
+import shutil
 import signal
 import time
 
@@ -138,6 +139,37 @@ def test_champions_of_an_ascent(ascended):
 def test_an_evolution_keeps_no_best_images(run_folder):
     with pytest.raises(ValueError, match="has no best images: those of first, last are kept"):
         champions.read(run_folder, "best")
+
+
+def test_last_images_are_had_as_they_were_before_rounding(ascended):
+    rounded = champions.read(ascended)
+
+    unrounded = champions.read(ascended, unrounded=True)
+
+    assert rounded.offsets is None
+    assert unrounded.offsets.dtype == np.float32
+    assert np.array_equal(np.rint(unrounded.offsets + 100).astype(np.uint8), unrounded.images)
+    assert not np.array_equal(unrounded.offsets + 100, unrounded.images)
+    recorded = [float(row["iterate_confidence"]) for row in rows(ascended / "champions.csv")]
+    assert np.array_equal(unrounded.confidences, np.float32(recorded))
+    two = unrounded.take(np.array([4, 1]))
+    assert np.array_equal(two.less_mean(0), unrounded.offsets[4])
+    assert np.array_equal(rounded.less_mean(4), rounded.images[4] - 100.0)
+
+
+@pytest.mark.parametrize("damage", ["not there", "damaged"])
+def test_images_before_rounding_need_the_state(ascended, damage, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(ascended, copy)
+    (state,) = (copy / "checkpoint").iterdir()
+    if damage == "damaged":
+        state.write_bytes(state.read_bytes()[:-1])
+    else:
+        state.unlink()
+
+    champions.read(copy)
+    with pytest.raises(ValueError, match="there is no whole state in"):
+        champions.read(copy, unrounded=True)
 
 
 def test_gallery_draws_it(command, ascended, tmp_path):

@@ -1,5 +1,6 @@
 """The commands from outside: help, wrong flags, and how long they take to answer."""
 
+import os
 import pathlib
 import resource
 import subprocess
@@ -35,6 +36,22 @@ def test_help_is_quick_and_the_commands_own(name):
     assert "--debug" in done.stdout
     assert done.stderr == ""
     assert seconds < 1
+
+
+def test_help_whose_reader_has_left_ends_in_silence():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_fool.render", "--help"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    os.close(write)
+
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

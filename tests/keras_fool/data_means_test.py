@@ -59,13 +59,13 @@ def test_what_is_no_mean(values):
 
 
 def test_images_less_the_mean():
-    image = np.array([[[100], [50]], [[110], [100]]], np.uint8)
+    offsets = np.array([[[0.0], [-0.5]], [[0.1], [0.0]]])
 
-    # The largest offset, -50, becomes 0: a factor of 1/100.
-    shown = data_means.subtracted(image, [100.0])
+    # The largest offset, -0.5, becomes 0: a factor of 1.
+    shown = data_means.picture_of(offsets)
 
     assert shown[..., 0].tolist() == [[128, 0], [153, 128]]
 
 
 def test_an_image_that_is_the_mean():
-    assert (data_means.subtracted(np.full((2, 2, 3), 9, np.uint8), [9, 9, 9]) == 128).all()
+    assert (data_means.picture_of(np.zeros((2, 2, 3))) == 128).all()
