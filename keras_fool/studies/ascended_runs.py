@@ -7,6 +7,8 @@ the place of the paper's classes.
 In the folder that an experiment works in, and that another one finds them in:
 
     <classifier>_<digest>_<preset>_seeds_<first>-<last>_labels_<number>/    a run folder
+
+Where settings of the preset are changed, <preset> says so: s5_decay_0.001.
 """
 
 import dataclasses
@@ -14,7 +16,7 @@ import hashlib
 import itertools
 import json
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evolvers.ascent import config as config_module
 from keras_fool import ascent_run, classifiers, data_means
@@ -57,7 +59,7 @@ class Ascent:
 
     Attributes:
         classifier: What is fooled.
-        preset: The name of the settings.
+        preset: The name of the settings, with what is changed: "s5, decay 0.001".
         config: The settings.
         mean: The data mean.
         labels: What images shall be taken for.
@@ -126,16 +128,20 @@ def plan(
     preset: str,
     labels: Sequence[int],
     seeds: Sequence[int],
+    changes: Mapping[str, float] | None = None,
 ) -> Ascent:
-    """An ascent with the paper's settings, its steps scaled."""
-    settings = config_module.PRESETS[preset]
+    """An ascent with the paper's settings, its steps scaled; `changes` are of the settings."""
+    changes = changes or {}
+    settings = dataclasses.replace(config_module.PRESETS[preset], **changes)
     config = dataclasses.replace(settings, steps=context.scaled(settings.steps, _FEWEST_STEPS))
+    preset = ", ".join([preset, *(f"{name} {value:g}" for name, value in changes.items())])
     channels = 3 if context.dataset == IMAGENET else 1
     # Networks of one name may see other crops, or have other weights.
     identity = json.dumps(classifiers.comparable(classifier.identity), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
     name = classifier.name.replace(".keras", "").replace("/", "-")
-    folder = f"{name}_{digest}_{preset}_seeds_{seeds[0]}-{seeds[-1]}_labels_{len(labels)}"
+    settings_name = preset.replace(", ", "_").replace(" ", "_")
+    folder = f"{name}_{digest}_{settings_name}_seeds_{seeds[0]}-{seeds[-1]}_labels_{len(labels)}"
     return Ascent(
         classifier,
         preset,

@@ -46,6 +46,7 @@ NAMES = (
     "figure_s7",
     "figure_s8",
     "figure_s9",
+    "ascent_decay",
     "ascent_mnist",
 )
 

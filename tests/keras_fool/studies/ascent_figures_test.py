@@ -76,6 +76,36 @@ def test_figures_share_what_they_ascend(command, thousand):
     assert [stage["reused"] for stage in timing["stages"].values()] == [True, False, False]
 
 
+def test_decay_is_varied_from_figure_s5(command, thousand):
+    arguments = [f"--models={thousand}:bgr", "--scale=0.2", "--workdir=w", "--results=r"]
+    code, _, err = command(reproduce, "--experiment=figure_s5", *arguments)
+    assert code == 0, err
+
+    code, _, err = command(reproduce, "--experiment=ascent_decay", *arguments)
+
+    assert code == 0, err
+    folder = pathlib.Path("r/ascent_decay_scale0.2")
+    timing = json.loads((folder / "timing.json").read_text())
+    assert [stage["reused"] for stage in timing["stages"].values()] == [True, *[False] * 5]
+    settings = json.loads((folder / "settings.json").read_text())["ascents"]
+    assert [(of["decay"], of["early"], of["late"]) for of in settings] == [
+        (0.01, 0.03, 0.02),
+        (0.003, 0.03, 0.02),
+        (0.001, 0.03, 0.02),
+        (0.01, 0.09, 0.06),
+        (0.01, pytest.approx(0.3), pytest.approx(0.2)),
+    ]
+    images = rows(folder / "images.csv")
+    assert len({row["preset"] for row in images}) == 5
+    averages = [
+        100 * np.mean([float(row["iterate_confidence"]) for row in images if row["preset"] == of])
+        for of in dict.fromkeys(row["preset"] for row in images)
+    ]
+    lines = (folder / "table.md").read_text().splitlines()
+    found = [line.split(" | ") for line in lines if line.startswith("| 0.0")]
+    assert [float(line[3]) for line in found] == pytest.approx(averages, abs=0.001)
+
+
 def test_on_digits(command, tiny_model):
     arguments = [f"--models={tiny_model}", "--dataset=mnist", "--scale=0.02"]
     arguments += ["--workdir=w", "--results=r"]
