@@ -3,7 +3,7 @@
     python -m tests.keras_fool.serving.samples FOLDER
 
 writes FOLDER/zoo/1 and FOLDER/zoo/2, so that a real TF Serving, too, can be held to the
-conformance suite (see conformance_test).
+conformance suite (see the package conformance).
 """
 
 import pathlib
