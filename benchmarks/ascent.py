@@ -1,5 +1,6 @@
 """Measures gradient ascent: image steps per second, beside the network itself and others.
 
+    python -m benchmarks.ascent                                          on mnist_a
     python -m benchmarks.ascent --model=squeezenet_1.1_227.keras:bgr     some minutes on two cores
     python -m benchmarks.ascent --model=squeezenet_1.1_227.keras:bgr --quick
 
@@ -10,7 +11,8 @@ What is compared is measured in turn in the same process, on the same network:
     works: with the gradient compiled, and with TensorFlow called operation by operation;
   - ActivationMaximization of tf-keras-vis (pip install -e '.[benchmark]').
 
-Prints a table (median and minimum .. maximum) and writes benchmarks/ascent.json.
+Prints a table (median and minimum .. maximum) and writes it into benchmarks/ascent.json, which
+has one for each model.
 """
 
 import argparse
@@ -193,13 +195,14 @@ def main() -> None:
         figures.add("s5 / tf-keras-vis", "x", _ratios(loops, rates[names[other]]))
     result = {
         "machine": machine(),
-        "model": bench.scorer.name,
         "images": bench.batch,
         "steps": steps,
         "quick": given.quick,
         "figures": figures.values,
     }
-    _RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    results = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
+    results[bench.scorer.name] = result
+    _RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     print(f"\n{result['machine']['processor']}, {result['machine']['cores']} cores -> {_RESULTS}")
 
 

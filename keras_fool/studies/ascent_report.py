@@ -10,6 +10,7 @@ from keras_fool.sheet_drawing import percent
 from keras_fool.studies import ascended_runs, transfer_tables
 
 _THRESHOLDS = (0.9, 0.99, 0.9999)
+_ROUNDED = "rounded to bytes"
 _COLUMNS = (
     "preset",
     "run",
@@ -20,6 +21,7 @@ _COLUMNS = (
     "top1_name",
     "top1_confidence",
     "best_confidence",
+    "best_iterate_confidence",
     "step_best",
     "step_top1",
     "step_0.99",
@@ -58,23 +60,23 @@ def figure_table(
         average: The paper's average over the images, in per cent; None where it has none.
     """
     parts = [
-        transfer_tables.markdown(["", "paper", "ours"], _overall(rows, average)),
-        "Confidences are those of the stored images, whose values are whole numbers; the paper's "
-        "are those of its iterates, which are not rounded. Percentages of single images are cut, "
-        "not rounded.\n",
+        transfer_tables.markdown(["", "paper", "ours", _ROUNDED], _overall(rows, average)),
+        "Ours and the paper's are of the last iterates, whose values are no whole numbers; those "
+        "rounded to bytes are of the images that are stored. Percentages of single images are "
+        "cut, not rounded.\n",
     ]
     seeds = sorted({int(row["run"]) for row in rows})
     headings = ["%", *(f"paper, seed {seed}" for seed in seeds if _is_known(paper, seed))]
     headings += [f"ours, seed {seed}" for seed in seeds]
     headings += ["mean of ours"] if len(seeds) > 1 else []
-    headings += ["before rounding"]
+    headings += [_ROUNDED]
     lines = []
     for label in dict.fromkeys(int(row["label"]) for row in rows):
         of_label = [row for row in rows if int(row["label"]) == label]
         known = paper.get(label, ())
-        own, iterates = (
+        own, rounded = (
             100 * np.mean([float(row[column]) for row in of_label])
-            for column in ("confidence", "iterate_confidence")
+            for column in ("iterate_confidence", "confidence")
         )
         lines.append(
             [
@@ -84,9 +86,9 @@ def figure_table(
                     for seed in seeds
                     if _is_known(paper, seed)
                 ),
-                *(percent_of(row["confidence"]) for row in of_label),
+                *(percent_of(row["iterate_confidence"]) for row in of_label),
                 *([f"{own:.4f}"] if len(seeds) > 1 else []),
-                f"{iterates:.4f}",
+                f"{rounded:.4f}",
             ]
         )
     return "\n".join([*parts, transfer_tables.markdown(headings, lines)])
@@ -120,25 +122,33 @@ def percent_of(confidence: str) -> str:
 
 def _overall(rows: Sequence[Record], average: float | None) -> list[list[object]]:
     known = "-" if average is None else average
-    own = np.array([float(row["confidence"]) for row in rows])
-    iterates = np.array([float(row["iterate_confidence"]) for row in rows])
-    best = np.array([float(row["best_confidence"]) for row in rows])
+    both = [
+        np.array([float(row[column]) for row in rows])
+        for column in ("iterate_confidence", "confidence")
+    ]
+    best = [
+        np.array([float(row[column]) for row in rows])
+        for column in ("best_iterate_confidence", "best_confidence")
+    ]
     top1 = sum(row["label_name"] == row["top1_name"] for row in rows)
     stopped = sum(row["gradient_zero_at"] != "" for row in rows)
     return [
-        ["images", "-", len(rows)],
-        ["average confidence, %", known, f"{100 * own.mean():.3f}"],
-        ["the same before rounding to bytes, %", known, f"{100 * iterates.mean():.3f}"],
-        ["median, %", "-", percent_of(str(np.median(own)))],
-        ["lowest, %", "-", percent_of(str(own.min()))],
+        ["images", "-", len(rows), len(rows)],
+        ["average confidence, %", known, *(f"{100 * of.mean():.3f}" for of in both)],
+        ["median, %", "-", *(percent_of(str(np.median(of))) for of in both)],
+        ["lowest, %", "-", *(percent_of(str(of.min())) for of in both)],
         *(
-            [f"images of at least {100 * threshold:g} %", "-", (own >= threshold).sum()]
+            [
+                f"images of at least {100 * threshold:g} %",
+                "-",
+                *((of >= threshold).sum() for of in both),
+            ]
             for threshold in _THRESHOLDS
         ),
-        ["images whose top-1 label is theirs", "-", top1],
-        ["median step of the first 99 %", "-", _median_step(rows)],
-        ["images whose gradient became 0", "-", stopped],
-        ["average of each image's best step, %", "-", f"{100 * best.mean():.3f}"],
+        ["average of each image's best step, %", "-", *(f"{100 * of.mean():.3f}" for of in best)],
+        ["median step of the first 99 %", "-", _median_step(rows), "-"],
+        ["images whose gradient became 0", "-", stopped, "-"],
+        ["images whose top-1 label is theirs", "-", "-", top1],
     ]
 
 
