@@ -27,7 +27,7 @@ _CHANGES = {
     "aims x 3": {"early": 3 * _SETTINGS.early, "late": 3 * _SETTINGS.late},
     "aims x 10": {"early": 10 * _SETTINGS.early, "late": 10 * _SETTINGS.late},
 }
-_SIDE = 227
+_SIDE = 144
 _LAST_STEPS = 100
 
 

@@ -14,7 +14,7 @@ from keras_fool.sheet_drawing import HIGH_CONFIDENCE, percent
 from keras_fool.studies import ascended_runs, ascent_report, experiment
 
 _COLUMNS = 5
-_SIDE, _SMALL_SIDE = 227, 112  # of an image on the sheet, in pixels
+_SIDE, _SMALL_SIDE = 160, 112  # of an image on the sheet, in pixels
 _SMALL = 64  # an image that is enlarged
 
 
