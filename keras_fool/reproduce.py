@@ -22,11 +22,12 @@ The experiments, of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412
   figure_s7          the same with weak decay and more blur, 1000 steps
   figure_s8          figure_s5 from five starts for five classes; uses its images
   figure_s9          figure_s7 likewise
-  ascent_mnist       all of these settings on digits
+  ascent_decay       figure_s5 with less decay and with higher aims, five classes; its images
+  ascent_mnist       the settings of ascent_plain to figure_s7 on digits
 
 Reads the shipped classifiers, or the --models that you name; those of --dataset=digits are
 trained first. Training needs the data set, mnist where $TFDS_DATA_DIR has it. From
-imagenet_run to figure_s9 they are about networks of ImageNet, which --models must name
+imagenet_run to ascent_decay they are about networks of ImageNet, which --models must name
 (MobileNet:weights=imagenet or squeezenet.keras:bgr:image=256:crops=10). On a CPU take a
 small --scale for those that evolve: at scale 1 a run is two million images. confidence takes
 its images from --dataset=imagenet2012 or folder:PATH.
@@ -41,7 +42,8 @@ done: the same command goes on after a stop or a kill and ends with the same res
 
 --scale=0.1 takes a tenth of the runs and generations, for a try; titles and the names of
 the folders say so. At scale 1 on two cores figure_s4 and table_s1_mnist take some minutes
-each, table_s1_variants a quarter of an hour, table_s2 up to three hours.
+each, table_s1_variants a quarter of an hour, table_s2 up to three hours, a figure of S5 to
+S9 on SqueezeNet 1.1 five to twelve minutes.
 """
 
 import pathlib
