@@ -42,7 +42,7 @@ done: the same command goes on after a stop or a kill and ends with the same res
 
 --scale=0.1 takes a tenth of the runs and generations, for a try; titles and the names of
 the folders say so. At scale 1 on two cores figure_s4 and table_s1_mnist take some minutes
-each, table_s1_variants a quarter of an hour, table_s2 up to three hours, a figure of S5 to
+each (table_s1_variants was never timed as a whole), table_s2 under two hours, a figure of S5 to
 S9 on SqueezeNet 1.1 five to twelve minutes.
 """
 
