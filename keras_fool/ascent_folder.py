@@ -59,12 +59,7 @@ class AscentFolder:
         Raises:
             ValueError: There are checkpoints but none is whole, or the table is too short.
         """
-        arrays, damaged = self._checkpoints.newest()
-        if damaged:
-            self._note(
-                f"{' and '.join(path.name for path in damaged)} in {damaged[0].parent} is "
-                "damaged; going on from the checkpoint before."
-            )
+        arrays = self._checkpoints.resume(self._note)
         length = None if arrays is None else int(arrays.pop(_METRICS_BYTES))
         self._metrics = files.GrowingFile(
             self.path / "metrics.csv", ascent_tables.METRICS_HEADER, length

@@ -7,6 +7,7 @@ the SHA-256 of its bytes, so that it and its checksum appear in the same rename.
 import hashlib
 import pathlib
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -47,6 +48,20 @@ class CheckpointFolder:
                 "continued; remove that folder to begin it again."
             )
         return None, []
+
+    def resume(self, note: Callable[[str], None]) -> dict[str, np.ndarray] | None:
+        """The newest whole checkpoint's arrays; `note` is told of damaged ones.
+
+        Raises:
+            ValueError: There are checkpoints, and none is whole.
+        """
+        arrays, damaged = self.newest()
+        if damaged:
+            note(
+                f"{' and '.join(path.name for path in damaged)} in {self._folder} is damaged; "
+                "going on from the checkpoint before."
+            )
+        return arrays
 
     def save(self, generation: int, arrays: dict[str, np.ndarray]) -> None:
         """Adds a checkpoint and removes all but the newest two that are whole.

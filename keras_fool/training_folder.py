@@ -67,11 +67,7 @@ class TrainingFolder:
         Raises:
             ValueError: There are checkpoints, and none is whole.
         """
-        state, damaged = self.checkpoints.newest()
-        if damaged:
-            names = " and ".join(path.name for path in damaged)
-            self._note(f"{names} is damaged; going on from the checkpoint before.")
-        return state
+        return self.checkpoints.resume(self._note)
 
     def on_progress(self, progress: classifier.Progress) -> None:
         """Writes the newest figures for TensorBoard."""

@@ -78,12 +78,7 @@ class RunFolder:
         Raises:
             ValueError: There are checkpoints but none is whole, or a table is too short.
         """
-        arrays, damaged = self._checkpoints.newest()
-        if damaged:
-            self._note(
-                f"{' and '.join(path.name for path in damaged)} in {damaged[0].parent} is "
-                "damaged; going on from the checkpoint before."
-            )
+        arrays = self._checkpoints.resume(self._note)
         metrics, lineage = (None, None) if arrays is None else arrays.pop(_LENGTHS).tolist()
         self._tables = [
             files.GrowingFile(self.path / "metrics.csv", tables.METRICS_HEADER, metrics),
