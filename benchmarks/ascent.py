@@ -31,7 +31,7 @@ import tensorflow as tf
 from benchmarks.throughput import Figures, machine
 from evolvers.ascent import config as config_module
 from evolvers.ascent import loop
-from keras_fool import classifiers, data_means, scoring
+from keras_fool.models import classifiers, data_means, scoring
 
 _RESULTS = pathlib.Path(__file__).with_name("ascent.json")
 

@@ -24,7 +24,7 @@ from evolvers.config import Config
 from evolvers.emitters import CppnEmitter
 from evolvers.map_elites import Evolution
 from evolvers.render.cpu import CpuRenderer
-from keras_fool import classifiers, scoring
+from keras_fool.models import classifiers, scoring
 
 _RESULTS = pathlib.Path(__file__).with_name("colour.json")
 _OFFSPRING, _LABELS = 400, 1000

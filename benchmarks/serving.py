@@ -25,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from benchmarks.throughput import Figures, machine, open_scorer, seconds
-from keras_fool import scoring
+from keras_fool.models import scoring
 from keras_fool.serving import endpoints
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent

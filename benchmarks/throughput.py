@@ -92,7 +92,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 def open_scorer():
     """The shipped classifier."""
-    from keras_fool import classifiers, scoring
+    from keras_fool.models import classifiers, scoring
 
     return scoring.LocalScorer(classifiers.find(_MODEL))
 
@@ -268,7 +268,8 @@ def measure_scaling(figures: Figures, scorer, repeats: int) -> None:
 
 def measure_output(figures: Figures, scorer, repeats: int) -> None:
     """What checkpoints, PNGs, tables, gallery and TensorBoard add to the loop's time."""
-    from keras_fool import classifiers, evolution_run
+    from keras_fool.models import classifiers
+    from keras_fool.runs import evolution_run
 
     classifier = classifiers.find(_MODEL)
     config = Config(runs=10, generations=100)

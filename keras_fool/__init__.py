@@ -1,4 +1,12 @@
 """What you run: the commands, and what joins classifiers and evolution.
 
-`python -m keras_fool` lists the commands.
+`python -m keras_fool` lists the commands; they are the modules here. What they share:
+
+    models          any classifier: found by its name, loaded, scored
+    runs            evolutions, ascents and trainings in folders that they go on from
+    sheets          pictures of many images
+    studies         the paper's experiments
+    serving         classifiers behind TF Serving: a client, a local server
+    command_line    flags, help, exit codes
+    errors          what is the user's to mend
 """

@@ -1,6 +1,10 @@
 """Lists the commands of keras_fool, a line each."""
 
 import pathlib
+import sys
+from collections.abc import Sequence
+
+from keras_fool.command_line import cli
 
 
 def commands() -> dict[str, str]:
@@ -14,15 +18,17 @@ def commands() -> dict[str, str]:
     return found
 
 
-def main() -> None:
-    """Prints the list."""
+def main(arguments: Sequence[str]) -> None:
+    """Prints the list, whatever is asked."""
+    del arguments
     print(
         "keras_fool: how easily is an image classifier fooled, by what, and does anything help?\n"
     )
+    width = max(map(len, commands()))
     for name, line in commands().items():
-        print(f"  python -m keras_fool.{name:<10} {line}")
+        print(f"  python -m keras_fool.{name:<{width}}  {line}")
     print("\nEach has --help. To begin: python -m keras_fool.evolve --dataset=mnist")
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main, argv=sys.argv[:1])

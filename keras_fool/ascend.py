@@ -40,7 +40,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from evolvers.ascent import config as config_module
-from keras_fool import classifiers, cli, common_flags, data_means, errors, label_choice, model_flags
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags, label_choice, model_flags
+from keras_fool.models import classifiers, data_means
 from keras_fool.serving import endpoints
 
 _LABELS = flags.DEFINE_list(
@@ -150,7 +152,8 @@ def main(arguments: Sequence[str]) -> None:
             f"python -m keras_fool.evolve --model={shlex.quote(common_flags.MODEL.value)}"
         )
     with errors.reported(ValueError), cli.native_messages_hidden():
-        from keras_fool import ascent_run, scoring
+        from keras_fool.models import scoring
+        from keras_fool.runs import ascent_run
 
         scorer = scoring.LocalScorer(classifier)
     with errors.reported(ValueError, as_error=errors.UsageError):

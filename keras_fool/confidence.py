@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING
 
 import tqdm
 
-from keras_fool import cli, common_flags, errors, model_flags
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags, model_flags
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from keras_fool.scoring import LocalScorer
+    from keras_fool.models.scoring import LocalScorer
 
 USES = (
     *model_flags.USES,
@@ -76,7 +77,7 @@ def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
     """The top-1 confidences of the champions in --images, if there are any."""
     import numpy as np
 
-    from keras_fool import champions
+    from keras_fool.runs import champions
 
     if not common_flags.IMAGES.value:
         return None
@@ -87,7 +88,7 @@ def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
 
 
 def _write(output: pathlib.Path, title: str, table: str, picture: bytes, images: str) -> None:
-    from keras_fool import files
+    from keras_fool.runs import files
 
     output.mkdir(parents=True, exist_ok=True)
     contents = {

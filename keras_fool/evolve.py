@@ -41,7 +41,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from evolvers import config as evolvers_config
-from keras_fool import classifiers, cli, common_flags, endpoint_flags, errors, model_flags
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags, endpoint_flags, model_flags
+from keras_fool.models import classifiers
 from keras_fool.serving import endpoints
 
 _DEFAULTS = evolvers_config.Config()
@@ -116,7 +118,7 @@ def main(arguments: Sequence[str]) -> None:
         renderer = _renderer(path, classifier)
         config = dataclasses.replace(config, renderer=renderer)
 
-        from keras_fool import evolution_run
+        from keras_fool.runs import evolution_run
 
         settings = evolution_run.settings(config, classifier)
         if evolution_run.is_complete(path, settings):
@@ -166,7 +168,7 @@ def _renderer(
     classifier: classifiers.AnyClassifier,
 ) -> str:
     """--renderer, resolved: what the folder's run was begun with, or what suits here."""
-    from keras_fool import workdir
+    from keras_fool.runs import workdir
 
     if _RENDERER.value != "auto":
         return _RENDERER.value

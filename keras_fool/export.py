@@ -21,7 +21,9 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from keras_fool import classifiers, cli, common_flags, errors, model_flags
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags, model_flags
+from keras_fool.models import classifiers
 
 USES = (*model_flags.USES, common_flags.OUTPUT)
 

@@ -31,12 +31,14 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from evolvers.ascent import config
-from keras_fool import cli, common_flags, errors
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from keras_fool import champions, galleries
+    from keras_fool.runs import champions
+    from keras_fool.sheets import galleries
 
 _LAYOUT = flags.DEFINE_enum(
     "layout", "runs", ["runs", "transfer", "selection"], "How the images are put in order."
@@ -107,7 +109,8 @@ def main(arguments: Sequence[str]) -> None:
     if output.exists() and not common_flags.OVERWRITE.value:
         raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
 
-    from keras_fool import champions, files, galleries
+    from keras_fool.runs import champions, files
+    from keras_fool.sheets import galleries
 
     with errors.reported(ValueError, FileNotFoundError):
         images = [
@@ -126,7 +129,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -> "Image.Image":
-    from keras_fool import galleries
+    from keras_fool.sheets import galleries
 
     originals = " and ".join(dict.fromkeys(of.config["classifier"] for of in images))
     title = f"Images that fool {originals}" if _TITLE.value is None else _TITLE.value

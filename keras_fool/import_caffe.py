@@ -26,7 +26,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from keras_fool import classifier_folder, cli, common_flags, errors, label_names
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags, label_names
+from keras_fool.models import classifier_folder
 
 _MEAN = flags.DEFINE_string(
     "mean", None, "A .binaryproto file with the mean of the images that the network learned."

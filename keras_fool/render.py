@@ -18,7 +18,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from keras_fool import cli, common_flags, errors
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags
 
 _SIZE = flags.DEFINE_integer(
     "size",
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
         raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
 
     from evolvers import genome_json, render
-    from keras_fool import champion_png, files
+    from keras_fool.runs import champion_png, files
 
     with errors.reported(ValueError, FileNotFoundError):
         champion = champion_png.read(path)

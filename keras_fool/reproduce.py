@@ -51,7 +51,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from keras_fool import cli, common_flags, errors, label_names
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags, label_names
 from keras_fool.studies import experiment
 
 _EXPERIMENT = flags.DEFINE_enum("experiment", None, experiment.NAMES, "What to reproduce.")

@@ -37,7 +37,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from keras_fool import cli, common_flags, errors
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags
 from keras_fool.studies import retraining
 from trainers import datasets
 

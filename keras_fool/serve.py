@@ -30,7 +30,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from keras_fool import cli, common_flags, errors
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags
 
 _BASE_PATH = flags.DEFINE_string(
     "model_base_path",

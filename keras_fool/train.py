@@ -40,7 +40,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from keras_fool import classifier_folder, cli, common_flags, errors
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags
+from keras_fool.models import classifier_folder
 from trainers import cluster, datasets, sources
 from trainers import config as trainers_config
 
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     _announce_workers()
     with errors.reported(ValueError), cli.native_messages_hidden():
-        from keras_fool import training_run
+        from keras_fool.runs import training_run
         from trainers import classifier, export, strategies, workers
 
         strategy = strategies.create(_STRATEGY.value)  # before anything computes

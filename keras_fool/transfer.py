@@ -28,7 +28,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from keras_fool import cli, common_flags, endpoint_flags, errors, model_flags
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags, endpoint_flags, model_flags
 
 if TYPE_CHECKING:
     from keras_fool.studies import cross_scoring
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str]) -> None:
     if output.exists() and not common_flags.OVERWRITE.value:
         raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
 
-    from keras_fool import champions
+    from keras_fool.runs import champions
 
     with errors.reported(ValueError, FileNotFoundError):
         images = [champions.read(folder) for folder in folders]
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]") -> None:
-    from keras_fool import files
+    from keras_fool.runs import files
     from keras_fool.studies import figures, transfer, transfer_tables
 
     columns, intervals, label_tables, contents = {}, {}, [], {}

@@ -14,7 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the bits that tests compare are the CPU's
 flags.FLAGS(["pytest"])
 
-from keras_fool import classifiers, cli  # noqa: E402, they define flags
+from keras_fool.command_line import cli  # noqa: E402, it defines flags
+from keras_fool.models import classifiers  # noqa: E402, likewise
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_fool import scorer_contract
+from keras_fool.models import scorer_contract
 from keras_fool.serving import endpoints, image_call, pacing, replicas, transport
 
 _LARGEST_BATCH = 512

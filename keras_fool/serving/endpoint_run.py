@@ -9,7 +9,7 @@ import pathlib
 
 import numpy as np
 
-from keras_fool import files
+from keras_fool.runs import files
 from keras_fool.serving import client
 
 FILE = "endpoint.json"

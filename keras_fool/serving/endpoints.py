@@ -11,7 +11,7 @@ import math
 import re
 import urllib.parse
 
-from keras_fool import model_specs
+from keras_fool.models import model_specs
 
 _FORMS = {
     "grpc": "{scheme}://host:port[,host:port...]/name[/version or @label][?option=value]",

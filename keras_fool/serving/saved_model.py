@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from keras_fool import classifiers, networks, scoring
+from keras_fool.models import classifiers, networks, scoring
 from keras_fool.serving import loaded_version
 from trainers import signatures, whole_folder
 

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from evolvers.ascent import config as config_module
-from keras_fool import champions, data_means, galleries, tile_sheets
-from keras_fool.sheet_drawing import HIGH_CONFIDENCE, percent
+from keras_fool.models import data_means
+from keras_fool.runs import champions
+from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent
 from keras_fool.studies import ascended_runs, ascent_report, experiment, transfer_tables
 
 _PRESET = "s5"

@@ -9,8 +9,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from evolvers.ascent import config as config_module
-from keras_fool import champions, data_means, galleries, tile_sheets
-from keras_fool.sheet_drawing import HIGH_CONFIDENCE, percent
+from keras_fool.models import data_means
+from keras_fool.runs import champions
+from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent
 from keras_fool.studies import ascended_runs, ascent_report, experiment
 
 _COLUMNS = 5

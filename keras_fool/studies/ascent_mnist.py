@@ -4,8 +4,9 @@ Not in the paper, whose ascents are on ImageNet.
 """
 
 from evolvers.ascent import config as config_module
-from keras_fool import champions, galleries, tile_sheets
-from keras_fool.sheet_drawing import HIGH_CONFIDENCE, percent
+from keras_fool.runs import champions
+from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent
 from keras_fool.studies import ascended_runs, ascent_report, experiment
 
 _SIDE = 112

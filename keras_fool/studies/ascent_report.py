@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_fool import workdir
-from keras_fool.sheet_drawing import percent
+from keras_fool.runs import workdir
+from keras_fool.sheets.sheet_drawing import percent
 from keras_fool.studies import ascended_runs, transfer_tables
 
 _THRESHOLDS = (0.9, 0.99, 0.9999)

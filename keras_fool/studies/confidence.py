@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fool import champions, tables
+from keras_fool.runs import champions, tables
 from keras_fool.studies import (
     cross_scoring,
     curves,

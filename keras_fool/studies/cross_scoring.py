@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fool import champions as champions_module
-from keras_fool import classifiers, model_specs, scoring
+from keras_fool.models import classifiers, model_specs, scoring
+from keras_fool.runs import champions as champions_module
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

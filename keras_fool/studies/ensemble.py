@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_fool import champions, classifiers
+from keras_fool.models import classifiers
+from keras_fool.runs import champions
 from keras_fool.studies import (
     cross_scoring,
     curves,

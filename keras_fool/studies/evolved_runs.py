@@ -14,7 +14,8 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from evolvers import config as evolvers_config
-from keras_fool import classifiers, evolution_run, training_run
+from keras_fool.models import classifiers
+from keras_fool.runs import evolution_run, training_run
 from keras_fool.studies import cross_scoring, experiment
 from trainers import config as trainers_config
 from trainers import datasets, export, strategies

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fool import galleries, tables
+from keras_fool.runs import tables
+from keras_fool.sheets import galleries
 from keras_fool.studies import (
     cross_scoring,
     experiment,

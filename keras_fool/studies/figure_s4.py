@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fool import champions, galleries, sheet_drawing, tables, tile_sheets
+from keras_fool.runs import champions, tables
+from keras_fool.sheets import galleries, sheet_drawing, tile_sheets
 from keras_fool.studies import (
     bootstrap,
     evolved_runs,

@@ -8,7 +8,7 @@ import pathlib
 
 import numpy as np
 
-from keras_fool import champion_png, champions
+from keras_fool.runs import champion_png, champions
 
 
 class Pool:

@@ -6,8 +6,9 @@ generations of 400 offspring, a median confidence of 88.11 %.
 
 import numpy as np
 
-from keras_fool import champions, galleries, tile_sheets
-from keras_fool.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
+from keras_fool.runs import champions
+from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
 from keras_fool.studies import curves, evolved_runs, experiment, imagenet_runs, transfer_tables
 
 _PAPER_MEDIAN = 88.11

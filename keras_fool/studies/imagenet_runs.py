@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evolvers import config as evolvers_config
-from keras_fool import classifiers
+from keras_fool.models import classifiers
 from keras_fool.studies import cross_scoring, evolved_runs, experiment, transfer_tables
 
 GENERATIONS = 5000

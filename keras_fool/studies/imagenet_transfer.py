@@ -7,7 +7,7 @@ What `table_s1_imagenet` (one architecture, two trainings) and `transfer_archite
 
 from collections.abc import Mapping, Sequence
 
-from keras_fool import champions
+from keras_fool.runs import champions
 from keras_fool.studies import (
     cross_scoring,
     curves,

@@ -9,7 +9,7 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_fool import classifiers
+from keras_fool.models import classifiers
 from trainers import datasets, keras_file
 
 

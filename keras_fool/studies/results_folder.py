@@ -13,7 +13,7 @@ import pathlib
 import platform
 from collections.abc import Mapping
 
-from keras_fool import files, workdir
+from keras_fool.runs import files, workdir
 from keras_fool.studies import experiment
 
 _SETTINGS = "settings.json"

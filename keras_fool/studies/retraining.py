@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from evolvers import config as evolvers_config
-from keras_fool import classifiers
+from keras_fool.models import classifiers
 from keras_fool.studies import stages
 from trainers import config as trainers_config
 from trainers import datasets, sources

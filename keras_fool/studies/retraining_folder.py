@@ -21,7 +21,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_fool import classifiers, files, workdir
+from keras_fool.models import classifiers
+from keras_fool.runs import files, workdir
 
 _CARD = "card.json"
 ORIGINAL_ERROR = "original_test_error_percent"

@@ -8,7 +8,7 @@ import hashlib
 
 import numpy as np
 
-from keras_fool import files
+from keras_fool.runs import files
 from keras_fool.studies import (
     experiment,
     retraining,

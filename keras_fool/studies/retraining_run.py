@@ -12,7 +12,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_fool import errors, evolution_run, training_run, workdir
+from keras_fool import errors
+from keras_fool.runs import evolution_run, training_run, workdir
 from keras_fool.studies import fooling_draw, fooling_pool, retraining, retraining_folder, stages
 from trainers import classifier, export, fooling_class, sources, strategies
 

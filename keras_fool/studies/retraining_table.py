@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fool import tables
+from keras_fool.runs import tables
 from keras_fool.studies import bootstrap, retraining, retraining_folder
 
 _HUNDREDTH = decimal.Decimal("0.01")

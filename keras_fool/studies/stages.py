@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import tqdm
 
-from keras_fool import files
+from keras_fool.runs import files
 
 _FIELDS = ("stage", "kind", "work", "seconds", "resumed")
 

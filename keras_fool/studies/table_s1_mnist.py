@@ -6,7 +6,8 @@ initial weights and the order of their training images.
 
 from collections.abc import Sequence
 
-from keras_fool import champions, classifiers
+from keras_fool.models import classifiers
+from keras_fool.runs import champions
 from keras_fool.studies import (
     bootstrap,
     cross_scoring,

@@ -7,7 +7,7 @@ networks, and the mean image that the published code subtracted.
 
 from collections.abc import Iterator, Sequence
 
-from keras_fool import champions
+from keras_fool.runs import champions
 from keras_fool.studies import (
     bootstrap,
     cross_scoring,

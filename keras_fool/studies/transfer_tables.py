@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from keras_fool import tables
+from keras_fool.runs import tables
 from keras_fool.studies import bootstrap, cross_scoring, transfer
 
 NO_VALUE = "-"

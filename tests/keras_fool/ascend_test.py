@@ -14,17 +14,10 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
-from keras_fool import (
-    ascend,
-    champion_png,
-    champions,
-    classifiers,
-    cli,
-    gallery,
-    render,
-    scoring,
-    transfer,
-)
+from keras_fool import ascend, gallery, render, transfer
+from keras_fool.command_line import cli
+from keras_fool.models import classifiers, scoring
+from keras_fool.runs import champion_png, champions
 
 _LONGEST = 120  # seconds; then a process is stuck
 _STEPS = 40
@@ -35,7 +28,7 @@ _KEPT = ("last", "best", "top1", "0.99", "0.999", "0.9999")
 def ascended(tmp_path_factory, tiny_model) -> pathlib.Path:
     """A complete run folder: three labels from seeds 0 and 4."""
     from evolvers.ascent import config
-    from keras_fool import ascent_run
+    from keras_fool.runs import ascent_run
 
     path = tmp_path_factory.mktemp("ascents") / "three"
     ascent_run.ascend(
@@ -351,7 +344,7 @@ def _command(arguments: list[str], log: pathlib.Path) -> None:
 def start():
     """Starts the command in a process forked from one that has imported TensorFlow."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["keras_fool.ascent_recorder", __name__])
+    context.set_forkserver_preload(["keras_fool.runs.ascent_recorder", __name__])
 
     def started(*arguments: str, log: pathlib.Path):
         process = context.Process(target=_command, args=(list(arguments), log))

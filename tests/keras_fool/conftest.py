@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evolvers.config import Config
-from keras_fool import classifiers
+from keras_fool.models import classifiers
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def other_model(tmp_path_factory, tiny_model) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory, tiny_model) -> pathlib.Path:
     """A complete run folder: runs 3 and 4 against `tiny_model`."""
-    from keras_fool import evolution_run
+    from keras_fool.runs import evolution_run
 
     path = tmp_path_factory.mktemp("runs") / "three"
     config = Config(runs=2, first_run=3, generations=4, initial=20, batch=20)

@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
 
-from keras_fool import champion_png, classifiers, evolve, scoring
+from keras_fool import evolve
+from keras_fool.models import classifiers, scoring
+from keras_fool.runs import champion_png
 
 SMALL = ("--generations=3", "--batch=20")
 

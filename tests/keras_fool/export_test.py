@@ -7,7 +7,8 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from keras_fool import classifiers, export, scoring
+from keras_fool import export
+from keras_fool.models import classifiers, scoring
 from keras_fool.serving import loaded_version, status
 
 

@@ -3,7 +3,9 @@ import pytest
 from PIL import Image
 
 from evolvers import genome_json, render
-from keras_fool import champions, galleries, gallery
+from keras_fool import gallery
+from keras_fool.runs import champions
+from keras_fool.sheets import galleries
 from keras_fool.studies import cross_scoring
 
 

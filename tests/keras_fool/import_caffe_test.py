@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fool import classifiers, import_caffe, scoring
+from keras_fool import import_caffe
+from keras_fool.models import classifiers, scoring
 from tests.trainers import caffe_forward, caffe_samples, caffe_writer
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -152,7 +153,7 @@ def test_caffenet_is_imported_whole_and_scores_in_another_process(tmp_path):
     run(
         "-c",
         "import sys, numpy as np\n"
-        "from keras_fool import classifiers, scoring\n"
+        "from keras_fool.models import classifiers, scoring\n"
         "scorer = scoring.open_scorer(classifiers.find(sys.argv[1]))\n"
         "np.save(sys.argv[3], scorer.score(np.load(sys.argv[2])))\n",
         *map(str, (tmp_path / "caffenet", tmp_path / "images.npy", tmp_path / "scores.npy")),

@@ -13,7 +13,8 @@ import time
 
 import pytest
 
-from keras_fool import cli, evolve
+from keras_fool import evolve
+from keras_fool.command_line import cli
 
 _LONGEST = 60  # seconds; then a process is stuck
 
@@ -30,7 +31,9 @@ def _command(arguments: list[str], log: pathlib.Path) -> None:
 def start():
     """Starts the command in a process of its own."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["keras_fool.recorder", "keras_fool.scoring", __name__])
+    context.set_forkserver_preload(
+        ["keras_fool.runs.evolution_recorder", "keras_fool.models.scoring", __name__]
+    )
 
     def started(*arguments: str, log: pathlib.Path):
         process = context.Process(target=_command, args=(list(arguments), log))

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from evolvers import canvas, genome_json, render
-from keras_fool import champion_png
 from keras_fool import render as command_module
+from keras_fool.runs import champion_png
 from tests.evolvers.samples import network
 
 CANVAS = canvas.Canvas(40, 30, 1)

@@ -14,7 +14,8 @@ from multiprocessing import forkserver
 
 import pytest
 
-from keras_fool import cli, reproduce
+from keras_fool import reproduce
+from keras_fool.command_line import cli
 from keras_fool.studies import experiment
 
 _LONGEST = 150  # seconds; then a process is stuck
@@ -103,7 +104,9 @@ def _command(arguments: list[str], folder: str, log: pathlib.Path) -> None:
 def start():
     """Starts the command in a process forked from one that has imported TensorFlow."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["keras_fool.recorder", "keras_fool.studies.table_s1_variants"])
+    context.set_forkserver_preload(
+        ["keras_fool.runs.evolution_recorder", "keras_fool.studies.table_s1_variants"]
+    )
     with contextlib.chdir(pathlib.Path(reproduce.__file__).parent.parent):
         forkserver.ensure_running()  # here it finds what it shall import
 

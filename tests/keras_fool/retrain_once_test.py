@@ -10,7 +10,9 @@ import pytest
 from absl.testing import flagsaver
 from scipy import stats
 
-from keras_fool import cli, reproduce, retrain, scoring
+from keras_fool import reproduce, retrain
+from keras_fool.command_line import cli
+from keras_fool.models import scoring
 from keras_fool.studies import retraining_folder
 from tests.keras_fool import retraining_kills
 from tests.trainers import samples

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from keras_fool import champions, classifiers, cli, reproduce, retrain
+from keras_fool import reproduce, retrain
+from keras_fool.command_line import cli
+from keras_fool.models import classifiers
+from keras_fool.runs import champions
 from keras_fool.studies import retraining_folder
 from tests.keras_fool import retraining_kills
 
@@ -54,7 +57,7 @@ def test_the_fooling_class_is_never_a_niche(study):
 
 
 def test_errors_are_of_all_images_and_of_the_data_alone(study):
-    from keras_fool import scoring
+    from keras_fool.models import scoring
     from trainers import datasets
 
     data = datasets.load("digits")

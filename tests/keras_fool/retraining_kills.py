@@ -8,7 +8,9 @@ import signal
 from collections.abc import Callable
 
 from evolvers import map_elites
-from keras_fool import checkpoints, cli, files, retrain
+from keras_fool import retrain
+from keras_fool.command_line import cli
+from keras_fool.runs import checkpoints, files
 
 
 def contents(path: pathlib.Path) -> dict[str, bytes]:
@@ -79,7 +81,7 @@ def _command(point: str, arguments: list[str], log: pathlib.Path) -> None:
             _die()
         original_export(path, model)
 
-    from keras_fool import training_run
+    from keras_fool.runs import training_run
     from trainers import keras_file
 
     original_export, keras_file.save = keras_file.save, exported

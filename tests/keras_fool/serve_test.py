@@ -15,7 +15,8 @@ import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from keras_fool import classifiers, scoring, serve
+from keras_fool import serve
+from keras_fool.models import classifiers, scoring
 from tests.keras_fool.serving import conftest as serving_conftest
 
 SHIPPED = serving_conftest.ROOT / "saved_models" / "mnist_a"

@@ -14,7 +14,8 @@ import pytest
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
-from keras_fool import classifiers, train
+from keras_fool import train
+from keras_fool.models import classifiers
 from tests.trainers import samples
 from trainers import datasets
 
@@ -212,7 +213,7 @@ def test_where_a_worker_is_killed_all_are_started_again_and_go_on(command, place
 
 
 def test_stop_signal_saves_and_says_how_to_go_on(command, places, tmp_path, monkeypatch):
-    from keras_fool import training_folder
+    from keras_fool.runs import training_folder
 
     # The first report of progress brings the signal, as a user's Ctrl-C would.
     on_progress = training_folder.TrainingFolder.on_progress

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fool import champion_png, champions, classifiers, scoring, transfer
+from keras_fool import transfer
+from keras_fool.models import classifiers, scoring
+from keras_fool.runs import champion_png, champions
 
 
 @pytest.fixture(autouse=True)

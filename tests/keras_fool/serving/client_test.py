@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from keras_fool import scorer_contract
+from keras_fool.models import scorer_contract
 from keras_fool.serving import client, endpoints, transport
 from tests.keras_fool.serving import scripted
 

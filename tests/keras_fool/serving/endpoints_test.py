@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_fool import classifiers, model_specs
+from keras_fool.models import classifiers, model_specs
 from keras_fool.serving import endpoints
 
 A, B = "127.0.0.1:8500", "b.example.org:80"

@@ -19,7 +19,8 @@ import pytest
 import tensorflow as tf
 from absl.testing import flagsaver
 
-from keras_fool import cli, errors, evolve, transfer
+from keras_fool import errors, evolve, transfer
+from keras_fool.command_line import cli
 from keras_fool.serving import transport
 from tests.keras_fool.serving.conftest import ROOT
 from tests.keras_fool.serving.proxy import Proxy

@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_fool import champions
+from keras_fool.runs import champions
 from keras_fool.studies import cross_scoring
 
 

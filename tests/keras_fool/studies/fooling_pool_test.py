@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_fool import champions
+from keras_fool.runs import champions
 from keras_fool.studies import fooling_pool
 
 

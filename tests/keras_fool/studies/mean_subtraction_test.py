@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fool import classifiers, scoring
+from keras_fool.models import classifiers, scoring
 from keras_fool.studies import mean_subtraction
 
 

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from keras_fool import classifiers
+from keras_fool.models import classifiers
 from keras_fool.studies import retraining, retraining_table
 from trainers import config as trainers_config
 

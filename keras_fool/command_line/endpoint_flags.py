@@ -1,0 +1,53 @@
+"""How endpoints are treated, as the flags of a command say it."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from absl import flags
+
+from keras_fool.command_line import common_flags
+from keras_fool.models import classifiers
+from keras_fool.serving import endpoints
+
+USES = (
+    common_flags.DEADLINE,
+    common_flags.PATIENCE,
+    common_flags.IN_FLIGHT,
+    common_flags.REQUESTS_PER_SECOND,
+    common_flags.MAX_REQUESTS,
+    common_flags.MAX_IMAGES,
+    common_flags.ALLOW_VERSION_CHANGE,
+)
+
+
+def applied(classifier: classifiers.AnyClassifier) -> classifiers.AnyClassifier:
+    """The same classifier, treated as the flags say where it is an endpoint.
+
+    Raises:
+        ValueError: It is none, and a flag about endpoints is given.
+    """
+    return applied_to_all([classifier])[0]
+
+
+def applied_to_all(
+    given: Sequence[classifiers.AnyClassifier],
+) -> list[classifiers.AnyClassifier]:
+    """The same classifiers, each endpoint of them treated as the flags say.
+
+    Raises:
+        ValueError: None is an endpoint, and a flag about endpoints is given.
+    """
+    options = endpoints.Options(**{holder.name: holder.value for holder in USES})
+    if not any(isinstance(classifier, endpoints.Endpoint) for classifier in given):
+        for holder in USES:
+            if flags.FLAGS[holder.name].present:
+                raise ValueError(
+                    f"--{holder.name} is about endpoints such as grpc://host:port/name, and "
+                    f"{given[0].name} is none."
+                )
+    return [
+        dataclasses.replace(classifier, options=options)
+        if isinstance(classifier, endpoints.Endpoint)
+        else classifier
+        for classifier in given
+    ]

@@ -1,0 +1,75 @@
+"""The classifier that a command's flags name, for every command that takes one."""
+
+import pathlib
+
+from keras_fool.command_line import common_flags, label_names
+from keras_fool.models import classifiers, model_specs
+
+USES = (
+    common_flags.DATASET,
+    common_flags.MODEL,
+    common_flags.WEIGHTS,
+    common_flags.PREPROCESS,
+    common_flags.FROM_LOGITS,
+    *(VIEWS := (common_flags.IMAGE_SIZE, common_flags.CROPS, common_flags.CROP_SIZE)),
+    common_flags.LABEL_NAMES,
+)
+
+
+def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
+    """What --model, --dataset and the flags about them mean.
+
+    Args:
+        of_dataset: Whether --dataset is about the classifier, too, and not only about
+            the images that it is given.
+
+    Raises:
+        ValueError: There is no such classifier, or the flags do not go together.
+    """
+    dataset = common_flags.DATASET.value if of_dataset else None
+    found = classifiers.find_all(_spec(), dataset, views())
+    if common_flags.LABEL_NAMES.value is None:
+        return found
+    names = label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))
+    return classifiers.with_labels(found, names)
+
+
+def views() -> classifiers.Views:
+    """What the flags say that a network sees of an image.
+
+    Raises:
+        ValueError: The flags do not go together.
+    """
+    return classifiers.Views(
+        common_flags.IMAGE_SIZE.value, common_flags.CROPS.value, common_flags.CROP_SIZE.value
+    )
+
+
+def _spec() -> str | None:
+    """--model with the flags about it as its options."""
+    said = {
+        "weights": common_flags.WEIGHTS.value,
+        "preprocess": common_flags.PREPROCESS.value,
+        "from_logits": common_flags.FROM_LOGITS.value,
+    }
+    said = [name for name, value in said.items() if value]
+    model = common_flags.MODEL.value
+    if model is None:
+        if said:
+            raise ValueError(f"--{said[0]} is about a --model, and none is given.")
+        return None
+    if model.startswith(model_specs.URL_SCHEMES) and (said or views() != classifiers.Views()):
+        raise ValueError(
+            f"--{said[0] if said else 'image_size'} is not about endpoints: what they are given "
+            "stands behind their address, such as ?preprocess=tf&logits=true."
+        )
+    if said and len(model_specs.split(model)) > 1:
+        raise ValueError(
+            f"--{said[0]} is about one --model; in an ensemble each has its own options, such as "
+            "a.keras:tf:logits,MobileNet:weights=FILE."
+        )
+    words = [model]
+    words += [f"weights={common_flags.WEIGHTS.value}"] if "weights" in said else []
+    words += [common_flags.PREPROCESS.value] if "preprocess" in said else []
+    words += ["logits"] if "from_logits" in said else []
+    return ":".join(words)

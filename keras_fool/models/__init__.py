@@ -1,0 +1,18 @@
+"""Any classifier: found by the name that a user gives it, loaded, scored.
+
+Found, without TensorFlow:
+
+    model_specs         WHAT[:option]..., as a command line names classifiers
+    applications        the networks of keras.applications by name
+    classifiers         what such a name means: files, labels, preprocessing, SHA-256
+    classifier_folder   where a new one goes
+    data_means          the mean of the data that one was trained on
+
+Loaded and scored:
+
+    networks            one network as a TensorFlow function: images 0..255 -> confidences
+    crops               what it sees of a larger image
+    scoring             batches -> confidences, on this machine
+    drawing_scorer      the same for CPPNs that are drawn where they are scored
+    scorer_contract     what every scorer promises
+"""

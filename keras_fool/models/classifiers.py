@@ -1,0 +1,329 @@
+"""Finds classifiers, without loading them (and so without TensorFlow).
+
+A classifier is `saved_models/<name>/<version>/` with `classifier.keras` and `card.json` in
+it, any other `.keras` file, or a network of `keras.applications`; several of them are an
+ensemble. `model_specs` has the words that users name them with.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import pathlib
+from collections.abc import Mapping
+
+from keras_fool.models import applications, model_specs
+from keras_fool.serving import endpoints
+
+MODEL_FILE = "classifier.keras"
+CARD_FILE = "card.json"
+PREPROCESSES = model_specs.PREPROCESSES
+# What crops of an image there may be: its centre, or the four corners and the centre and
+# their mirror images, as Caffe's reference network was scored.
+CROPS = (1, 10)
+# The classifier that stands for a data set where no other is asked for.
+_OF_DATASET = {"mnist": "mnist_a", "digits": "digits_a", "shapes": "shapes_a"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """What a network sees of an image that may be larger than its input.
+
+    Attributes:
+        image_size: Side of the square images, in pixels; None for those that the network
+            takes.
+        crops: How many crops of an image the confidences are the mean of, one of `CROPS`.
+        crop_size: Side of a crop, in pixels, scaled to what the network takes; None for
+            crops of just that.
+    """
+
+    image_size: int | None = None
+    crops: int = 1
+    crop_size: int | None = None
+
+    def __post_init__(self):
+        if self.crops not in CROPS:
+            raise ValueError(f"crops must be 1 or 10, got {self.crops}.")
+        if self.image_size is None and (self.crops != 1 or self.crop_size):
+            raise ValueError(
+                "crops are cut out of larger images: say how large, such as --image_size=256."
+            )
+        if self.crop_size and self.crop_size > self.image_size:
+            raise ValueError(
+                f"crops of {self.crop_size} pixels do not fit into images of {self.image_size}."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A network, how bytes get into it, and how confidences come out of it.
+
+    Attributes:
+        name: What reports call it, such as "mnist_a/1" or "my_model.keras".
+        path: The `.keras` file, or the file of weights of an `application`; None where
+            Keras has the weights.
+        labels: The names of its outputs; None where nothing tells them.
+        preprocess: What turns bytes 0..255 into its input, one of `PREPROCESSES`:
+            "none" (bytes as they are), "unit" (to [0, 1]), what `keras.applications` calls
+            "caffe", "tf" and "torch", or "bgr" (Caffe's own: BGR minus (104, 117, 123)).
+        from_logits: Whether its outputs need a softmax to be confidences.
+        application: The network, where `path` holds only weights.
+        views: What it sees of an image.
+    """
+
+    name: str
+    path: pathlib.Path | None
+    labels: tuple[str, ...] | None = None
+    preprocess: str = "none"
+    from_logits: bool = False
+    application: applications.Application | None = None
+    views: Views = Views()
+
+    @functools.cached_property
+    def identity(self) -> dict:
+        """What makes its confidences, as JSON; `path` only says where it was found."""
+        identity = {
+            "sha256": _sha256(self.path) if self.path else None,
+            "preprocess": self.preprocess,
+            "from_logits": self.from_logits,
+            "path": str(self.path) if self.path else None,
+        }
+        if self.application is not None:
+            network = self.application
+            identity["application"] = f"{network.name}:alpha={network.alpha}:size={network.size}"
+        if self.views.image_size is not None:
+            identity["views"] = dataclasses.asdict(self.views)
+        return identity
+
+    @property
+    def members(self) -> "tuple[Classifier, ...]":
+        """Itself, as an ensemble's members are several."""
+        return (self,)
+
+    @property
+    def spec(self) -> str:
+        """What `find` makes this of again, wherever it is called."""
+        network, views = self.application, self.views
+        words = [str(self.path) if network is None else network.name]
+        if network is not None:
+            words += [f"weights={network.weights if self.path is None else self.path}"]
+            words += [f"size={network.size}", f"alpha={network.alpha}"]
+        words += [self.preprocess, *(["logits"] if self.from_logits else [])]
+        if views.image_size is not None:
+            words += [f"image={views.image_size}", f"crops={views.crops}"]
+            words += [f"crop={views.crop_size}"] if views.crop_size else []
+        return ":".join(words)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ensemble:
+    """Classifiers whose confidences are averaged (Nguyen et al., 2015, supplement B).
+
+    Attributes:
+        members: At least two, that see the same images and have the same labels.
+    """
+
+    members: tuple[Classifier, ...]
+
+    @property
+    def name(self) -> str:
+        """The members' names, with plus signs between them."""
+        return "+".join(member.name for member in self.members)
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The names of the first member that knows them."""
+        return next((member.labels for member in self.members if member.labels), None)
+
+    @functools.cached_property
+    def identity(self) -> dict:
+        """The members' identities, in order."""
+        return {"ensemble": [member.identity for member in self.members]}
+
+    @property
+    def spec(self) -> str:
+        """What `find_all` makes this of again."""
+        return ",".join(member.spec for member in self.members)
+
+
+AnyClassifier = Classifier | Ensemble | endpoints.Endpoint
+
+
+def comparable(identity: Mapping[str, object]) -> dict[str, object]:
+    """An identity without where its files were found, which may change."""
+    if "ensemble" in identity:
+        return {"ensemble": [comparable(member) for member in identity["ensemble"]]}
+    return {name: value for name, value in identity.items() if name != "path"}
+
+
+def with_labels(classifier: AnyClassifier, labels: tuple[str, ...]) -> AnyClassifier:
+    """The same, with names for its labels."""
+    members = tuple(dataclasses.replace(member, labels=labels) for member in classifier.members)
+    return Ensemble(members) if isinstance(classifier, Ensemble) else members[0]
+
+
+def find_all(
+    model: str | None, dataset: str | None = None, views: Views = Views()
+) -> AnyClassifier:
+    """The classifier that a user means, or the ensemble of several with commas between.
+
+    Args:
+        model: As `find` takes it, or several of them.
+        dataset: As `find` takes it, for one.
+        views: Likewise, for each.
+
+    Raises:
+        ValueError: As `find` does, or a member is there twice.
+    """
+    members = [] if model is None else model_specs.split(model)
+    if len(members) < 2:
+        return find(model, dataset, views)
+    found = tuple(find(member, dataset, views) for member in members)
+    for number, member in enumerate(found):
+        if member in found[:number]:
+            raise ValueError(f"the ensemble names {members[number]} twice.")
+        if isinstance(member, endpoints.Endpoint):
+            raise ValueError(
+                f"{members[number]} is an endpoint, which no ensemble has as a member."
+            )
+    return Ensemble(found)
+
+
+def find(
+    model: str | None, dataset: str | None = None, views: Views = Views()
+) -> Classifier | endpoints.Endpoint:
+    """The classifier that a user means.
+
+    Args:
+        model: A name under ./saved_models/ or under the shipped saved_models/ (the newest
+            version is taken), a version folder, a `.keras` file, or a network of
+            `keras.applications`, with the options of `model_specs`; or the address of
+            an endpoint, which crops by itself if at all.
+        dataset: Without a model, the data set whose shipped classifier is meant.
+        views: What it sees of an image, where the options do not say it.
+
+    Raises:
+        ValueError: There is no such classifier or data set (the known ones are
+            named), or its card is damaged, or it is one of another data set, or it has
+            no such option.
+    """
+    if dataset is not None and dataset not in _OF_DATASET:
+        raise ValueError(f"unknown data set {dataset!r}; known: {', '.join(_OF_DATASET)}.")
+    if model is None:
+        if dataset is None:
+            raise ValueError(f"give --dataset ({', '.join(_OF_DATASET)}) or --model.")
+        model = _OF_DATASET[dataset]
+        if model not in known():
+            raise ValueError(
+                f"no classifier of {dataset} is here yet; train one: "
+                f"python -m keras_fool.train --dataset={dataset} --name={model}"
+            )
+    spec = model_specs.parse(model)
+    if spec.is_url:
+        return endpoints.parse(model)
+    said = {"image_size": spec.image, "crops": spec.crops, "crop_size": spec.crop}
+    views = dataclasses.replace(
+        views, **{name: value for name, value in said.items() if value is not None}
+    )
+    if spec.is_application:
+        return _application(spec, views)
+    for option in ("weights", "size", "alpha"):
+        if getattr(spec, option) is not None:
+            raise ValueError(
+                f"{option} is for networks of keras.applications, such as MobileNet; "
+                f"{spec.what} is none."
+            )
+    return dataclasses.replace(
+        _find_file(spec.what, dataset),
+        preprocess=spec.preprocess or "none",
+        from_logits=spec.from_logits,
+        views=views,
+    )
+
+
+def _application(spec: model_specs.Spec, views: Views) -> Classifier:
+    given = {"weights": spec.weights, "size": spec.size, "alpha": spec.alpha}
+    network = applications.Application(
+        spec.what, **{name: value for name, value in given.items() if value is not None}
+    )
+    file = None if network.weights == "imagenet" else pathlib.Path(network.weights).resolve()
+    return Classifier(
+        network.title,
+        file,
+        applications.imagenet_labels(),
+        spec.preprocess or applications.PREPROCESS[spec.what],
+        spec.from_logits,
+        network,
+        views,
+    )
+
+
+def _find_file(model: str, dataset: str | None) -> Classifier:
+    folder = _version_folder(model)
+    if folder is not None:
+        return _with_card(folder, dataset)
+    path = pathlib.Path(model)
+    if path.name == MODEL_FILE and (path.parent / CARD_FILE).is_file():
+        return _with_card(path.resolve().parent, dataset)
+    if path.suffix == ".keras" and path.is_file():
+        return Classifier(path.name, path.resolve())
+    if path.suffix == ".keras":
+        raise ValueError(f"there is no file {model}.")
+    if path.exists():
+        raise ValueError(
+            f"{model} is no classifier: a .keras file, or a folder with {MODEL_FILE} in it, is."
+        )
+    raise ValueError(
+        f"unknown model {model!r}; known: {', '.join(known()) or 'none'}; "
+        "or give a version folder or a .keras file."
+    )
+
+
+def known() -> list[str]:
+    """The names that `find` takes, sorted."""
+    folders = [path for base in _bases() if base.is_dir() for path in base.iterdir()]
+    return sorted({path.name for path in folders if _versions(path)})
+
+
+def _bases() -> list[pathlib.Path]:
+    beside_the_package = pathlib.Path(__file__).resolve().parents[2] / "saved_models"
+    return [pathlib.Path("saved_models").resolve(), beside_the_package]
+
+
+def _versions(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The version folders of a name, oldest first."""
+    if not folder.is_dir():
+        return []
+    versions = [path for path in folder.iterdir() if path.name.isdecimal()]
+    versions = [path for path in versions if (path / MODEL_FILE).is_file()]
+    return sorted(versions, key=lambda path: int(path.name))
+
+
+def _version_folder(model: str) -> pathlib.Path | None:
+    for path in [*(base / model for base in _bases()), pathlib.Path(model).resolve()]:
+        if (path / MODEL_FILE).is_file():
+            return path
+        if versions := _versions(path):
+            return versions[-1]
+    return None
+
+
+def _with_card(folder: pathlib.Path, dataset: str | None) -> Classifier:
+    name = f"{folder.parent.name}/{folder.name}"
+    path = folder / CARD_FILE
+    labels = None
+    if path.is_file():
+        try:
+            card = json.loads(path.read_text("utf-8"))
+            labels = tuple(str(label) for label in card["labels"])
+            trained_on = str(card["dataset"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no classifier's card: {error!r}.") from error
+        if dataset is not None and trained_on != dataset:
+            raise ValueError(f"{name} was trained on {trained_on}, not on {dataset}.")
+    return Classifier(name, folder / MODEL_FILE, labels)
+
+
+def _sha256(path: pathlib.Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,234 @@
+"""Images -> confidences, by Keras models on this machine.
+
+Everything runs in one `tf.function` with few fixed batch shapes: for each new one the
+function is traced, and an accelerator's library looks for its fastest kernels again.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fool import errors
+from keras_fool.models import classifiers, networks, scorer_contract
+from keras_fool.serving import endpoints
+
+if TYPE_CHECKING:
+    from keras_fool.serving import client
+
+SMALLEST_BATCH = scorer_contract.SMALLEST_BATCH
+ScorerError = scorer_contract.ScorerError
+_LARGEST_BATCH = 2048
+# What `tune` may choose.
+_TUNED_BATCHES = (256, 512, 1024, 2048, 4096, 8192)
+# A larger batch must be so much faster to be worth its memory.
+_GAIN = 1.03
+# Bytes of images in a batch; what a network makes of them is some hundred times larger.
+_BYTES_OF_BATCH = 2**24
+
+
+class LocalScorer:
+    """Scores images with one Keras model, or with the mean of several.
+
+    For one caller at a time, from any thread.
+
+    Attributes:
+        name: What reports call the classifier.
+        identity: What makes its confidences, as JSON.
+        labels: The names of its outputs.
+        image_shape: (height, width, channels).
+        score_batch: The largest number of images in one call of the model.
+        values_seen: Values that all members see of an image, over all crops.
+        traces: How many graphs were built: one per batch shape.
+    """
+
+    def __init__(
+        self,
+        classifier: classifiers.Classifier | classifiers.Ensemble,
+        *,
+        score_batch: int | None = None,
+    ):
+        """Loads the model and tries it on a few images.
+
+        Args:
+            classifier: The model file and what wraps it, or several.
+            score_batch: The largest number of images in one call of the model; by
+                default what fills the machine without filling its memory.
+
+        Raises:
+            ValueError: The file is no model that loads safely, its input is not one
+                image of fixed shape, or its output is not one row of confidences
+                per image, or those are no confidences (`ScorerError`), or the members
+                of an ensemble differ in images or number of labels.
+        """
+        self.name = classifier.name
+        self.identity = classifier.identity
+        self.traces = 0
+        self._networks = [networks.Network(member) for member in classifier.members]
+        self.image_shape, num_labels = self._checked_members()
+        self.labels = classifier.labels or tuple(str(label) for label in range(num_labels))
+        if len(self.labels) != num_labels:
+            raise ValueError(
+                f"{self.name}: {len(self.labels)} labels are named, "
+                f"but the model has {num_labels} outputs."
+            )
+        seen = [network.pixels for network in self._networks]
+        self.values_seen = sum(seen)
+        pixels = max(math.prod(self.image_shape), *seen)
+        self._fitting = _BYTES_OF_BATCH // pixels
+        self.score_batch = max(SMALLEST_BATCH, score_batch or min(_LARGEST_BATCH, self._fitting))
+        self._function = tf.function(self._traced, autograph=False)
+        self._functions = {}
+        self._try_out()
+
+    def score(self, images: np.ndarray) -> np.ndarray:
+        """The confidence of every label for every image.
+
+        Deterministic: the confidences of an image are the same bits in every batch.
+
+        Args:
+            images: [batch, height, width, channels] uint8, 0..255; any batch.
+
+        Returns:
+            [batch, num_labels] float32; each row adds up to 1.
+
+        Raises:
+            ValueError: `images` has another shape or dtype.
+            ScorerError: The model returned NaN or rows that do not add up to 1.
+        """
+        if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
+            raise ValueError(
+                f"{self.name} takes uint8 images [batch, {_by(self.image_shape)}], "
+                f"got {images.dtype} {list(images.shape)}."
+            )
+        confidences = np.empty((len(images), len(self.labels)), np.float32)
+        # Chunks of one size: few shapes, and little padding.
+        chunks = -(-len(images) // self.score_batch)
+        size = -(-len(images) // max(1, chunks))
+        for start in range(0, len(images), max(1, size)):
+            chunk = images[start : start + size]
+            confidences[start : start + len(chunk)] = self._run(chunk)[: len(chunk)]
+        self._check(confidences)
+        return confidences
+
+    def confidences(self, images: tf.Tensor) -> tf.Tensor:
+        """The same as a TensorFlow function, unchecked; differentiable where images are floats.
+
+        Args:
+            images: [batch, height, width, channels] uint8 or float32, 0..255.
+
+        Returns:
+            float32 [batch, num_labels].
+        """
+        each = [network.confidences(images) for network in self._networks]
+        return each[0] if len(each) == 1 else tf.add_n(each) / len(each)
+
+    def tune(self, most: int) -> int:
+        """Takes the batch size that scores fastest on this machine; no result depends on it.
+
+        Args:
+            most: The largest number of images that `score` will be given at a time.
+
+        Returns:
+            The batch size: the largest number of images in one call of the model.
+        """
+        sizes = [size for size in _TUNED_BATCHES if size <= min(most, self._fitting)]
+        best, best_rate = self.score_batch, 0.0
+        for size in sizes:
+            images = np.random.default_rng(0).integers(0, 256, (size, *self.image_shape), np.uint8)
+            self.score_batch = size
+            self._run(images)  # traces
+            seconds = min(_seconds(lambda images=images: self._run(images)) for _ in range(3))
+            if size / seconds > best_rate * _GAIN:
+                best, best_rate = size, size / seconds
+        self.score_batch = best
+        return best
+
+    def _run(self, chunk: np.ndarray) -> np.ndarray:
+        """[fixed batch, num_labels] float32; the rows past the chunk's are padding."""
+        batch = fixed_batch(len(chunk), self.score_batch)
+        if batch > len(chunk):
+            padding = np.zeros((batch - len(chunk), *self.image_shape), np.uint8)
+            chunk = np.concatenate([chunk, padding])
+        if batch not in self._functions:
+            spec = tf.TensorSpec(chunk.shape, tf.uint8)
+            self._functions[batch] = self._function.get_concrete_function(spec)
+        return self._functions[batch](tf.constant(chunk)).numpy()
+
+    def _traced(self, images: tf.Tensor) -> tf.Tensor:
+        self.traces += 1  # runs while tracing, not while scoring
+        return self.confidences(images)
+
+    def _check(self, confidences: np.ndarray) -> None:
+        if problem := scorer_contract.problem(confidences, "--from_logits"):
+            raise ScorerError(f"{self.name} {problem}")
+
+    def _try_out(self) -> None:
+        """Meets a model's defects before a run begins rather than in its midst."""
+        images = scorer_contract.trial_images(self.image_shape)
+        if problem := scorer_contract.negative(self.score(images), "--from_logits"):
+            raise ScorerError(f"{self.name} {problem}")
+        for network in self._networks:
+            network.check_logits(images)
+
+    def _checked_members(self) -> tuple[tuple[int, int, int], int]:
+        """The shape of images and the number of labels, which all members share."""
+        first, *others = self._networks
+        for other in others:
+            if other.image_shape != first.image_shape:
+                raise ValueError(
+                    f"the members of an ensemble see the same images: {first.name} takes "
+                    f"{_by(first.image_shape)}, {other.name} takes {_by(other.image_shape)}; "
+                    "--image_size=256 lets each crop what it takes."
+                )
+            if other.num_labels != first.num_labels:
+                raise ValueError(
+                    f"the members of an ensemble have the same labels: {first.name} has "
+                    f"{first.num_labels}, {other.name} has {other.num_labels}."
+                )
+        return first.image_shape, first.num_labels
+
+
+def open_scorer(
+    classifier: classifiers.AnyClassifier,
+    score_batch: int | None = None,
+) -> "LocalScorer | client.EndpointScorer":
+    """The scorer of any classifier, here or behind an endpoint.
+
+    Args:
+        classifier: What scores.
+        score_batch: The largest number of images in one call or request.
+
+    Raises:
+        ValueError: It cannot be used.
+        UserError: An endpoint needs packages that are not installed.
+    """
+    if not isinstance(classifier, endpoints.Endpoint):
+        return LocalScorer(classifier, score_batch=score_batch)
+    with errors.needs_extra("serving"):
+        from keras_fool.serving import client
+
+        return client.EndpointScorer(classifier, score_batch=score_batch)
+
+
+def fixed_batch(num_images: int, largest: int) -> int:
+    """The batch shape that `num_images` are padded to.
+
+    Four significant bits: at most an eighth of a batch is padding, and a run, whose
+    batches are all nearly as large, meets two or three shapes.
+    """
+    step = 1 << max(0, num_images.bit_length() - 4)
+    return min(largest, max(SMALLEST_BATCH, -(-num_images // step) * step))
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    function()
+    return time.perf_counter() - begun
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))

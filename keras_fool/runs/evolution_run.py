@@ -1,0 +1,266 @@
+"""One evolution in a run folder, from wherever the folder says it is to its end.
+
+What `evolve` does for its user, `reproduce` and `retrain` do many times: the same code,
+so the same folders.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evolvers import config as evolvers_config
+from evolvers import map_elites
+from keras_fool import errors
+from keras_fool.models import classifiers, scorer_contract
+from keras_fool.runs import progress, stopping, workdir
+from keras_fool.serving import endpoints
+
+if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer without
+    from keras_fool.models.scoring import LocalScorer
+    from keras_fool.runs import evolution_recorder
+    from keras_fool.serving.client import EndpointScorer
+    from keras_fool.serving.endpoint_run import EndpointRun
+
+# Images that are bred and drawn while as many are scored: enough to share out.
+_GROUP_IMAGES = 2000
+# Trying batch sizes takes some seconds: the time in which so many images are scored.
+_IMAGES_WORTH_TUNING = 500_000
+_KINDS = {"cppn": "images of CPPNs", "direct": "directly encoded images"}
+
+
+def settings(
+    config: evolvers_config.Config,
+    classifier: classifiers.AnyClassifier,
+    num_niches: int | None = None,
+) -> dict[str, object]:
+    """All that shapes the result: what `workdir` compares before a run goes on.
+
+    Args:
+        config: The evolution's.
+        classifier: What is fooled; where it lies on disk is left out, as it may move.
+        num_niches: As `map_elites.Evolution` takes it.
+    """
+    scorer = classifiers.comparable(classifier.identity)
+    niches = {} if num_niches is None else {"num_niches": num_niches}
+    return {**dataclasses.asdict(config), **niches, "scorer": scorer}
+
+
+def is_complete(path: pathlib.Path, settings: dict[str, object]) -> bool:
+    """Whether the run of these settings in `path` is complete.
+
+    Raises:
+        ValueError: The folder holds something else, or a run of other settings.
+    """
+    return workdir.status(path, settings) is workdir.Status.COMPLETE
+
+
+def open_scorer(
+    config: evolvers_config.Config,
+    classifier: classifiers.AnyClassifier,
+    score_batch: int | None = None,
+) -> "LocalScorer | EndpointScorer":
+    """The scorer that an evolution needs: where `config` says so, one that draws.
+
+    Args:
+        config: The evolution's settings.
+        classifier: What is fooled.
+        score_batch: Images in one call of the model; by default what is fastest, where so
+            many images come that trying pays.
+
+    Raises:
+        ValueError: The model cannot be used.
+    """
+    from keras_fool.models import drawing_scorer, scoring
+
+    if isinstance(classifier, endpoints.Endpoint):
+        if config.renderer == "tf":
+            raise ValueError("renderer must be cpu: an endpoint is given images.")
+        return scoring.open_scorer(classifier, score_batch)
+    kinds = {"cpu": scoring.LocalScorer, "tf": drawing_scorer.DrawingScorer}
+    scorer = kinds[config.renderer](classifier, score_batch=score_batch)
+    births = config.runs * config.batch
+    if score_batch is None and births * config.generations >= _IMAGES_WORTH_TUNING:
+        scorer.tune(births)
+    return scorer
+
+
+def evolve(
+    path: pathlib.Path,
+    config: evolvers_config.Config,
+    classifier: classifiers.AnyClassifier,
+    *,
+    command: str,
+    note: Callable[[str], None],
+    dataset: str | None = None,
+    num_niches: int | None = None,
+    scorer: "LocalScorer | EndpointScorer | None" = None,
+    checkpoint_every: int | None = None,
+    montage_every: int = 20,
+) -> bool:
+    """Evolves in `path` until the run is complete; begins, goes on, or finds it complete.
+
+    Args:
+        path: The run folder; made if it is not there.
+        config: The evolution's settings.
+        classifier: What is fooled.
+        command: What the user types to go on after a stop.
+        note: Told, in a sentence, what the user should know.
+        dataset: The data set's name, for the record.
+        num_niches: Labels to fool, the first ones of the classifier's; all by default.
+        scorer: What `open_scorer` gives, where the caller has it; opened by default.
+        checkpoint_every: As `evolution_recorder.EvolutionRecorder` takes it.
+        montage_every: Likewise.
+
+    Returns:
+        True where the run was complete before, and nothing was done.
+
+    Raises:
+        UserError: The folder holds a run of other settings or is damaged, or the model
+            cannot be used, or in mid-run gave no confidences: the folder holds all
+            generations until then.
+        StoppedError: A signal asked for it; the folder holds all generations until then.
+        OSError: Something could not be written; the newest checkpoint stays.
+    """
+    shaped_by = settings(config, classifier, num_niches)
+    with errors.reported(ValueError):
+        if is_complete(path, shaped_by):
+            return True
+
+    from keras_fool.runs import evolution_folder, evolution_recorder, summaries
+
+    with contextlib.ExitStack() as stack:
+        with errors.reported(ValueError):
+            scorer = scorer or open_scorer(config, classifier)
+            about = {
+                "classifier": classifier.name,
+                "classifier_spec": classifier.spec,
+                "dataset": dataset,
+                "labels": scorer.labels,
+                "image_shape": scorer.image_shape,
+            }
+            folder = evolution_folder.EvolutionFolder(path, shaped_by, about, note)
+            stack.callback(folder.close)
+            state = folder.resume()
+        evolution = map_elites.Evolution(
+            config, scorer, num_niches, group_images=max(_GROUP_IMAGES, scorer.score_batch)
+        )
+        stack.callback(evolution.close)
+        _warm_up(evolution, note)
+        if state is not None:
+            evolution.restore(state)
+            note(f"{path} goes on after generation {evolution.generation}.")
+        watch = _watch(classifier, path, scorer, evolution.generation)
+        stack.callback(watch.close)
+        events = summaries.Summaries(path, evolution.generation + 1)
+        stack.callback(events.close)
+        if state is None:
+            events.settings(_settings_table(config, scorer))
+        record = evolution_recorder.EvolutionRecorder(
+            evolution,
+            folder,
+            events,
+            scorer.labels,
+            title=f"{scorer.name} fooled by {_KINDS[config.encoding]}, seed {config.seed}",
+            checkpoint_every=checkpoint_every,
+            montage_every=montage_every,
+        )
+        stack.callback(record.close)
+        _advance(evolution, record, watch, path, command)
+        record.finish()
+    return False
+
+
+def _warm_up(evolution: map_elites.Evolution, note: Callable[[str], None]) -> None:
+    """Compiles, and says so where it takes a while."""
+    words = "compiling the engine for this processor, which is done once: about 15 seconds."
+    said = threading.Timer(1, note, [words])
+    said.start()
+    evolution.warm_up()
+    said.cancel()
+
+
+class _Unwatched:
+    """What `EndpointRun` is for an endpoint: a classifier on this machine needs none of it."""
+
+    def before_generation(self, births: int) -> None:
+        """Lets everybody score."""
+
+    def on_generation(self, number: int) -> None:
+        """Notes nothing."""
+
+    def interrupt(self) -> None:
+        """Lets the generation come to its end."""
+
+    def close(self) -> None:
+        """Has nothing open."""
+
+
+def _watch(
+    classifier: classifiers.AnyClassifier,
+    path: pathlib.Path,
+    scorer: "LocalScorer | EndpointScorer",
+    done: int,
+) -> "_Unwatched | EndpointRun":
+    if not isinstance(classifier, endpoints.Endpoint):
+        return _Unwatched()
+    from keras_fool.serving import endpoint_run
+
+    with errors.reported(ValueError):
+        return endpoint_run.EndpointRun(path, scorer, done)
+
+
+def _advance(
+    evolution: map_elites.Evolution,
+    record: "evolution_recorder.EvolutionRecorder",
+    watch: "_Unwatched | EndpointRun",
+    path: pathlib.Path,
+    command: str,
+) -> None:
+    config = evolution.config
+    with contextlib.ExitStack() as stack:
+        shown = progress.Progress(evolution.generation + 1, config.generations + 1)
+        stack.callback(shown.close)
+        request = stack.enter_context(stopping.StopRequest(watch.interrupt))
+        while request.signal_number is None and evolution.generation < config.generations:
+            try:
+                initial = config.initial if evolution.generation < 0 else 0
+                watch.before_generation(config.runs * (initial + config.batch))
+                generation = evolution.advance()
+            except scorer_contract.ScorerError as error:
+                if request.signal_number is not None:
+                    break  # it was told not to wait any more
+                words = _saved(evolution, record, path)
+                raise errors.UserError(f"{error} The run {words}; to go on: {command}") from error
+            watch.on_generation(generation.number)
+            record.on_generation(generation)
+            confidences = [archive.confidences for archive in evolution.archives]
+            shown.advance(float(np.median(confidences)), generation.births)
+        if evolution.generation < config.generations:
+            words = _saved(evolution, record, path)
+            raise errors.StoppedError(f"{words}; to go on: {command}", request.signal_number)
+
+
+def _saved(
+    evolution: map_elites.Evolution,
+    record: "evolution_recorder.EvolutionRecorder",
+    path: pathlib.Path,
+) -> str:
+    """Saves the last complete generation, and says so."""
+    if evolution.generation < 0:
+        return f"stopped in the first generation, with nothing to save in {path} yet"
+    record.checkpoint()
+    record.wait()
+    return f"stopped after generation {evolution.generation}, which is saved in {path}"
+
+
+def _settings_table(config: evolvers_config.Config, scorer: "LocalScorer | EndpointScorer") -> str:
+    """The settings as Markdown, for TensorBoard."""
+    identity = dict(workdir.flat(scorer.identity))
+    rows = {"classifier": scorer.name, **identity, **dataclasses.asdict(config)}
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join(["| setting | value |", "|---|---|", *lines])

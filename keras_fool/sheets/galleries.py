@@ -1,0 +1,296 @@
+"""Champions of run folders, chosen and put in order for a sheet."""
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from evolvers import genome_json, render
+from keras_fool.models import data_means
+from keras_fool.runs import champions as champions_module
+from keras_fool.sheets import tile_sheets
+from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
+from keras_fool.studies import transfer
+
+if TYPE_CHECKING:
+    from keras_fool.studies import cross_scoring
+
+_MOST_COLUMNS = 20  # labels that stand side by side under their names
+_WIDEST, _HIGHEST, _LARGEST = 3000, 5600, 140  # pixels of a sheet that was given no size
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How a sheet looks.
+
+    Attributes:
+        title: The first line; empty for none.
+        image_size: The longer side in pixels that each genome is drawn at; None shows
+            the pixels that the classifier saw, enlarged.
+        side: Without `image_size`, the longer side that they are enlarged to, in whole
+            multiples; None for what the sheet allows.
+        captions: Whether there are words besides the title.
+        mean_subtracted: Whether images of an ascent are shown less the data mean.
+        blocks: Blocks of runs side by side.
+    """
+
+    title: str = ""
+    image_size: int | None = None
+    side: int | None = None
+    captions: bool = True
+    mean_subtracted: bool = False
+    blocks: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Which champions are shown; the defaults are all of them.
+
+    Attributes:
+        labels: Places of labels.
+        runs: Numbers of runs.
+        min_confidence: In [0, 1], for the label that the image was evolved for.
+    """
+
+    labels: Sequence[int] | None = None
+    runs: Sequence[int] | None = None
+    min_confidence: float = 0.0
+
+    def of(self, champions: champions_module.Champions) -> np.ndarray:
+        """Which of some champions are chosen: bool [champions]."""
+        chosen = champions.confidences >= np.float32(self.min_confidence)
+        if self.labels is not None:
+            chosen &= np.isin(champions.niches, self.labels)
+        if self.runs is not None:
+            chosen &= np.isin(champions.runs, self.runs)
+        return chosen
+
+
+def by_run(
+    folders: Sequence[champions_module.Champions], choice: Choice, look: Look
+) -> Image.Image:
+    """A row per run, a column per label, as Figure S4; places may be empty.
+
+    With more labels than a row takes it is a `selection`.
+
+    Args:
+        folders: The champions of one or more run folders.
+        choice: Which of them.
+        look: How they are shown.
+
+    Raises:
+        ValueError: Nothing is chosen, or the sheet would be too large.
+    """
+    labels = folders[0].labels
+    there = {int(niche) for of in folders for niche in of.niches}
+    niches = sorted(there if choice.labels is None else set(choice.labels))
+    if len(niches) > _MOST_COLUMNS:
+        return selection(folders, choice, look)
+    chosen = _chosen(folders, choice)
+    runs = [(of, run) for of in chosen for run in sorted(set(of.runs))]
+    rows = []
+    for of, run in runs:
+        places = {of.niches[place]: place for place in np.flatnonzero(of.runs == run)}
+        rows.append([_tile(of, places[n], look) if n in places else None for n in niches])
+    return tile_sheets.sheet(
+        rows,
+        title=look.title,
+        subtitle=_summary(chosen),
+        row_names=_run_names(runs) if look.captions else (),
+        column_names=[labels[niche] for niche in niches] if look.captions else (),
+        side=look.image_size
+        or look.side
+        or _side(len(runs) / look.blocks, len(niches) * look.blocks),
+        blocks=look.blocks,
+    )
+
+
+def selection(
+    folders: Sequence[champions_module.Champions], choice: Choice, look: Look
+) -> Image.Image:
+    """All that is chosen, one after the other, each with its label, confidence and run.
+
+    Args:
+        folders: As `by_run` takes them.
+        choice: Likewise.
+        look: Likewise.
+
+    Raises:
+        ValueError: Nothing is chosen, or the sheet would be too large.
+    """
+    chosen = _chosen(folders, choice)
+    tiles = [
+        _tile(of, place, look, of.labels[of.niches[place]], f", run {of.runs[place]}")
+        for of in chosen
+        for place in range(len(of))
+    ]
+    columns = squarish(len(tiles))
+    rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
+    return tile_sheets.sheet(
+        rows,
+        title=look.title,
+        subtitle=_summary(chosen),
+        side=look.image_size or look.side or _side(len(rows), columns),
+    )
+
+
+def transferring(
+    studies: "Sequence[cross_scoring.CrossScores]",
+    choice: Choice,
+    look: Look,
+    num_labels: int = 3,
+    most_runs: int = 10,
+) -> tuple[Image.Image, dict[str, int]]:
+    """A column per run, a row per label, of images that all classifiers are sure of.
+
+    As Figure S1: images that every classifier gives the label that they were evolved for
+    with at least 99 %; of the labels of which there are most; of the runs of which
+    most labels are shown. Places of other images stay empty.
+
+    Args:
+        studies: The scored champions of one or more run folders.
+        choice: Which of them may be shown; its labels are shown in its order.
+        look: How they are shown; captions are the lowest confidence of all classifiers.
+        num_labels: How many labels, where `choice` names none.
+        most_runs: How many columns, at most.
+
+    Returns:
+        The sheet, and the number of such images for each label's name.
+
+    Raises:
+        ValueError: There is no such image, or the sheet would be too large.
+    """
+    labels = studies[0].champions.labels
+    sure = [_sure(scores) & choice.of(scores.champions) for scores in studies]
+    counts = sum(
+        np.bincount(scores.champions.niches[of], minlength=len(labels))
+        for scores, of in zip(studies, sure, strict=True)
+    )
+    if not counts.any():
+        raise ValueError("there is no image that all of the classifiers are sure of.")
+    best = np.argsort(-counts, kind="stable")[:num_labels]
+    niches = [n for n in (best if choice.labels is None else choice.labels) if counts[n]]
+    columns = _fullest(studies, sure, niches, most_runs)
+    sheet = tile_sheets.sheet(
+        [
+            [
+                _sure_tile(scores, places[niche], look) if niche in places else None
+                for scores, _, places in columns
+            ]
+            for niche in niches
+        ],
+        title=look.title,
+        subtitle=f"{' and '.join(studies[0].confidences)} give these at least 99 %; the lower "
+        "confidence stands below",
+        row_names=[labels[niche] for niche in niches] if look.captions else (),
+        column_names=_run_names([(scores.champions, run) for scores, run, _ in columns])
+        if look.captions
+        else (),
+        side=look.image_size or look.side or 112,
+    )
+    return sheet, {labels[niche]: int(number) for niche, number in enumerate(counts)}
+
+
+def _fullest(
+    studies: "Sequence[cross_scoring.CrossScores]",
+    sure: Sequence[np.ndarray],
+    niches: Sequence[int],
+    most: int,
+) -> "list[tuple[cross_scoring.CrossScores, int, dict[int, int]]]":
+    """The runs with images of most labels: scores, run, and by label the image's place."""
+    found = []
+    for scores, of in zip(studies, sure, strict=True):
+        champions = scores.champions
+        for run in sorted(set(champions.runs)):
+            places = np.flatnonzero(
+                of & (champions.runs == run) & np.isin(champions.niches, niches)
+            )
+            if len(places):
+                found.append((scores, run, {champions.niches[place]: place for place in places}))
+    order = sorted(range(len(found)), key=lambda place: -len(found[place][2]))
+    return [found[place] for place in sorted(order[:most])]
+
+
+def _sure(scores: "cross_scoring.CrossScores") -> np.ndarray:
+    original, niches = scores.confidences[scores.original], scores.champions.niches
+    return np.all(
+        [transfer.both_sure(original, scores.confidences[o], niches) for o in scores.others], axis=0
+    )
+
+
+def _chosen(
+    folders: Sequence[champions_module.Champions], choice: Choice
+) -> list[champions_module.Champions]:
+    chosen = [of.take(choice.of(of)) for of in folders]
+    chosen = [of for of in chosen if len(of)]
+    if not chosen:
+        raise ValueError("no champion is left: choose other labels, runs or confidences.")
+    return chosen
+
+
+def _run_names(runs: Sequence[tuple[champions_module.Champions, int]]) -> list[str]:
+    """What runs are called: by their numbers; where those are the same, by more."""
+    for name in ("run {run}", "{of.config[classifier]}: {run}", "{of.folder.name}: {run}"):
+        names = [name.format(of=of, run=run) for of, run in runs]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _tile(
+    of: champions_module.Champions, place: int, look: Look, first_line: str = "", after: str = ""
+) -> tile_sheets.Tile:
+    confidence = of.confidences[place]
+    lines = [first_line, f"{percent(confidence)}{after}"] if look.captions else []
+    return tile_sheets.Tile(
+        _drawn(of, place, look), tuple(filter(None, lines)), bool(confidence < HIGH_CONFIDENCE)
+    )
+
+
+def _sure_tile(scores: "cross_scoring.CrossScores", place: int, look: Look) -> tile_sheets.Tile:
+    niche = scores.champions.niches[place]
+    lowest = min(confidences[place, niche] for confidences in scores.confidences.values())
+    caption = (percent(lowest),) if look.captions else ()
+    return tile_sheets.Tile(_drawn(scores.champions, place, look), caption)
+
+
+def _drawn(of: champions_module.Champions, place: int, look: Look) -> np.ndarray:
+    if look.mean_subtracted:
+        return data_means.picture_of(of.less_mean(place))
+    if look.image_size is None:
+        return of.images[place]
+    if not of.genomes[place]:
+        raise ValueError(
+            f"the images in {of.folder} were made by gradient ascent: there is no genome that "
+            "could be drawn at another --image_size."
+        )
+    genome, canvas = genome_json.loads(of.genomes[place])
+    longest = max(canvas.height, canvas.width)
+    height, width = (
+        max(1, round(side * look.image_size / longest)) for side in (canvas.height, canvas.width)
+    )
+    return render.draw(genome, canvas, height, width)
+
+
+def _summary(chosen: Sequence[champions_module.Champions]) -> str:
+    confidences = np.concatenate([of.confidences for of in chosen])
+    images = "1 image" if len(confidences) == 1 else f"{len(confidences)} images"
+    return (
+        f"{images}; median confidence {percent(np.median(confidences))}, "
+        f"lowest {percent(confidences.min())}"
+    )
+
+
+def _side(rows: float, columns: int) -> int:
+    """The longer side of an image, so that the sheet fits on a screen or into a mail."""
+    return max(16, min(_LARGEST, _WIDEST // columns - 12, int(_HIGHEST / rows) - 26))
+
+
+def png(sheet: Image.Image) -> bytes:
+    """A sheet as a PNG file."""
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,57 @@
+import pytest
+
+from keras_fool.command_line import label_choice
+
+NAMES = ("tench", "Tibetan terrier", "crane", "golden retriever", "crane", "Windsor_tie")
+
+
+@pytest.mark.parametrize(
+    ("words", "places"),
+    [
+        (["tench"], [0]),
+        (["windsor tie", "TIBETAN_TERRIER"], [5, 1]),
+        (["4", "2", "0"], [4, 2, 0]),
+        (["all"], [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_labels_by_name_and_number(words, places):
+    assert label_choice.labels(words, NAMES) == places
+
+
+def test_names_that_are_numbers_are_names():
+    assert label_choice.labels(["3"], ("9", "3", "0", "1")) == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["Tibetan terier"], "unknown label 'Tibetan terier'; near it: Tibetan terrier"),
+        (["retriever"], "near it: golden retriever"),
+        (["xyzzy"], "unknown label 'xyzzy'; known: tench, Tibetan terrier, crane, ... "),
+        (["crane"], "'crane' is the name of labels 2 and 4: say which by its number"),
+        (["6"], "there is no label 6: they are numbered 0 to 5"),
+        (["-1"], "unknown label '-1'"),
+        (["tench", "0"], "label 0 .tench. is named twice"),
+    ],
+)
+def test_unknown_labels(words, message):
+    with pytest.raises(ValueError, match=message):
+        label_choice.labels(words, NAMES)
+
+
+def test_all_of_very_many_labels():
+    with pytest.raises(ValueError, match="all 1000 labels are more than 100"):
+        label_choice.labels(["all"], [str(number) for number in range(1000)])
+
+
+@pytest.mark.parametrize(
+    ("words", "seeds"), [(["0"], [0]), (["0-2", "7"], [0, 1, 2, 7]), (["3", "1-3"], [1, 2, 3])]
+)
+def test_seeds(words, seeds):
+    assert label_choice.seeds(words) == seeds
+
+
+@pytest.mark.parametrize("word", ["x", "-1", "1-", "", "1.5", "3-1"])
+def test_wrong_seeds(word):
+    with pytest.raises(ValueError, match="seed"):
+        label_choice.seeds([word])

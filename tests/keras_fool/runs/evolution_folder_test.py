@@ -1,0 +1,223 @@
+"""The folder of an evolution through its recorder, with a scorer that needs no TensorFlow model."""
+
+import contextlib
+import csv
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+
+from evolvers import config as evolvers_config
+from evolvers import genome_json, map_elites, render
+from keras_fool.runs import champion_png, evolution_folder, evolution_recorder, summaries
+from tests.evolvers.scorers import LinearScorer
+
+CONFIG = evolvers_config.Config(runs=2, first_run=3, generations=6, initial=20, batch=20, seed=5)
+ABOUT = {"labels": LinearScorer().labels}
+
+
+def settings(config: evolvers_config.Config) -> dict:
+    return {**dataclasses.asdict(config), "scorer": {"sha256": "abc"}}
+
+
+def evolve(
+    path: pathlib.Path,
+    config: evolvers_config.Config = CONFIG,
+    stop_after: int | None = None,
+    checkpoint_every: int = 2,
+) -> list[str]:
+    """Begins or continues a run, up to a generation after which it dies; returns the notes."""
+    notes = []
+    with contextlib.ExitStack() as stack:
+        folder = evolution_folder.EvolutionFolder(path, settings(config), ABOUT, notes.append)
+        stack.callback(folder.close)
+        state = folder.resume()
+        scorer = LinearScorer()
+        evolution = stack.enter_context(contextlib.closing(map_elites.Evolution(config, scorer)))
+        if state is not None:
+            evolution.restore(state)
+        events = summaries.Summaries(path, evolution.generation + 1)
+        stack.callback(events.close)
+        record = evolution_recorder.EvolutionRecorder(
+            evolution,
+            folder,
+            events,
+            scorer.labels,
+            title="a test",
+            checkpoint_every=checkpoint_every,
+        )
+        stack.callback(record.close)
+        while evolution.generation < config.generations:
+            record.on_generation(evolution.advance())
+            if evolution.generation == stop_after:
+                return notes
+        record.finish()
+    return notes
+
+
+def contents(path: pathlib.Path) -> dict[str, bytes]:
+    """Every file but TensorBoard's, which hold times."""
+    return {
+        file.relative_to(path).as_posix(): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file() and "tfevents" not in file.name
+    }
+
+
+def rows(path: pathlib.Path) -> list[dict]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory) -> pathlib.Path:
+    path = tmp_path_factory.mktemp("runs") / "complete"
+    evolve(path)
+    return path
+
+
+def test_has_every_file(complete):
+    labels = range(len(LinearScorer().labels))
+
+    assert sorted(contents(complete)) == sorted(
+        [
+            ".lock",
+            "config.json",
+            "metrics.csv",
+            "lineage.csv",
+            "champions.csv",
+            "gallery.png",
+            *[f"checkpoint/{file.name}" for file in (complete / "checkpoint").iterdir()],
+            *[
+                f"images/run_{run:03d}/{when}/label_{label}.png"
+                for run in (3, 4)
+                for when in ("first", "last")
+                for label in labels
+            ],
+        ]
+    )
+    assert len(list((complete / "checkpoint").iterdir())) == 1
+
+
+def test_champions_are_in_their_files(complete):
+    scorer, table = LinearScorer(), rows(complete / "champions.csv")
+
+    assert [(int(row["run"]), int(row["label"])) for row in table] == [
+        (run, label) for run in (3, 4) for label in range(len(scorer.labels))
+    ]
+    for row in table:
+        champion = champion_png.read(complete / row["file"])
+        confidences = scorer.score(champion.image[np.newaxis])[0]
+        assert np.float32(row["confidence"]) == confidences[int(row["label"])]
+        assert np.float32(row["top1_confidence"]) == confidences.max()
+        assert int(row["top1_label"]) == confidences.argmax()
+        assert row["label_name"] == scorer.labels[int(row["label"])]
+        assert champion.about["confidence"] == row["confidence"]
+
+        genome, canvas = genome_json.loads(champion.genome)
+        np.testing.assert_array_equal(render.draw(genome, canvas), champion.image)
+        assert (genome.num_nodes, genome.num_connections) == (
+            int(row["num_nodes"]),
+            int(row["num_connections"]),
+        )
+
+
+def test_first_champions_are_those_of_generation_0(complete, tmp_path):
+    evolve(tmp_path / "run", dataclasses.replace(CONFIG, generations=0))
+
+    for run in (3, 4):
+        expected = tmp_path / "run" / "images" / f"run_{run:03d}" / "last"
+        first = complete / "images" / f"run_{run:03d}" / "first"
+        assert contents(first) == contents(expected)
+
+
+def test_metrics_tell_every_generation(complete):
+    table = rows(complete / "metrics.csv")
+
+    assert [(int(row["generation"]), int(row["run"])) for row in table] == [
+        (generation, run) for generation in range(7) for run in (3, 4)
+    ]
+    champions = rows(complete / "champions.csv")
+    for row in table[-2:]:
+        of_run = [float(c["confidence"]) for c in champions if c["run"] == row["run"]]
+        assert float(row["median"]) == pytest.approx(np.median(of_run), abs=1e-7)
+        assert float(row["min"]) == min(of_run)
+        assert float(row["max"]) == max(of_run)
+
+
+def test_lineage_leads_from_every_champion_to_a_random_genome(complete):
+    lineage = rows(complete / "lineage.csv")
+    parents = {row["id"]: row["ancestor_list"].strip("[]") for row in lineage}
+    born = {row["id"]: int(row["origin_time"]) for row in lineage}
+
+    assert len(parents) == len(lineage), "ids are unique over runs"
+    for row in rows(complete / "champions.csv"):
+        identity = row["id"]
+        assert born[identity] == int(row["generation"])
+        while parents[identity] != "none":
+            assert born[parents[identity]] <= born[identity]
+            assert int(identity) // 10**9 == int(row["run"])
+            identity = parents[identity]
+        assert born[identity] == 0
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 2, 5, 6])
+def test_continued_run_ends_with_the_same_bytes(complete, tmp_path, stop_after):
+    evolve(tmp_path / "run", stop_after=stop_after)
+    if stop_after < 6:
+        # What a killed process may leave: rows past the checkpoint, half-written files.
+        with open(tmp_path / "run" / "metrics.csv", "a", encoding="utf-8") as file:
+            file.write("3,5,0.9")
+        (tmp_path / "run" / "checkpoint").mkdir(exist_ok=True)
+        (tmp_path / "run" / "checkpoint" / "newest.npz.part").write_bytes(b"half")
+
+    evolve(tmp_path / "run", checkpoint_every=3)
+
+    assert contents(tmp_path / "run") == contents(complete)
+
+
+def test_damaged_checkpoint_falls_back_and_says_so(complete, tmp_path):
+    path = tmp_path / "run"
+    evolve(path, stop_after=5)
+    newest = max((path / "checkpoint").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1])
+
+    notes = evolve(path)
+
+    assert f"{newest.name} in {path}/checkpoint is damaged" in notes[0]
+    assert contents(path) == contents(complete)
+
+
+def test_damaged_checkpoints_are_refused_and_nothing_changes(tmp_path):
+    path = tmp_path / "run"
+    evolve(path, stop_after=5)
+    for file in (path / "checkpoint").iterdir():
+        file.write_bytes(b"damaged")
+    before = contents(path)
+
+    with pytest.raises(ValueError, match=r"no checkpoint in .* is whole"):
+        evolve(path)
+
+    assert contents(path) == before
+
+
+def test_missing_checkpoints_begin_anew(complete, tmp_path):
+    path = tmp_path / "run"
+    evolve(path, stop_after=5)
+    for file in (path / "checkpoint").iterdir():
+        file.unlink()
+
+    evolve(path)
+
+    assert contents(path) == contents(complete)
+
+
+def test_run_of_many_is_the_run_alone(complete, tmp_path):
+    evolve(tmp_path / "alone", dataclasses.replace(CONFIG, first_run=4, runs=1))
+
+    both, alone = contents(complete / "images"), contents(tmp_path / "alone" / "images")
+    assert alone == {name: png for name, png in both.items() if name.startswith("run_004")}
+    for table in ("champions.csv", "metrics.csv", "lineage.csv"):
+        expected = [row for row in rows(complete / table) if row["run"] == "4"]
+        assert rows(tmp_path / "alone" / table) == expected
