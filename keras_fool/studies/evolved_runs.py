@@ -134,7 +134,7 @@ def recorded(
             "against": planned.classifier.name,
             **dataclasses.asdict(planned.config),
             "evaluations": planned.evaluations,
-            "crops": 1,
+            "crops": planned.classifier.members[0].views.crops,
         }
         for planned in evolutions
     ]

@@ -1,9 +1,6 @@
 """The command `ascend` from end to end, and what reads its folders."""
 
-import csv
 import json
-import multiprocessing
-import os
 import pathlib
 import random
 import shutil
@@ -15,11 +12,10 @@ import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
 from keras_fool import ascend, gallery, render, transfer
-from keras_fool.command_line import cli
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png, champions
+from tests.keras_fool import folders, processes
 
-_LONGEST = 120  # seconds; then a process is stuck
 _STEPS = 40
 _KEPT = ("last", "best", "top1", "0.99", "0.999", "0.9999")
 
@@ -44,22 +40,9 @@ def ascended(tmp_path_factory, tiny_model) -> pathlib.Path:
     return path
 
 
-def rows(path: pathlib.Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def contents(path: pathlib.Path) -> dict[str, bytes]:
-    return {
-        file.relative_to(path).as_posix(): file.read_bytes()
-        for file in path.rglob("*")
-        if file.is_file() and "tfevents" not in file.name
-    }
-
-
 def test_what_is_stored_is_what_was_scored(ascended, tiny_model):
     scorer = scoring.LocalScorer(classifiers.find(str(tiny_model)))
-    table = rows(ascended / "champions.csv")
+    table = folders.rows(ascended / "champions.csv")
 
     assert [(row["run"], row["label"]) for row in table] == [
         (run, label) for run in ("0", "4") for label in ("0", "1", "2")
@@ -86,10 +69,10 @@ def test_what_is_stored_is_what_was_scored(ascended, tiny_model):
 
 
 def test_the_table_of_steps_and_what_follows_from_it(ascended):
-    steps = rows(ascended / "metrics.csv")
+    steps = folders.rows(ascended / "metrics.csv")
 
     assert len(steps) == 6 * _STEPS
-    for row in rows(ascended / "champions.csv"):
+    for row in folders.rows(ascended / "champions.csv"):
         own = [step for step in steps if (step["run"], step["label"]) == (row["run"], row["label"])]
         assert [int(step["step"]) for step in own] == list(range(_STEPS))
         confidence = np.array([float(step["confidence"]) for step in own])
@@ -143,7 +126,9 @@ def test_last_images_are_had_as_they_were_before_rounding(ascended):
     assert unrounded.offsets.dtype == np.float32
     assert np.array_equal(np.rint(unrounded.offsets + 100).astype(np.uint8), unrounded.images)
     assert not np.array_equal(unrounded.offsets + 100, unrounded.images)
-    recorded = [float(row["iterate_confidence"]) for row in rows(ascended / "champions.csv")]
+    recorded = [
+        float(row["iterate_confidence"]) for row in folders.rows(ascended / "champions.csv")
+    ]
     assert np.array_equal(unrounded.confidences, np.float32(recorded))
     two = unrounded.take(np.array([4, 1]))
     assert np.array_equal(two.less_mean(0), unrounded.offsets[4])
@@ -204,7 +189,7 @@ def test_transfer_takes_it(command, ascended, other_model, tmp_path):
     )
 
     assert (code, err) == (0, "")
-    assert len(rows(tmp_path / "out" / "transfer.csv")) == 6
+    assert len(folders.rows(tmp_path / "out" / "transfer.csv")) == 6
 
 
 def test_the_command_and_a_second_start(command, tiny_model, tmp_path):
@@ -225,12 +210,12 @@ def test_the_command_and_a_second_start(command, tiny_model, tmp_path):
     assert config["ascent"]["steps"] == 5
     assert config["mean"] == [0.0]
     assert config["targets"] == {"labels": [2, 0], "seeds": [0]}
-    before = contents(tmp_path / "run")
+    before = folders.contents(tmp_path / "run")
 
     code, out, err = command(ascend, *arguments)
     assert (code, err) == (0, "")
     assert "is complete already; nothing was changed" in out
-    assert contents(tmp_path / "run") == before
+    assert folders.contents(tmp_path / "run") == before
 
     for change, message in {
         "--decay=0.5": "ascent.decay is 0.001 there and 0.5 here",
@@ -240,7 +225,7 @@ def test_the_command_and_a_second_start(command, tiny_model, tmp_path):
         code, _, err = command(ascend, *arguments, change)
         assert code == 1
         assert message in err
-    assert contents(tmp_path / "run") == before
+    assert folders.contents(tmp_path / "run") == before
 
 
 def test_bytes_depend_on_no_batch_and_no_checkpoint(command, tiny_model, tmp_path):
@@ -249,7 +234,7 @@ def test_bytes_depend_on_no_batch_and_no_checkpoint(command, tiny_model, tmp_pat
     for name, flags in {"a": [], "b": ["--image_batch=2", "--steps_per_checkpoint=5"]}.items():
         code, _, err = command(ascend, *arguments, f"--workdir={tmp_path / name}", *flags)
         assert code == 0, err
-        ends.append(contents(tmp_path / name))
+        ends.append(folders.contents(tmp_path / name))
 
     assert ends[0] == ends[1]
 
@@ -274,9 +259,9 @@ def test_without_a_gradient_it_says_so(command, indifferent_model, tmp_path):
 
     assert code == 0
     assert "the gradient is 0 everywhere, so these images stay as they are: 0 of seed 0" in err
-    table = rows(tmp_path / "run" / "champions.csv")
+    table = folders.rows(tmp_path / "run" / "champions.csv")
     assert [row["gradient_zero_at"] for row in table] == ["0", "0", "0"]
-    assert len(rows(tmp_path / "run" / "metrics.csv")) == 3
+    assert len(folders.rows(tmp_path / "run" / "metrics.csv")) == 3
 
 
 @pytest.mark.parametrize(
@@ -329,38 +314,12 @@ def test_labels_have_names_and_near_ones_are_suggested(command, tiny_model, tmp_
     code, out, err = command(ascend, *arguments, "--labels=golden_retriever", f"--workdir={path}")
     assert code == 0, err
     assert "golden retriever" in out
-    assert [row["label"] for row in rows(path / "champions.csv")] == ["1"]
-
-
-def _command(arguments: list[str], log: pathlib.Path) -> None:
-    """What runs in the forked process: the command, its words in a file."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    cli.run(ascend.main, ascend.USES, ["ascend", *arguments])
+    assert [row["label"] for row in folders.rows(path / "champions.csv")] == ["1"]
 
 
 @pytest.fixture(scope="module")
 def start():
-    """Starts the command in a process forked from one that has imported TensorFlow."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["keras_fool.runs.ascent_recorder", __name__])
-
-    def started(*arguments: str, log: pathlib.Path):
-        process = context.Process(target=_command, args=(list(arguments), log))
-        process.start()
-        return process
-
-    return started
-
-
-def finished(process, log: pathlib.Path) -> None:
-    process.join(_LONGEST)
-    assert process.exitcode == 0, log.read_text()
-
-
-def names(folder: pathlib.Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return processes.starter("ascend", "keras_fool.runs.ascent_recorder")
 
 
 @pytest.mark.slow
@@ -368,45 +327,38 @@ def test_killed_it_ends_with_the_same_bytes(start, tmp_path):
     arguments = ("--dataset=mnist", "--labels=3,7", "--preset=s7", "--steps=60")
     arguments += ("--steps_per_checkpoint=4",)
     log, path = tmp_path / "log", tmp_path / "killed"
-    finished(start(*arguments, f"--workdir={tmp_path / 'alone'}", log=log), log)
-    expected = contents(tmp_path / "alone")
+    start(*arguments, f"--workdir={tmp_path / 'alone'}", log=log).finish()
+    expected = folders.contents(tmp_path / "alone")
     assert "champions.csv" in expected
 
     moments = random.Random(1)
     for number in range(3):
         # First before any checkpoint is there, then after each time a further one.
         watched = path / "checkpoint" if number else path
-        before = names(watched)
-        process = start(*arguments, f"--workdir={path}", log=log)
-        deadline = time.monotonic() + _LONGEST
-        while names(watched) <= before and process.is_alive():
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.001)
-        time.sleep(moments.uniform(0, 0.02))
-        process.kill()
-        process.join(_LONGEST)
-        assert process.exitcode == -signal.SIGKILL, "complete before it could be killed"
+        before = folders.names(watched)
+        start(*arguments, f"--workdir={path}", log=log).kill_when(
+            lambda watched=watched, before=before: folders.names(watched) - before,
+            moments.uniform(0, 0.02),
+        )
 
-    finished(start(*arguments, f"--workdir={path}", log=log), log)
+    start(*arguments, f"--workdir={path}", log=log).finish()
 
     assert "goes on after step" in log.read_text()
     assert "Traceback" not in log.read_text()
-    assert contents(path) == expected
+    assert folders.contents(path) == expected
 
 
 @pytest.mark.slow
 def test_stopped_it_goes_on(start, tmp_path, tiny_model):
     arguments = (f"--model={tiny_model}", "--steps=200000", "--preset=s5")
     log, path = tmp_path / "log", tmp_path / "run"
-    process = start(*arguments, f"--workdir={path}", log=log)
-    deadline = time.monotonic() + _LONGEST
-    while not (path / "metrics.csv").is_file() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    started = start(*arguments, f"--workdir={path}", log=log)
+    started.wait_until((path / "metrics.csv").is_file)
     time.sleep(0.5)
-    os.kill(process.pid, signal.SIGTERM)
-    process.join(_LONGEST)
+    started.process.terminate()
+    started.process.join(processes.LONGEST)
 
-    assert process.exitcode == 128 + signal.SIGTERM
+    assert started.process.exitcode == 128 + signal.SIGTERM
     assert "which are saved in" in log.read_text()
     assert "to go on: python -m keras_fool.ascend" in log.read_text()
-    assert names(path / "checkpoint")
+    assert folders.names(path / "checkpoint")

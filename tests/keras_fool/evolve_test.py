@@ -1,6 +1,5 @@
 """The command, in this process, as users call it: what it leaves, and how it refuses."""
 
-import csv
 import json
 import os
 import pathlib
@@ -17,6 +16,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from keras_fool import evolve
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png
+from tests.keras_fool import folders
 
 SMALL = ("--generations=3", "--batch=20")
 
@@ -28,22 +28,9 @@ def here(tmp_path, monkeypatch) -> pathlib.Path:
     return tmp_path
 
 
-def table(path: pathlib.Path) -> list[dict]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def contents(path: pathlib.Path) -> dict[str, bytes]:
-    return {
-        file.relative_to(path).as_posix(): file.read_bytes()
-        for file in path.rglob("*")
-        if file.is_file() and "tfevents" not in file.name
-    }
-
-
 def scored_again(path: pathlib.Path, classifier: classifiers.Classifier) -> tuple[list, list]:
     """The confidences in champions.csv, and those of the PNGs beside it."""
-    rows = table(path / "champions.csv")
+    rows = folders.rows(path / "champions.csv")
     images = np.stack([champion_png.read(path / row["file"]).image for row in rows])
     confidences = scoring.LocalScorer(classifier).score(images)
     labels = [int(row["label"]) for row in rows]
@@ -78,7 +65,7 @@ def test_mnist_in_one_command(command, here, shipped):
 def test_longer_runs_fool_more(command, here):
     assert command(evolve, "--dataset=mnist", "--generations=40", "--workdir=run")[0] == 0
 
-    medians = [float(row["median"]) for row in table(here / "run" / "metrics.csv")]
+    medians = [float(row["median"]) for row in folders.rows(here / "run" / "metrics.csv")]
     assert medians == sorted(medians)
     assert medians[0] < 0.99 < medians[-1]
 
@@ -89,23 +76,23 @@ def test_run_3_of_8_is_run_3_alone(command, here, tiny_model, encoding):
     assert command(evolve, *arguments, "--runs=8", "--workdir=eight")[0] == 0
     assert command(evolve, *arguments, "--first_run=3", "--workdir=alone")[0] == 0
 
-    alone = contents(here / "alone" / "images" / "run_003")
+    alone = folders.contents(here / "alone" / "images" / "run_003")
     assert len(alone) == 6
-    assert alone == contents(here / "eight" / "images" / "run_003")
-    of_eight = [row for row in table(here / "eight" / "champions.csv") if row["run"] == "3"]
-    assert table(here / "alone" / "champions.csv") == of_eight
+    assert alone == folders.contents(here / "eight" / "images" / "run_003")
+    of_eight = [row for row in folders.rows(here / "eight" / "champions.csv") if row["run"] == "3"]
+    assert folders.rows(here / "alone" / "champions.csv") == of_eight
 
 
 def test_complete_run_is_left_as_it_is(command, here, tiny_model):
     arguments = (f"--model={tiny_model}", *SMALL, "--workdir=run")
     _, first, _ = command(evolve, *arguments)
-    before = contents(here / "run")
+    before = folders.contents(here / "run")
 
     code, again, err = command(evolve, *arguments)
 
     assert (code, err) == (0, "")
     assert again == f"run is complete already; nothing was changed.\n{first}"
-    assert contents(here / "run") == before
+    assert folders.contents(here / "run") == before
 
 
 def test_float_model_with_logits_from_elsewhere(command, here):
@@ -152,7 +139,9 @@ def test_colour_model_of_40x30_pixels_from_elsewhere(command, here):
     assert path.name.startswith("colour-cppn-seed1-")
     classifier = classifiers.Classifier("colour.keras", here / "colour.keras")
     np.testing.assert_allclose(*scored_again(path, classifier), atol=1e-6)
-    images = [champion_png.read(path / row["file"]).image for row in table(path / "champions.csv")]
+    images = [
+        champion_png.read(path / row["file"]).image for row in folders.rows(path / "champions.csv")
+    ]
     assert images[0].shape == (40, 30, 3)
     assert any((image[..., 0] != image[..., 1]).any() for image in images)
 
@@ -182,7 +171,7 @@ def test_stopped_run_says_how_to_go_on(command, here, tiny_model, number, code, 
     assert code == 0
     assert "goes on after generation" in err
     command(evolve, *arguments, "--workdir=whole")
-    assert contents(path) == contents(here / "whole")
+    assert folders.contents(path) == folders.contents(here / "whole")
 
 
 def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full_disk):
@@ -200,7 +189,7 @@ def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full
     code, _, err = command(evolve, *arguments, "--workdir=run")
     assert code == 0
     assert "goes on after generation" in err
-    assert contents(here / "run") == contents(here / "whole")
+    assert folders.contents(here / "run") == folders.contents(here / "whole")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +219,7 @@ def test_bad_input_is_one_line_and_writes_nothing(command, here, arguments, code
     image = keras.Input((8, 8, 1))
     broken = keras.layers.Rescaling(np.inf, offset=-np.inf)(keras.layers.Flatten()(image))
     keras.Model(image, keras.layers.Softmax()(broken)).save("nan.keras")
-    before = contents(here)
+    before = folders.contents(here)
 
     found, out, err = command(evolve, *arguments, *SMALL)
 
@@ -238,7 +227,7 @@ def test_bad_input_is_one_line_and_writes_nothing(command, here, arguments, code
     assert err.startswith("error: ")
     assert message in err
     assert err.count("\n") == 1
-    assert contents(here) == before
+    assert folders.contents(here) == before
 
 
 def test_renderer_is_kept_where_a_run_goes_on(command, tmp_path):

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from keras_fool import evolve
+from tests.keras_fool import folders
 
 SHARED = pathlib.Path(__file__).parents[3] / "shared"
 WEIGHTS = SHARED / "imagenet_networks" / "mobilenet" / "mobilenet_0.25_128.weights.h5"
@@ -41,14 +42,6 @@ def test_fifty_generations_raise_the_median_fivefold(command, tmp_path):
     assert "1000 champions, median confidence" in out
 
 
-def contents(folder: pathlib.Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and "tfevents" not in path.name and path.name != ".lock"
-    }
-
-
 def test_killed_and_started_again_it_ends_with_the_same_bytes(command, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     settings = [*MODEL, "--batch=40", "--generations=8", "--checkpoint_every=1"]
@@ -74,4 +67,4 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(command, tmp_path)
 
     assert code == 0, err
     assert "goes on after generation" in err
-    assert contents(killed) == contents(whole)
+    assert folders.contents(killed) == folders.contents(whole)

@@ -1,6 +1,5 @@
 """The experiments on ImageNet's networks, in small: colour networks of four labels."""
 
-import csv
 import json
 import pathlib
 import re
@@ -11,6 +10,7 @@ import pytest
 from PIL import Image
 
 from keras_fool import confidence, reproduce, transfer
+from tests.keras_fool import folders
 
 SCALE = ("--scale=0.001", "--workdir=work", "--results=res")  # 5 generations
 LABELS = ("lamp", "dog", "crane", "crane")  # two labels may have one name
@@ -53,15 +53,6 @@ def photographs(tmp_path) -> pathlib.Path:
     return tmp_path / "photographs"
 
 
-def rows(path: pathlib.Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def contents(folder: pathlib.Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.stem != "timing"}
-
-
 def test_one_run_over_all_labels(command, networks, tmp_path):
     arguments = ["--experiment=imagenet_run", *SCALE, f"--models={networks[0]}"]
 
@@ -72,7 +63,7 @@ def test_one_run_over_all_labels(command, networks, tmp_path):
     table = (folder / "table.md").read_text()
     assert table.startswith("# [a try at scale 0.001] One run over all labels")
     assert table in out
-    champions = rows(folder / "champions.csv")
+    champions = folders.rows(folder / "champions.csv")
     assert [row["label_name"] for row in champions] == list(LABELS)
     confidences = np.array([float(row["confidence"]) for row in champions], np.float32)
     assert f"| median confidence, % | 88.11 | {100 * np.median(confidences):.2f} |" in table
@@ -82,14 +73,15 @@ def test_one_run_over_all_labels(command, networks, tmp_path):
     assert f"| images bred | 2,000,800 | {400 + 6 * 400:,} |" in table
     settings = json.loads((folder / "settings.json").read_text())
     assert settings["classifiers"][0]["views"]["crops"] == 10
+    assert settings["evolutions"][0]["crops"] == 10
     for name in ("best.png", "curve.png"):
         with Image.open(folder / name) as picture:
             assert picture.width > 400
 
-    before = contents(folder)
+    before = folders.contents(folder)
     code, _, err = command(reproduce, *arguments, "--label_names=names.txt")
     assert code == 0, err
-    assert contents(folder) == before
+    assert folders.contents(folder) == before
 
 
 @pytest.mark.parametrize("name", ["table_s1_imagenet", "transfer_architectures"])
@@ -101,7 +93,7 @@ def test_transfer_between_two(command, networks, tmp_path, name):
     assert code == 0, err
     folder = tmp_path / "res" / f"{name}_scale0.001"
     table = (folder / "table.md").read_text()
-    images = rows(folder / "images.csv")
+    images = folders.rows(folder / "images.csv")
     assert len(images) == 8
     for own, other, paper in (("net0", "net1", "65.9"), ("net1", "net0", "62.8")):
         of = [row for row in images if row["folder"].startswith(own)]
@@ -121,7 +113,7 @@ def test_ensemble_of_three(command, networks, tmp_path):
     folder = tmp_path / "res" / "ensemble_scale0.001"
     table = (folder / "table.md").read_text()
     assert "| generations | 4000 | 4 |" in table
-    images = rows(folder / "images.csv")
+    images = folders.rows(folder / "images.csv")
     ensemble = "net0.keras+net1.keras+net2.keras"
     for row in images:  # what was fooled is the mean of the members
         own = [float(row[f"confidence_for_evolved:net{n}.keras"]) for n in range(3)]
@@ -143,7 +135,7 @@ def test_confidence_in_real_images_beside_fooling_ones(command, networks, photog
     folder = tmp_path / "res" / "confidence_photographs_scale0.001"
     table = (folder / "table.md").read_text()
     assert "on photographs, not ImageNet" in table
-    images = rows(folder / "images.csv")
+    images = folders.rows(folder / "images.csv")
     assert len(images) == 7
     median = 100 * np.median([float(row["confidence"]) for row in images])
     assert f"| all real images | 7 | 60.3 | {median:.1f} |" in table
@@ -161,7 +153,7 @@ def test_confidence_command(command, networks, photographs, tmp_path):
     assert code == 0, err
     assert "left out: 1 images that cannot be read, such as test/n03/0.png" in out
     folder = tmp_path / "photographs-confidence"
-    images = rows(folder / "images.csv")
+    images = folders.rows(folder / "images.csv")
     right = [row for row in images if row["label"] == row["top1"]]
     assert re.search(rf"\| classified rightly \| {len(right)} \| 86.7 ", out)
     wrong = [float(row["confidence"]) for row in images if row["label"] != row["top1"]]
@@ -188,7 +180,7 @@ def test_transfer_sees_the_images_as_the_original_did(command, networks, tmp_pat
     code, _, err = command(transfer, f"--images={run}", f"--models={other}", "--output=out")
 
     assert code == 0, err
-    both = rows(tmp_path / "out" / "transfer.csv")
+    both = folders.rows(tmp_path / "out" / "transfer.csv")
     assert all(row["top1:net1.keras"] for row in both)
 
 

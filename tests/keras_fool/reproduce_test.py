@@ -1,10 +1,7 @@
 """Experiments in small, from end to end, and killed in each of their stages."""
 
 import contextlib
-import csv
 import json
-import multiprocessing
-import os
 import pathlib
 import re
 import subprocess
@@ -15,10 +12,8 @@ from multiprocessing import forkserver
 import pytest
 
 from keras_fool import reproduce
-from keras_fool.command_line import cli
 from keras_fool.studies import experiment
-
-_LONGEST = 150  # seconds; then a process is stuck
+from tests.keras_fool import folders, processes
 
 
 @pytest.fixture(autouse=True)
@@ -30,19 +25,6 @@ def here(tmp_path, monkeypatch):
 def small(tiny_model, other_model) -> tuple[str, ...]:
     """What makes an experiment so small that it takes a second."""
     return f"--models={tiny_model},{other_model}", "--scale=0.02"
-
-
-def contents(path: pathlib.Path) -> dict[str, bytes]:
-    return {
-        file.relative_to(path).as_posix(): file.read_bytes()
-        for file in path.rglob("*")
-        if file.is_file() and "tfevents" not in file.name and file.name != "timing.json"
-    }
-
-
-def rows(path: pathlib.Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_table_s1_and_what_uses_its_runs(command, small, tmp_path):
@@ -57,7 +39,7 @@ def test_table_s1_and_what_uses_its_runs(command, small, tmp_path):
     table = (folder / "table.md").read_text()
     assert table.startswith(f"# {title}")
     assert table in out
-    assert len(rows(folder / "images.csv")) == 2 * 2 * 3
+    assert len(folders.rows(folder / "images.csv")) == 2 * 2 * 3
     assert (folder / "heat_map.png").read_bytes().startswith(b"\x89PNG")
     settings = json.loads((folder / "settings.json").read_text())
     assert settings["title"].startswith(title)
@@ -67,7 +49,7 @@ def test_table_s1_and_what_uses_its_runs(command, small, tmp_path):
     assert [entry["generations"] for entry in settings["evolutions"]] == [4, 4]
     assert settings["evaluations"] == 2 * 2 * (200 + 5 * 200)
     assert settings["versions"].keys() >= {"tensorflow", "numpy"}
-    _figures_agree(table, rows(folder / "images.csv"))
+    _figures_agree(table, folders.rows(folder / "images.csv"))
     timing = json.loads((folder / "timing.json").read_text())
     assert not any(stage["reused"] for stage in timing["stages"].values())
 
@@ -75,7 +57,7 @@ def test_table_s1_and_what_uses_its_runs(command, small, tmp_path):
     assert code == 0, err
     folder = tmp_path / "res" / "figure_s4_scale0.02"
     assert "median confidence of all images" in (folder / "table.md").read_text()
-    assert {row["run"] for row in rows(folder / "images.csv")} == {"0", "1", "2"}
+    assert {row["run"] for row in folders.rows(folder / "images.csv")} == {"0", "1", "2"}
     timing = json.loads((folder / "timing.json").read_text())
     assert [stage["reused"] for stage in timing["stages"].values()] == [True, False, False]
 
@@ -91,59 +73,25 @@ def _figures_agree(table: str, images: list[dict[str, str]]) -> None:
         assert re.search(line, table), table
 
 
-def _command(arguments: list[str], folder: str, log: pathlib.Path) -> None:
-    """What runs in the forked process: the command, its words in a file."""
-    os.chdir(folder)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    cli.run(reproduce.main, reproduce.USES, ["reproduce", *arguments])
-
-
 @pytest.fixture(scope="module")
 def start():
-    """Starts the command in a process forked from one that has imported TensorFlow."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["keras_fool.runs.evolution_recorder", "keras_fool.studies.table_s1_variants"]
-    )
+    start = processes.starter("reproduce", "keras_fool.studies.table_s1_variants")
     with contextlib.chdir(pathlib.Path(reproduce.__file__).parent.parent):
         forkserver.ensure_running()  # here it finds what it shall import
-
-    def started(*arguments: str, folder: pathlib.Path):
-        folder.mkdir(exist_ok=True)
-        process = context.Process(
-            target=_command, args=(list(arguments), str(folder), folder / "log")
-        )
-        process.start()
-        return process
-
-    return started
+    return start
 
 
-def kill_when(process, folder: pathlib.Path, pattern: str) -> None:
-    """Kills a process as soon as it has made a file."""
-    deadline = time.monotonic() + _LONGEST
-    while not list(folder.glob(pattern)):
-        assert process.is_alive(), (folder / "log").read_text()
-        assert time.monotonic() < deadline, (folder / "log").read_text()
-        time.sleep(0.001)
-    process.kill()
-    process.join(_LONGEST)
-    assert process.exitcode == -9, f"complete before {pattern} was seen"
-
-
-def finish(process, folder: pathlib.Path) -> None:
-    process.join(_LONGEST)
-    assert process.exitcode == 0, (folder / "log").read_text()
+def start_in(start, folder: pathlib.Path, *arguments: str) -> processes.Started:
+    folder.mkdir(exist_ok=True)
+    return start(*arguments, folder=folder, log=folder / "log")
 
 
 @pytest.mark.slow
 def test_killed_in_each_stage_it_ends_with_the_same_bytes(start, small, tmp_path):
     arguments = ("--experiment=figure_s1", *small, "--workdir=work", "--results=res")
     alone, killed = tmp_path / "alone", tmp_path / "killed"
-    finish(start(*arguments, folder=alone), alone)
-    expected = {name: contents(alone / name) for name in ("work", "res")}
+    start_in(start, alone, *arguments).finish()
+    expected = {name: folders.contents(alone / name) for name in ("work", "res")}
     assert len(expected["work"]) > 20
     assert len(expected["res"]) == 5
 
@@ -154,11 +102,11 @@ def test_killed_in_each_stage_it_ends_with_the_same_bytes(start, small, tmp_path
         "work/work_scale0.02/other_*/champions.csv",
         "res/*/*.csv",
     ):
-        kill_when(start(*arguments, folder=killed), killed, stage)
-    finish(start(*arguments, folder=killed), killed)
+        start_in(start, killed, *arguments).kill_when(lambda made=stage: [*killed.glob(made)])
+    start_in(start, killed, *arguments).finish()
 
     assert "Traceback" not in (killed / "log").read_text()
-    assert {name: contents(killed / name) for name in ("work", "res")} == expected
+    assert {name: folders.contents(killed / name) for name in ("work", "res")} == expected
 
 
 @pytest.mark.slow
@@ -171,8 +119,8 @@ def test_classifiers_that_are_not_there_are_trained_killed_or_not(start, tmp_pat
         "--results=res",
     )
     alone, killed = tmp_path / "alone", tmp_path / "killed"
-    finish(start(*arguments, folder=alone), alone)
-    expected = contents(alone / "res")
+    start_in(start, alone, *arguments).finish()
+    expected = folders.contents(alone / "res")
     table = (alone / "res/table_s1_variants_digits_scale0.01/table.md").read_text()
     assert table.startswith("# [a try at scale 0.01, on digits, not MNIST] Table S1, MNIST, done")
     assert table.count("| 2 + 2 |") == 7
@@ -183,10 +131,10 @@ def test_classifiers_that_are_not_there_are_trained_killed_or_not(start, tmp_pat
         "work/*/classifiers/*-mean.keras",
         "work/*/digits_b-1*encoding_direct/metrics.csv",
     ):
-        kill_when(start(*arguments, folder=killed), killed, stage)
-    finish(start(*arguments, folder=killed), killed)
+        start_in(start, killed, *arguments).kill_when(lambda made=stage: [*killed.glob(made)])
+    start_in(start, killed, *arguments).finish()
 
-    assert contents(killed / "res") == expected
+    assert folders.contents(killed / "res") == expected
 
 
 def test_results_are_of_the_settings_they_say(command, small):

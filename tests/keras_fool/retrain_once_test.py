@@ -1,6 +1,5 @@
 """Section C.2, small, from end to end: on shapes in memory, and on pictures in files."""
 
-import csv
 import json
 import pathlib
 import signal
@@ -14,7 +13,7 @@ from keras_fool import reproduce, retrain
 from keras_fool.command_line import cli
 from keras_fool.models import scoring
 from keras_fool.studies import retraining_folder
-from tests.keras_fool import retraining_kills
+from tests.keras_fool import folders, retraining_kills
 from tests.trainers import samples
 from trainers import datasets
 
@@ -66,11 +65,6 @@ def of_folder(tmp_path_factory, pictures) -> retraining_folder.Folder:
     return retraining_folder.Folder(path)
 
 
-def rows_of(path: pathlib.Path) -> list[dict]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def numbers_of(path: pathlib.Path) -> list[dict]:
     """The rows of a CSV file, what is a number in them as one."""
 
@@ -80,7 +74,7 @@ def numbers_of(path: pathlib.Path) -> list[dict]:
         except ValueError:
             return text
 
-    return [{name: value(text) for name, text in row.items()} for row in rows_of(path)]
+    return [{name: value(text) for name, text in row.items()} for row in folders.rows(path)]
 
 
 def test_one_round_with_its_table(study):

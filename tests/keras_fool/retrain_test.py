@@ -1,8 +1,6 @@
 """A small study from end to end on `digits`; killed in every stage it ends the same."""
 
-import csv
 import json
-import pathlib
 import signal
 
 import numpy as np
@@ -14,7 +12,7 @@ from keras_fool.command_line import cli
 from keras_fool.models import classifiers
 from keras_fool.runs import champions
 from keras_fool.studies import retraining_folder
-from tests.keras_fool import retraining_kills
+from tests.keras_fool import folders, retraining_kills
 
 FLAGS = ("--dataset=digits", "--iterations=3", "--scale=0.004")
 TABLES = ("table_s2.csv", "table_s2.md", "table_s2.png", "confidences.csv")
@@ -29,11 +27,6 @@ def study(tmp_path_factory) -> retraining_folder.Folder:
         cli.run(retrain.main, uses=retrain.USES, argv=argv)
     assert ended.value.code == 0
     return retraining_folder.Folder(path)
-
-
-def rows_of(path: pathlib.Path) -> list[dict]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_every_classifier_is_trained_on_all_that_was_drawn_before(study):
@@ -74,7 +67,7 @@ def test_errors_are_of_all_images_and_of_the_data_alone(study):
 
 def test_draws_are_champions_and_no_validation_image_is_trained_on(study):
     for number, sizes in ((1, (24, 4)), (2, (4, 1))):
-        rows = rows_of(study.path / "draws" / f"dnn_{number:02d}.csv")
+        rows = folders.rows(study.path / "draws" / f"dnn_{number:02d}.csv")
         assert (
             tuple([row["part"] for row in rows].count(part) for part in ("train", "val")) == sizes
         )
@@ -97,11 +90,11 @@ def test_draws_are_champions_and_no_validation_image_is_trained_on(study):
 
 
 def test_the_table_says_what_came_of_each(study):
-    rows = rows_of(study.path / "table_s2.csv")
+    rows = folders.rows(study.path / "table_s2.csv")
 
     assert [row["i"] for row in rows] == ["1", "2", "3"]
     for number, row in enumerate(rows, 1):
-        found = rows_of(study.evolution(number) / "champions.csv")
+        found = folders.rows(study.evolution(number) / "champions.csv")
         median = np.median([float(champion["confidence"]) for champion in found])
         assert float(row["score"]) == pytest.approx(100 * median, abs=1e-4)
         assert float(row["error"]) == pytest.approx(study.card(number)["test_error_percent"])

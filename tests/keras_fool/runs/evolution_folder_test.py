@@ -1,7 +1,6 @@
 """The folder of an evolution through its recorder, with a scorer that needs no TensorFlow model."""
 
 import contextlib
-import csv
 import dataclasses
 import pathlib
 
@@ -12,6 +11,7 @@ from evolvers import config as evolvers_config
 from evolvers import genome_json, map_elites, render
 from keras_fool.runs import champion_png, evolution_folder, evolution_recorder, summaries
 from tests.evolvers.scorers import LinearScorer
+from tests.keras_fool import folders
 
 CONFIG = evolvers_config.Config(runs=2, first_run=3, generations=6, initial=20, batch=20, seed=5)
 ABOUT = {"labels": LinearScorer().labels}
@@ -56,20 +56,6 @@ def evolve(
     return notes
 
 
-def contents(path: pathlib.Path) -> dict[str, bytes]:
-    """Every file but TensorBoard's, which hold times."""
-    return {
-        file.relative_to(path).as_posix(): file.read_bytes()
-        for file in path.rglob("*")
-        if file.is_file() and "tfevents" not in file.name
-    }
-
-
-def rows(path: pathlib.Path) -> list[dict]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory) -> pathlib.Path:
     path = tmp_path_factory.mktemp("runs") / "complete"
@@ -80,7 +66,7 @@ def complete(tmp_path_factory) -> pathlib.Path:
 def test_has_every_file(complete):
     labels = range(len(LinearScorer().labels))
 
-    assert sorted(contents(complete)) == sorted(
+    assert sorted(folders.contents(complete)) == sorted(
         [
             ".lock",
             "config.json",
@@ -101,7 +87,7 @@ def test_has_every_file(complete):
 
 
 def test_champions_are_in_their_files(complete):
-    scorer, table = LinearScorer(), rows(complete / "champions.csv")
+    scorer, table = LinearScorer(), folders.rows(complete / "champions.csv")
 
     assert [(int(row["run"]), int(row["label"])) for row in table] == [
         (run, label) for run in (3, 4) for label in range(len(scorer.labels))
@@ -129,16 +115,16 @@ def test_first_champions_are_those_of_generation_0(complete, tmp_path):
     for run in (3, 4):
         expected = tmp_path / "run" / "images" / f"run_{run:03d}" / "last"
         first = complete / "images" / f"run_{run:03d}" / "first"
-        assert contents(first) == contents(expected)
+        assert folders.contents(first) == folders.contents(expected)
 
 
 def test_metrics_tell_every_generation(complete):
-    table = rows(complete / "metrics.csv")
+    table = folders.rows(complete / "metrics.csv")
 
     assert [(int(row["generation"]), int(row["run"])) for row in table] == [
         (generation, run) for generation in range(7) for run in (3, 4)
     ]
-    champions = rows(complete / "champions.csv")
+    champions = folders.rows(complete / "champions.csv")
     for row in table[-2:]:
         of_run = [float(c["confidence"]) for c in champions if c["run"] == row["run"]]
         assert float(row["median"]) == pytest.approx(np.median(of_run), abs=1e-7)
@@ -147,12 +133,12 @@ def test_metrics_tell_every_generation(complete):
 
 
 def test_lineage_leads_from_every_champion_to_a_random_genome(complete):
-    lineage = rows(complete / "lineage.csv")
+    lineage = folders.rows(complete / "lineage.csv")
     parents = {row["id"]: row["ancestor_list"].strip("[]") for row in lineage}
     born = {row["id"]: int(row["origin_time"]) for row in lineage}
 
     assert len(parents) == len(lineage), "ids are unique over runs"
-    for row in rows(complete / "champions.csv"):
+    for row in folders.rows(complete / "champions.csv"):
         identity = row["id"]
         assert born[identity] == int(row["generation"])
         while parents[identity] != "none":
@@ -174,7 +160,7 @@ def test_continued_run_ends_with_the_same_bytes(complete, tmp_path, stop_after):
 
     evolve(tmp_path / "run", checkpoint_every=3)
 
-    assert contents(tmp_path / "run") == contents(complete)
+    assert folders.contents(tmp_path / "run") == folders.contents(complete)
 
 
 def test_damaged_checkpoint_falls_back_and_says_so(complete, tmp_path):
@@ -186,7 +172,7 @@ def test_damaged_checkpoint_falls_back_and_says_so(complete, tmp_path):
     notes = evolve(path)
 
     assert f"{newest.name} in {path}/checkpoint is damaged" in notes[0]
-    assert contents(path) == contents(complete)
+    assert folders.contents(path) == folders.contents(complete)
 
 
 def test_damaged_checkpoints_are_refused_and_nothing_changes(tmp_path):
@@ -194,12 +180,12 @@ def test_damaged_checkpoints_are_refused_and_nothing_changes(tmp_path):
     evolve(path, stop_after=5)
     for file in (path / "checkpoint").iterdir():
         file.write_bytes(b"damaged")
-    before = contents(path)
+    before = folders.contents(path)
 
     with pytest.raises(ValueError, match=r"no checkpoint in .* is whole"):
         evolve(path)
 
-    assert contents(path) == before
+    assert folders.contents(path) == before
 
 
 def test_missing_checkpoints_begin_anew(complete, tmp_path):
@@ -210,14 +196,15 @@ def test_missing_checkpoints_begin_anew(complete, tmp_path):
 
     evolve(path)
 
-    assert contents(path) == contents(complete)
+    assert folders.contents(path) == folders.contents(complete)
 
 
 def test_run_of_many_is_the_run_alone(complete, tmp_path):
     evolve(tmp_path / "alone", dataclasses.replace(CONFIG, first_run=4, runs=1))
 
-    both, alone = contents(complete / "images"), contents(tmp_path / "alone" / "images")
+    both = folders.contents(complete / "images")
+    alone = folders.contents(tmp_path / "alone" / "images")
     assert alone == {name: png for name, png in both.items() if name.startswith("run_004")}
     for table in ("champions.csv", "metrics.csv", "lineage.csv"):
-        expected = [row for row in rows(complete / table) if row["run"] == "4"]
-        assert rows(tmp_path / "alone" / table) == expected
+        expected = [row for row in folders.rows(complete / table) if row["run"] == "4"]
+        assert folders.rows(tmp_path / "alone" / table) == expected

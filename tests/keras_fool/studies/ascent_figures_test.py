@@ -1,6 +1,5 @@
 """Figures S5 to S9 in small, from end to end, on networks made for it."""
 
-import csv
 import json
 import pathlib
 
@@ -10,6 +9,7 @@ from PIL import Image
 
 from keras_fool import reproduce
 from keras_fool.studies import ascended_runs, experiment
+from tests.keras_fool import folders
 
 
 @pytest.fixture(autouse=True)
@@ -33,11 +33,6 @@ def thousand(tmp_path_factory) -> pathlib.Path:
     return path
 
 
-def rows(path: pathlib.Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_figures_share_what_they_ascend(command, thousand):
     arguments = [f"--models={thousand}:bgr", "--scale=0.2", "--workdir=w", "--results=r"]
 
@@ -47,7 +42,7 @@ def test_figures_share_what_they_ascend(command, thousand):
     folder = pathlib.Path("r/figure_s5_scale0.2")
     assert "[a try at scale 0.2] Figure S5: gradient ascent with weight decay" in out
     table = (folder / "table.md").read_text()
-    images = rows(folder / "images.csv")
+    images = folders.rows(folder / "images.csv")
     assert [row["label_name"] for row in images] == [
         ascended_runs.CLASSES[int(row["label"])] for row in images
     ]
@@ -72,7 +67,7 @@ def test_figures_share_what_they_ascend(command, thousand):
     code, _, err = command(reproduce, "--experiment=figure_s8", *arguments)
 
     assert code == 0, err
-    images = rows(pathlib.Path("r/figure_s8_scale0.2/images.csv"))
+    images = folders.rows(pathlib.Path("r/figure_s8_scale0.2/images.csv"))
     assert len(images) == 4 * 5
     assert {row["run"] for row in images} == set("01234")
     timing = json.loads(pathlib.Path("r/figure_s8_scale0.2/timing.json").read_text())
@@ -98,7 +93,7 @@ def test_decay_is_varied_from_figure_s5(command, thousand):
         (0.01, 0.09, 0.06),
         (0.01, pytest.approx(0.3), pytest.approx(0.2)),
     ]
-    images = rows(folder / "images.csv")
+    images = folders.rows(folder / "images.csv")
     assert len({row["preset"] for row in images}) == 5
     averages = [
         100 * np.mean([float(row["iterate_confidence"]) for row in images if row["preset"] == of])
@@ -120,7 +115,7 @@ def test_on_digits(command, tiny_model):
 
     code, out, err = command(reproduce, "--experiment=ascent_mnist", *arguments)
     assert code == 0, err
-    images = rows(pathlib.Path("r/ascent_mnist_scale0.02/images.csv"))
+    images = folders.rows(pathlib.Path("r/ascent_mnist_scale0.02/images.csv"))
     assert [row["preset"] for row in images] == [
         preset for preset in ("plain", "s5", "s6", "s7") for _ in range(2)
     ]
