@@ -1,4 +1,4 @@
-"""Pictures of confidences: over generations, and how they are distributed."""
+"""Pictures of confidences: over generations, along a step, and how they are distributed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -45,6 +45,31 @@ def over_generations(
     axes.set_ylim(0, 103)
     axes.set_xlim(left=0)
     axes.legend(frameon=False, loc="lower right", labelcolor=_INK)
+    return figures.png(sheet)
+
+
+def along_a_step(parts: np.ndarray, gains: np.ndarray, title: str) -> bytes:
+    """What parts of a step gain, beside what they aim at.
+
+    Args:
+        parts: float64 [parts]; 1 is the whole step.
+        gains: float64 [parts, images]; in shares of what the whole step aims at.
+        title: The first line.
+
+    Returns:
+        A PNG file: a thin line per image, a thick one for their median.
+    """
+    sheet, axes = _axes(title)
+    axes.plot(parts, 100 * gains, color=_COLOURS[0], alpha=0.25, linewidth=0.8)
+    median = 100 * np.median(gains, axis=1)
+    axes.plot(parts, median, color=_COLOURS[0], label=f"median of {gains.shape[1]} images")
+    axes.plot(parts, 100 * parts, color=_FAINT, linestyle="--", linewidth=1, label="aimed at")
+    axes.axvline(1, color=_FAINT, linewidth=0.8)
+    axes.set_xlabel("part of the step", color=_INK)
+    axes.set_ylabel("gain, % of what a whole step aims at", color=_INK)
+    axes.set_xlim(0, parts[-1])
+    axes.set_ylim(min(-20, 100 * gains.min() - 5), 120)
+    axes.legend(frameon=False, loc="upper left", labelcolor=_INK)
     return figures.png(sheet)
 
 

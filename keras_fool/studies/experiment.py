@@ -47,6 +47,7 @@ NAMES = (
     "figure_s8",
     "figure_s9",
     "ascent_decay",
+    "ascent_step",
     "ascent_mnist",
 )
 
