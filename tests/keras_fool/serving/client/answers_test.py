@@ -1,0 +1,196 @@
+"""What comes back of an endpoint, and what is no confidence."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_fool.models import scorer_contract
+from keras_fool.serving import client
+from tests.keras_fool.serving import scripted
+from tests.keras_fool.serving.client.asking import PROTOCOLS, images
+
+
+class TestAnswers:
+    @PROTOCOLS
+    @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 64, 700])
+    def test_confidences_are_the_models(self, serve, connect, protocol, count):
+        scorer = connect(serve(protocol).url)
+        batch = images(count)
+
+        found = scorer.score(batch)
+
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, scripted.confidences(batch))
+
+    @PROTOCOLS
+    def test_what_is_known_of_it(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        scorer = connect(endpoint.url)
+
+        assert (scorer.name, scorer.version) == ("m", 1)
+        assert scorer.labels == ("0", "1", "2")
+        assert scorer.image_shape == scripted.SHAPE
+        assert scorer.identity["path"] == endpoint.url
+        json.dumps(scorer.identity)
+
+    @PROTOCOLS
+    @pytest.mark.parametrize("packed", [True, False])
+    def test_typed_and_packed(self, serve, connect, protocol, packed):
+        endpoint = serve(protocol)
+        endpoint.model.packed = packed
+        scorer = connect(endpoint.url)
+        np.testing.assert_array_equal(scorer.score(images(9)), scripted.confidences(images(9)))
+
+    @PROTOCOLS
+    @pytest.mark.parametrize("dtype", ["DT_FLOAT", "DT_STRING"])
+    def test_what_the_signature_takes_is_sent(self, serve, connect, protocol, dtype):
+        endpoint = serve(protocol)
+        endpoint.model.dtype = dtype
+        query = ""
+        if dtype == "DT_STRING":
+            endpoint.model.shape = (-1,)
+            query = "?image=4x3x1"
+
+        scorer = connect(endpoint.url + query)
+
+        np.testing.assert_array_equal(scorer.score(images(40)), scripted.confidences(images(40)))
+
+    @PROTOCOLS
+    def test_small_batches_are_filled_up(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        connect(endpoint.url).score(images(3))
+        assert endpoint.model.batches == [16, 16]  # the first is the trial
+
+    @PROTOCOLS
+    def test_a_signature_of_one_batch_size_gets_just_that(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        endpoint.model.shape = (8, *scripted.SHAPE)
+
+        scorer = connect(endpoint.url)
+
+        np.testing.assert_array_equal(scorer.score(images(30)), scripted.confidences(images(30)))
+        assert set(endpoint.model.batches) == {8}
+
+    @PROTOCOLS
+    def test_answers_are_put_in_order(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        scorer = connect(endpoint.url, score_batch=20, in_flight=5)
+        endpoint.model.script = [0.3, 0.0, 0.2, 0.0, 0.1, 0.0, 0.0, 0.15]
+        batch = images(333)
+        np.testing.assert_array_equal(scorer.score(batch), scripted.confidences(batch))
+
+    @PROTOCOLS
+    def test_logits(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        scorer = connect(endpoint.url + "?logits=true&output=logits")
+        endpoint.model.script = [np.log(scripted.confidences(images(20))) + 7]
+        np.testing.assert_allclose(
+            scorer.score(images(20)), scripted.confidences(images(20)), atol=1e-6
+        )
+
+    @PROTOCOLS
+    def test_wrong_images_are_not_sent(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        scorer = connect(endpoint.url)
+        for wrong in (images(3).astype(np.float32), np.zeros((3, 5, 3, 1), np.uint8)):
+            with pytest.raises(ValueError, match=r"takes uint8 images \[batch, 4, 3, 1\], got"):
+                scorer.score(wrong)
+        assert len(endpoint.model.batches) == 1
+
+
+WRONG = {
+    "NaN": (np.full((16, 3), np.nan), "returned NaN confidences"),
+    "sums": (np.full((16, 3), 2.0), "add up to 6, not to 1; if its outputs are logits, say"),
+    "columns": (np.full((16, 4), 0.25), r"returned \[16, 4\] numbers where \[16, 3\] belong"),
+    "rows": (np.full((15, 3), 1 / 3), r"returned \[15, 3\] numbers where \[16, 3\] belong"),
+    "rank": (np.full((16,), 1.0), r"returned \[16\] numbers where \[16, 3\] belong"),
+}
+
+
+class TestNoConfidences:
+    @PROTOCOLS
+    @pytest.mark.parametrize("what", WRONG)
+    def test_once_is_asked_again(self, serve, connect, protocol, what):
+        endpoint = serve(protocol)
+        endpoint.model.outputs = {"probabilities": (-1, 3)}
+        scorer = connect(endpoint.url)
+        endpoint.model.script = [WRONG[what][0]] * 2
+        np.testing.assert_array_equal(scorer.score(images(9)), scripted.confidences(images(9)))
+
+    @PROTOCOLS
+    @pytest.mark.parametrize("what", WRONG)
+    def test_three_times_is_an_error(self, serve, connect, protocol, what):
+        endpoint = serve(protocol)
+        endpoint.model.outputs = {"probabilities": (-1, 3)}
+        scorer = connect(endpoint.url)
+        values, message = WRONG[what]
+        endpoint.model.script = [values] * 3
+        with pytest.raises(scorer_contract.ScorerError, match=message) as error:
+            scorer.score(images(9))
+        assert str(error.value).startswith(endpoint.url)
+
+    @PROTOCOLS
+    def test_at_the_start(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        endpoint.model.script = [np.full((16, 3), [2.0, -0.5, -0.5])] * 3
+        with pytest.raises(client.EndpointError, match=r"negative.*say \?logits=true behind"):
+            connect(endpoint.url)
+
+
+class TestMetadata:
+    @PROTOCOLS
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"dtype": "DT_INT32"}, r"takes int32 \[\?, 4, 3, 1\], not images"),
+            ({"shape": (-1, 12)}, r"takes uint8 \[\?, 12\], not images \[batch, height"),
+            ({"shape": (-1, 4, 3, 2)}, r"takes uint8 \[\?, 4, 3, 2\], not images"),
+            ({"shape": (-1, -1, 3, 1)}, r"say what images those are, such as \?image="),
+            ({"shape": None}, r"takes uint8 of any shape: say what images"),
+            ({"outputs": {"a": (-1, 3), "b": (-1, 3)}}, r"say which, such as \?output=a"),
+            ({"outputs": {"a": (-1, 3, 3)}}, r"gives no confidences \[batch, labels\], but a \("),
+            ({"outputs": {}}, r"gives no confidences \[batch, labels\], but nothing"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused_before_any_image(
+        self, serve, connect, protocol, settings, message
+    ):
+        endpoint = serve(protocol)
+        vars(endpoint.model).update(settings)
+        with pytest.raises(ValueError, match=message):
+            connect(endpoint.url)
+        assert endpoint.model.batches == endpoint.model.authorizations == []
+
+    @PROTOCOLS
+    def test_labels_must_be_as_many(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        with pytest.raises(ValueError, match="gives 3 confidences, but 2 labels are named"):
+            connect(endpoint.url, labels=("a", "b"))
+        assert connect(endpoint.url, labels=("a", "b", "c")).labels == ("a", "b", "c")
+
+    @PROTOCOLS
+    def test_what_it_does_not_tell_is_tried(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        endpoint.model.shape = (-1, -1, -1, -1)
+        endpoint.model.outputs = {"probabilities": (-1, -1)}
+        scorer = connect(endpoint.url + "?image=4x3x1")
+        assert len(scorer.labels) == 3
+
+    @PROTOCOLS
+    def test_unknown_signature(self, serve, connect, protocol):
+        with pytest.raises(ValueError, match="no signature 'nope'; known: serving_default"):
+            connect(serve(protocol).url + "?signature=nope")
+
+
+def test_there_is_no_limit_of_4_megabytes(serve, connect):
+    endpoint = serve("grpc")
+    wide = 70_000
+    endpoint.model.outputs = {"probabilities": (-1, wide)}
+    endpoint.model.answer = lambda batch, _: np.full((len(batch), wide), 1 / wide, np.float32)
+    endpoint.model.packed = True
+
+    found = connect(endpoint.url).score(images(20))
+
+    assert found.nbytes > 4 * 2**20
+    assert found.shape == (20, wide)
