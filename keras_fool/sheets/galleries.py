@@ -289,6 +289,13 @@ def _side(rows: float, columns: int) -> int:
     return max(16, min(_LARGEST, _WIDEST // columns - 12, int(_HIGHEST / rows) - 26))
 
 
+def jpeg(sheet: Image.Image, quality: int = 85) -> bytes:
+    """A sheet as a JPEG file, for many noisy images: a third of what a PNG takes."""
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
 def png(sheet: Image.Image) -> bytes:
     """A sheet as a PNG file."""
     buffer = io.BytesIO()

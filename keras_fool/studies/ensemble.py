@@ -51,7 +51,7 @@ def run(context: experiment.Context) -> experiment.Outcome:
                 ]
             ),
             files={
-                "best.png": imagenet_run.best(images, title),
+                "best.jpg": imagenet_run.best(images, title),
                 "curve.png": curves.over_generations(
                     {"mean of three": curve}, title, _PAPER_MEDIAN / 100
                 ),

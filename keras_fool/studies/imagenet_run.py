@@ -4,7 +4,10 @@ Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897: 1000 labels, 
 generations of 400 offspring, a median confidence of 88.11 %.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from PIL import Image
 
 from keras_fool.runs import champions
 from keras_fool.sheets import galleries, tile_sheets
@@ -13,7 +16,8 @@ from keras_fool.studies import curves, evolved_runs, experiment, imagenet_runs, 
 
 _PAPER_MEDIAN = 88.11
 _PAPER = (5000, "2,000,800", "10 crops of 256x256", 1000, _PAPER_MEDIAN, *["-"] * 5)
-_SHOWN = 100  # of the surest, in the picture
+_SHOWN, _SIDE = 77, 128  # of the surest, seven full rows; pixels of an image
+_SMALL_SIDE = 72  # of an image among all
 _MILESTONES = (0, 50, 100, 200, 500, 1000, 2000, 3000, 4000, 5000)
 
 
@@ -31,7 +35,8 @@ def run(context: experiment.Context) -> experiment.Outcome:
             settings=evolved_runs.recorded([classifier], [planned]),
             table="\n".join([imagenet_runs.summary_table([planned], _PAPER), _milestones(curve)]),
             files={
-                "best.png": best(images, f"{title}: {classifier.name}"),
+                "best.jpg": best(images, f"{title}: {classifier.name}"),
+                "every.jpg": _every(images, f"{title}: {classifier.name}"),
                 "curve.png": curves.over_generations(
                     {classifier.name: curve}, title, _PAPER_MEDIAN / 100
                 ),
@@ -41,7 +46,7 @@ def run(context: experiment.Context) -> experiment.Outcome:
 
 
 def best(images: champions.Champions, title: str, count: int = _SHOWN) -> bytes:
-    """The champions with the highest confidences, one per image, as a PNG file.
+    """The champions with the highest confidences, one per image, as a JPEG file.
 
     Args:
         images: The champions of one run.
@@ -55,18 +60,32 @@ def best(images: champions.Champions, title: str, count: int = _SHOWN) -> bytes:
         if images.genomes[place] not in seen:
             seen.add(images.genomes[place])
             places.append(place)
+    shown = places[:count]
+    subtitle = f"the {len(shown)} surest of {len(images)} champions, a genome once"
+    return galleries.jpeg(_sheet(images, shown, title, subtitle, _SIDE))
+
+
+def _every(images: champions.Champions, title: str) -> bytes:
+    # In ImageNet's order, where related labels stand side by side.
+    subtitle = f"the champions of all {len(images)} labels, in the order of the labels"
+    sheet = _sheet(images, range(len(images)), title, subtitle, _SMALL_SIDE)
+    return galleries.jpeg(sheet, quality=75)
+
+
+def _sheet(
+    images: champions.Champions, places: Sequence[int], title: str, subtitle: str, side: int
+) -> Image.Image:
     tiles = [
         tile_sheets.Tile(
             images.images[place],
             (images.labels[images.niches[place]], percent(images.confidences[place])),
             weak=bool(images.confidences[place] < HIGH_CONFIDENCE),
         )
-        for place in places[:count]
+        for place in places
     ]
     columns = squarish(len(tiles))
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
-    subtitle = f"the {len(tiles)} surest of {len(images)} champions, a genome once"
-    return galleries.png(tile_sheets.sheet(rows, title=title, subtitle=subtitle, side=128))
+    return tile_sheets.sheet(rows, title=title, subtitle=subtitle, side=side)
 
 
 def _milestones(curve: dict[str, np.ndarray]) -> str:

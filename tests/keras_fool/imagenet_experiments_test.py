@@ -74,7 +74,7 @@ def test_one_run_over_all_labels(command, networks, tmp_path):
     settings = json.loads((folder / "settings.json").read_text())
     assert settings["classifiers"][0]["views"]["crops"] == 10
     assert settings["evolutions"][0]["crops"] == 10
-    for name in ("best.png", "curve.png"):
+    for name in ("best.jpg", "every.jpg", "curve.png"):
         with Image.open(folder / name) as picture:
             assert picture.width > 400
 
