@@ -18,6 +18,8 @@ _PAPER_MEDIAN = 88.11
 _PAPER = (5000, "2,000,800", "10 crops of 256x256", 1000, _PAPER_MEDIAN, *["-"] * 5)
 _SHOWN, _SIDE = 77, 128  # of the surest, seven full rows; pixels of an image
 _SMALL_SIDE = 72  # of an image among all
+_NUM_LABELS = 1000
+_DOGS, _ANIMALS = range(151, 269), range(398)  # of ImageNet's labels; dogs are animals
 _MILESTONES = (0, 50, 100, 200, 500, 1000, 2000, 3000, 4000, 5000)
 
 
@@ -33,7 +35,13 @@ def run(context: experiment.Context) -> experiment.Outcome:
         title = context.title(EXPERIMENT.title)
         return experiment.Outcome(
             settings=evolved_runs.recorded([classifier], [planned]),
-            table="\n".join([imagenet_runs.summary_table([planned], _PAPER), _milestones(curve)]),
+            table="\n".join(
+                [
+                    imagenet_runs.summary_table([planned], _PAPER),
+                    *([by_kind(images.confidences)] if len(images) == _NUM_LABELS else []),
+                    _milestones(curve),
+                ]
+            ),
             files={
                 "best.jpg": best(images, f"{title}: {classifier.name}"),
                 "every.jpg": _every(images, f"{title}: {classifier.name}"),
@@ -86,6 +94,28 @@ def _sheet(
     columns = squarish(len(tiles))
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
     return tile_sheets.sheet(rows, title=title, subtitle=subtitle, side=side)
+
+
+def by_kind(confidences: np.ndarray) -> str:
+    """The confidences of dogs, of other animals, and of things, as Markdown.
+
+    The paper finds dogs and cats hardest to evolve for, the labels that ImageNet tells apart
+    most finely.
+
+    Args:
+        confidences: float32 [1000], by ImageNet's labels.
+    """
+    labels = np.arange(len(confidences))
+    dogs, animals = (np.isin(labels, kind) for kind in (_DOGS, _ANIMALS))
+    rows = [
+        [name, int(chosen.sum()), f"{100 * np.median(confidences[chosen]):.2f}"]
+        for name, chosen in (
+            ("breeds of dogs", dogs),
+            ("other animals", animals & ~dogs),
+            ("everything else", ~animals),
+        )
+    ]
+    return transfer_tables.markdown(["labels", "", "median, %"], rows)
 
 
 def _milestones(curve: dict[str, np.ndarray]) -> str:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from keras_fool import confidence, reproduce, transfer
+from keras_fool.studies import imagenet_run
 from tests.keras_fool import folders
 
 SCALE = ("--scale=0.001", "--workdir=work", "--results=res")  # 5 generations
@@ -82,6 +83,19 @@ def test_one_run_over_all_labels(command, networks, tmp_path):
     code, _, err = command(reproduce, *arguments, "--label_names=names.txt")
     assert code == 0, err
     assert folders.contents(folder) == before
+
+
+def test_kinds_are_those_of_imagenet():
+    """Label 151 is the first dog, 268 the last; 397 is a fish, 398 an abacus."""
+    confidences = np.full(1000, 0.5, np.float32)
+    confidences[151:269] = 0.25
+    confidences[398:] = 0.75
+
+    table = imagenet_run.by_kind(confidences)
+
+    assert "| breeds of dogs | 118 | 25.00 |" in table
+    assert "| other animals | 280 | 50.00 |" in table
+    assert "| everything else | 602 | 75.00 |" in table
 
 
 @pytest.mark.parametrize("name", ["table_s1_imagenet", "transfer_architectures"])
