@@ -107,7 +107,7 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
         f"{c.higher} higher on the original\n"
         for heading, c in columns.items()
     )
-    note = "In brackets: 95 % intervals, bootstrap over runs.\n"
+    note = "In brackets: 95 % intervals, bootstrap over runs; there is none of a single run.\n"
     parts = ["# Images that fool other classifiers\n", table, note, counts, *label_tables]
     text = "\n".join(parts)
     contents[output / "transfer.md"] = text.encode()

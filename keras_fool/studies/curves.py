@@ -11,6 +11,7 @@ from keras_fool.studies import figures
 _INK, _FAINT = "#1d1d1f", "#6e6e73"
 _COLOURS = ("#0b6bcb", "#c2410c", "#15803d", "#7c3aed", "#b45309")
 _BINS = 40
+_TITLE_SIZES = range(14, 3, -1)  # points: the largest that fits
 
 
 def over_generations(
@@ -85,7 +86,7 @@ def distributions(groups: Mapping[str, np.ndarray], title: str) -> bytes:
     """
     sheet = figure.Figure(figsize=(8, 0.8 + 1.5 * len(groups)), layout="constrained")
     backend_agg.FigureCanvasAgg(sheet)
-    sheet.suptitle(title, x=0.01, ha="left", fontsize=14, weight="bold", color=_INK)
+    _draw_title(sheet, title)
     rows = sheet.subplots(len(groups), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, values), colour in zip(rows, groups.items(), _colours(groups), strict=True):
         percent = 100 * np.asarray(values, np.float64)
@@ -105,10 +106,19 @@ def distributions(groups: Mapping[str, np.ndarray], title: str) -> bytes:
 def _axes(title: str) -> tuple[figure.Figure, object]:
     sheet = figure.Figure(figsize=(9, 5), layout="constrained")
     backend_agg.FigureCanvasAgg(sheet)
-    sheet.suptitle(title, x=0.01, ha="left", fontsize=14, weight="bold", color=_INK)
+    _draw_title(sheet, title)
     axes = sheet.subplots()
     _plain(axes)
     return sheet, axes
+
+
+def _draw_title(sheet: figure.Figure, title: str) -> None:
+    text = sheet.suptitle(title, x=0.01, ha="left", weight="bold", color=_INK)
+    for size in _TITLE_SIZES:
+        text.set_fontsize(size)
+        width = text.get_window_extent(sheet.canvas.get_renderer()).width
+        if width < 0.95 * sheet.bbox.width:
+            break
 
 
 def _plain(axes: object) -> None:

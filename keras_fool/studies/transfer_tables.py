@@ -18,13 +18,13 @@ def table_s1(columns: Mapping[str, transfer.Counts], intervals: Mapping[str, Seq
 
     Args:
         columns: By heading, the counts of one original and one other classifier.
-        intervals: By heading, for each row the interval.
+        intervals: By heading, for each row the interval, or `NO_VALUE`.
     """
     rows = [
         [
             name,
             *(
-                f"{percent(counts.percentages[row])} ({intervals[heading][row]})"
+                percent(counts.percentages[row]) + _in_brackets(intervals[heading][row])
                 for heading, counts in columns.items()
             ),
         ]
@@ -34,7 +34,7 @@ def table_s1(columns: Mapping[str, transfer.Counts], intervals: Mapping[str, Seq
 
 
 def intervals(scores: cross_scoring.CrossScores, other: str, seed: int) -> list[str]:
-    """For the rows of Table S1, the 95 % intervals over runs, as texts."""
+    """For the rows of Table S1, the 95 % intervals over runs, as texts; none of a single run."""
     by_run = _by_run(scores, other)
     return [
         _interval(by_run, lambda drawn, row=row: _percentages(drawn)[:, row], seed)
@@ -126,6 +126,10 @@ def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return text.getvalue()
 
 
+def _in_brackets(interval: str) -> str:
+    return "" if interval == NO_VALUE else f" ({interval})"
+
+
 def _by_run(scores: cross_scoring.CrossScores, other: str) -> np.ndarray:
     return transfer.count_by_run(
         scores.confidences[scores.original], scores.confidences[other], scores.champions.runs
@@ -138,5 +142,7 @@ def _percentages(drawn: np.ndarray) -> np.ndarray:
 
 
 def _interval(by_run: np.ndarray, statistic: Callable, seed: int) -> str:
+    if len(by_run) < 2:  # a single run says nothing of how much runs differ
+        return NO_VALUE
     low, high = bootstrap.interval(by_run, statistic, seed)
     return f"{percent(low)} to {percent(high)}"

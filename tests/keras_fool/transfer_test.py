@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evolvers.config import Config
 from keras_fool import transfer
 from keras_fool.models import classifiers, scoring
-from keras_fool.runs import champion_png, champions
+from keras_fool.runs import champion_png, champions, evolution_run
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,19 @@ def test_tables_of_a_run_folder(command, run_folder, tiny_model, other_model, tm
     assert f"6 images, {matches} matches" in out
     assert (output / "transfer.md").read_text().count("other.keras on images of tiny.keras") >= 3
     assert Image.open(output / "heat_map_three_other.png").size[0] > 300
+
+
+def test_single_run_has_no_intervals(command, tiny_model, other_model, tmp_path):
+    config = Config(generations=1, initial=20, batch=20)
+    classifier = classifiers.find(str(tiny_model))
+    evolution_run.evolve(tmp_path / "one", config, classifier, command="again", note=print)
+
+    code, out, err = command(
+        transfer, f"--images={tmp_path / 'one'}", f"--models={tiny_model},{other_model}"
+    )
+
+    assert code == 0, err
+    assert re.search(r"\(a\) Top-1 matches \| [\d.]+ \|", out)
 
 
 def test_original_alone_is_no_transfer(command, run_folder, tiny_model):
