@@ -1,9 +1,10 @@
 """Pictures of confidences: over generations, along a step, and how they are distributed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib import figure
+from matplotlib import text as matplotlib_text
 from matplotlib.backends import backend_agg
 
 from keras_fool.studies import figures
@@ -11,7 +12,7 @@ from keras_fool.studies import figures
 _INK, _FAINT = "#1d1d1f", "#6e6e73"
 _COLOURS = ("#0b6bcb", "#c2410c", "#15803d", "#7c3aed", "#b45309")
 _BINS = 40
-_TITLE_SIZES = range(14, 3, -1)  # points: the largest that fits
+_TITLE_SIZES, _HEADING_SIZES = range(14, 3, -1), range(11, 3, -1)  # points: the largest that fits
 
 
 def over_generations(
@@ -93,7 +94,8 @@ def distributions(groups: Mapping[str, np.ndarray], title: str) -> bytes:
         share = np.full(len(percent), 100 / max(1, len(percent)))
         axes.hist(percent, _BINS, range=(0, 100), weights=share, color=colour, alpha=0.75)
         median = f"median {np.median(percent):.1f} %" if len(percent) else "none"
-        axes.set_title(f"{name}: {len(percent):,} images, {median}", loc="left", fontsize=11)
+        heading = axes.set_title(f"{name}: {len(percent):,} images, {median}", loc="left")
+        _fit(heading, sheet, _HEADING_SIZES, 0.9)  # beside the axis
         if len(percent):
             axes.axvline(np.median(percent), color=_INK, linewidth=1)
         _plain(axes)
@@ -113,11 +115,18 @@ def _axes(title: str) -> tuple[figure.Figure, object]:
 
 
 def _draw_title(sheet: figure.Figure, title: str) -> None:
-    text = sheet.suptitle(title, x=0.01, ha="left", weight="bold", color=_INK)
-    for size in _TITLE_SIZES:
+    line = sheet.suptitle(title, x=0.01, ha="left", weight="bold", color=_INK)
+    _fit(line, sheet, _TITLE_SIZES, 0.95)
+
+
+def _fit(
+    text: matplotlib_text.Text, sheet: figure.Figure, sizes: Iterable[int], share: float
+) -> None:
+    """Gives a text the first size at which it takes at most a share of the sheet's width."""
+    for size in sizes:
         text.set_fontsize(size)
         width = text.get_window_extent(sheet.canvas.get_renderer()).width
-        if width < 0.95 * sheet.bbox.width:
+        if width < share * sheet.bbox.width:
             break
 
 

@@ -15,7 +15,7 @@ def draw_curve(title: str) -> bytes:
 
 
 def draw_distributions(title: str) -> bytes:
-    return curves.distributions({"all": np.linspace(0, 1, 9), "none": np.empty(0)}, title)
+    return curves.distributions({title: np.linspace(0, 1, 9), "none": np.empty(0)}, title)
 
 
 def draw_step(title: str) -> bytes:
@@ -28,7 +28,7 @@ def draw_step(title: str) -> bytes:
 def test_title_fits(draw, letters):
     sheet = Image.open(io.BytesIO(draw("W" * letters))).convert("L")
 
-    title = np.asarray(sheet)[:25]
+    title = np.asarray(sheet)[:40]  # and the first heading
     paper = title[0, 0]
     assert (title < 100).any()
     assert (title[:, -5:] == paper).all()
