@@ -1,7 +1,7 @@
 """Measures the input pipeline: images per second, beside what the networks learn of them.
 
-    python -m benchmarks.input_pipeline            about 5 minutes on two cores
-    python -m benchmarks.input_pipeline --quick    about two; fewer steps, wider spread
+    python -m benchmarks.input_pipeline            about two minutes on two cores
+    python -m benchmarks.input_pipeline --quick    fewer steps, wider spread
 
 A pipeline that gives more images than the network can learn never keeps it waiting. Files
 are JPEGs of ImageNet's usual size, 500x375; shapes are drawn. Every figure is the median

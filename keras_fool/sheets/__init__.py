@@ -1,7 +1,8 @@
 """Pictures of many images.
 
-contact_sheets   a row per run, a column per label, confidences below
-tile_sheets      chosen images with names, in rows
-galleries        champions chosen and put in order for either
-sheet_drawing    colours, letters, enlarged pixels
+    contact_sheets   a row per run, a column per label, confidences below
+    tile_sheets      chosen images with names, in rows
+    galleries        champions chosen and put in order for either
+
+`sheet_drawing` has what they are drawn with: colours, letters, enlarged pixels.
 """

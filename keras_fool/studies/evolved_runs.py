@@ -134,7 +134,7 @@ def recorded(
             "against": planned.classifier.name,
             **dataclasses.asdict(planned.config),
             "evaluations": planned.evaluations,
-            "crops": planned.classifier.members[0].views.crops,
+            "crops": _crops(planned.classifier),
         }
         for planned in evolutions
     ]
@@ -193,9 +193,17 @@ def _train(context: experiment.Context, number: int) -> classifiers.Classifier:
     return classifiers.find(str(target))
 
 
+def _crops(classifier: classifiers.AnyClassifier) -> int | list[int] | None:
+    """How many its members see; several numbers where they differ, None of an endpoint."""
+    seen = [member.views for member in classifier.members if hasattr(member, "views")]
+    crops = sorted({views.crops for views in seen})
+    return crops[0] if len(crops) == 1 else crops or None
+
+
 def _identity(classifier: classifiers.Classifier) -> dict[str, object]:
     identity = classifiers.comparable(classifier.identity)
-    card = classifier.path and classifier.path.with_name(classifiers.CARD_FILE)
+    path = getattr(classifier, "path", None)  # ensembles and endpoints have none
+    card = path and path.with_name(classifiers.CARD_FILE)
     if card and card.is_file():
         error = json.loads(card.read_text("utf-8")).get(_TEST_ERROR)
         identity[_TEST_ERROR] = error

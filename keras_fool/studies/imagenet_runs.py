@@ -69,8 +69,11 @@ def plan(
 
 
 def views(classifier: classifiers.Classifier | classifiers.Ensemble) -> str:
-    """What it sees of an image, in words."""
-    seen = classifier.members[0].views
+    """What it sees of an image, in words; all of it where its members differ."""
+    return " or ".join(dict.fromkeys(_view(member.views) for member in classifier.members))
+
+
+def _view(seen: classifiers.Views) -> str:
     if seen.image_size is None:
         return "the whole image"
     crops = "the centre crop" if seen.crops == 1 else f"{seen.crops} crops"

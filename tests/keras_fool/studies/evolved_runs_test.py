@@ -1,0 +1,35 @@
+"""What is recorded of evolutions, whatever they are against."""
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from evolvers.config import Config
+from keras_fool.models import classifiers
+from keras_fool.serving import endpoints
+from keras_fool.studies import evolved_runs, imagenet_runs
+
+
+@pytest.fixture
+def one(tiny_model) -> classifiers.Classifier:
+    return classifiers.find(str(tiny_model))
+
+
+def recorded(classifier) -> dict:
+    planned = evolved_runs.Evolution(classifier, Config(), pathlib.Path("run"))
+    return evolved_runs.recorded([classifier], [planned])["evolutions"][0]
+
+
+def test_crops_are_those_of_the_members(one):
+    ten = dataclasses.replace(one, name="ten", views=classifiers.Views(40, crops=10))
+    both = classifiers.Ensemble((one, ten))
+
+    assert recorded(one)["crops"] == 1
+    assert recorded(ten)["crops"] == 10
+    assert recorded(both)["crops"] == [1, 10]
+    assert imagenet_runs.views(both) == "the whole image or 10 crops of 40x40"
+
+
+def test_endpoint_crops_for_itself_if_at_all():
+    assert recorded(endpoints.parse("grpc://127.0.0.1:8500/mnist"))["crops"] is None
