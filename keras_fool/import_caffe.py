@@ -5,12 +5,13 @@ r"""Makes a classifier of the weights of a network that was trained with Caffe.
     python -m keras_fool.import_caffe --architecture=googlenet --name=googlenet \
         --weights=bvlc_googlenet.caffemodel
     python -m keras_fool.import_caffe --architecture=lenet --name=lenet \
-        --weights=lenet_iter_10000.caffemodel
+        --weights=lenet_iter_10000.caffemodel --mean=mnist_mean.binaryproto
 
 Reads --weights, a .caffemodel file of any age, and for alexnet, caffenet and googlenet --mean,
 a .binaryproto file with what is subtracted from images: an image, of which the middle is
-taken, or a value per colour; (104, 117, 123) for BGR by default. Shapes and names of all
-layers are checked. The labels are numbers, or the names in the file --label_names.
+taken, or a value per colour; (104, 117, 123) for BGR by default. lenet learned without a mean:
+for it, --mean is what evolve --view=published subtracts, kept beside the classifier. Shapes
+and names of all layers are checked. The labels are numbers, or the names in --label_names.
 
 Writes, under --output_dir, <name>/<version>/ with the SavedModel that TF Serving loads,
 classifier.keras and card.json. Images go in as RGB bytes; mean and BGR are inside. What is
@@ -59,7 +60,11 @@ def main(arguments: Sequence[str]) -> None:
 
         from trainers import caffe_weights, export
 
-        model = caffe_weights.read(architecture, weights, mean)
+        inside = None if architecture == "lenet" else mean
+        model = caffe_weights.read(architecture, weights, inside)
+        beside = None
+        if architecture == "lenet" and mean is not None:
+            beside = caffe_weights.read_mean_image(mean, model.input_shape[1:])
     image_shape, num_labels = model.input_shape[1:], model.output_shape[1]
     if names is None:
         names = [str(label) for label in range(num_labels)]
@@ -79,7 +84,7 @@ def main(arguments: Sequence[str]) -> None:
     }
     images = np.random.default_rng(0).integers(0, 256, (_NUM_COMPARED, *image_shape), np.uint8)
     with errors.reported(ValueError, export.ExportError):
-        export.save(target, model, card, images)
+        export.save(target, model, card, images, beside)
     num_weights = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     print(
         f"{architecture}, {num_weights:,} weights, {num_labels} labels, "
@@ -99,8 +104,6 @@ def _checked_flags() -> tuple[str, pathlib.Path, pathlib.Path | None]:
         raise errors.UsageError("give --architecture (lenet, alexnet, caffenet or googlenet).")
     if common_flags.WEIGHTS.value is None:
         raise errors.UsageError("give --weights, a .caffemodel file.")
-    if _MEAN.value is not None and architecture == "lenet":
-        raise errors.UsageError("--mean has no meaning for lenet, which subtracts none.")
     weights = pathlib.Path(common_flags.WEIGHTS.value)
     mean = None if _MEAN.value is None else pathlib.Path(_MEAN.value)
     for path in (weights, mean):

@@ -41,6 +41,9 @@ done: the same command goes on after a stop or a kill and ends with the same res
   settings.json    seeds, runs, generations, evaluations, classifiers, versions
   timing.json      when it was done and how long each stage took
 
+--view=published fools through what the code published with the paper shows a network of an MNIST
+image (table_s1_mnist, figure_s1, figure_s4, table_s2; results/published_view tells what that is).
+
 --scale=0.1 takes a tenth of the runs and generations, for a try; titles and the names of
 the folders say so. At scale 1 on two cores figure_s4 and table_s1_mnist take some minutes
 each (table_s1_variants was never timed as a whole), table_s2 under two hours, a figure of S5 to
@@ -66,6 +69,7 @@ USES = (
     common_flags.OVERWRITE,
     common_flags.SCALE,
     common_flags.LABEL_NAMES,
+    common_flags.VIEW,
 )
 
 
@@ -74,7 +78,7 @@ def main(arguments: Sequence[str]) -> None:
     cli.no_arguments(arguments)
     if _EXPERIMENT.value is None:
         raise errors.UsageError(f"give --experiment, one of {', '.join(experiment.NAMES)}.")
-    scale = common_flags.SCALE.value
+    scale, view = common_flags.SCALE.value, common_flags.VIEW.value
 
     from keras_fool.studies import results_folder
 
@@ -83,8 +87,8 @@ def main(arguments: Sequence[str]) -> None:
             chosen = experiment.load(_EXPERIMENT.value)
         dataset = common_flags.DATASET.value or chosen.dataset
         with errors.reported(ValueError, as_error=errors.UsageError):
-            chosen.check(dataset)
-        suffix = experiment.folder_suffix(scale, dataset, chosen.dataset)
+            chosen.check(dataset, view)
+        suffix = experiment.folder_suffix(scale, dataset, chosen.dataset, view)
         results = results_folder.ResultsFolder(
             pathlib.Path(_RESULTS.value) / f"{chosen.name}{suffix}", common_flags.OVERWRITE.value
         )
@@ -106,6 +110,7 @@ def main(arguments: Sequence[str]) -> None:
             command=cli.command_to_go_on(main),
             note=cli.note,
             on_stage=results.on_stage,
+            view=view,
         )
         results.write(chosen, context, chosen.run(context))
     print(f"{results.path / 'table.md'}\n\n{(results.path / 'table.md').read_text('utf-8')}")

@@ -39,6 +39,7 @@ from absl import flags
 
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags
+from keras_fool.models import image_views
 from keras_fool.studies import retraining
 from trainers import datasets
 
@@ -72,6 +73,7 @@ USES = (
     common_flags.IMAGE_SIZE,
     common_flags.CROP_SIZE,
     common_flags.CROPS,
+    common_flags.VIEW,
     common_flags.WORKDIR,
     common_flags.SEED,
     common_flags.ITERATIONS,
@@ -122,6 +124,7 @@ def _config() -> retraining.Config:
             generations=_RUN_GENERATIONS.value,
             steps=common_flags.STEPS.value,
             seed=common_flags.SEED.value,
+            view=common_flags.VIEW.value,
         )
 
 
@@ -130,6 +133,8 @@ def _path(config: retraining.Config) -> pathlib.Path:
         return pathlib.Path(common_flags.WORKDIR.value)
     dataset = pathlib.Path(config.dataset.rpartition(":")[2]).name  # of a path the last part
     name = f"retrain-{dataset}-{common_flags.SCALE.value:g}-seed{config.seed}"
+    if config.view != image_views.PLAIN:
+        name += f"-{config.view}"
     return pathlib.Path("runs") / name
 
 

@@ -142,7 +142,7 @@ def main(arguments: Sequence[str]) -> None:
                 "training": {**settings.recorded(), "devices": recorded["devices"]},
             }
             images, _ = next(data.test_batches(_NUM_COMPARED))
-            export.save(target, training.model(), card, images)
+            export.save(target, training.model(), card, images, data.mean_image)
         training.workers.wait()
     _name_unreadable(data)
     if not training.workers.is_chief:

@@ -177,6 +177,25 @@ def _num_labels(
     return shape[-2]
 
 
+def read_mean_image(path: pathlib.Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """The mean image of grey training images, which a network learned without.
+
+    Args:
+        path: A ".binaryproto" file.
+        shape: (height, width, 1) that it must have.
+
+    Returns:
+        float32 [height, width, 1] in 0..255.
+
+    Raises:
+        ValueError: The file is not such a mean.
+    """
+    mean = caffe_files.read_mean(path).transpose(1, 2, 0)
+    if mean.shape != shape:
+        raise ValueError(f"{path}: expected a mean of shape {shape}, found {mean.shape}.")
+    return mean.astype(np.float32)
+
+
 def _mean(path: pathlib.Path, side: int) -> np.ndarray:
     """What is subtracted, RGB: [3], or [side, side, 3] from the middle of a larger image."""
     mean = caffe_files.read_mean(path)

@@ -88,6 +88,11 @@ class Dataset:
         """Test images."""
         return len(self.test_images)
 
+    @functools.cached_property
+    def mean_image(self) -> np.ndarray:
+        """The mean training image: float32 [height, width, channels] in 0..255."""
+        return self.train_images.mean(axis=0, dtype=np.float64).astype(np.float32)
+
     @property
     def unreadable(self) -> Mapping[str, str]:
         """Nothing: it is all in memory."""

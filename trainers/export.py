@@ -3,6 +3,7 @@
 saved_model.pb, variables/   images -> `probabilities` and `logits` (see `signatures`)
 assets/labels.txt            the names of the labels
 classifier.keras             uint8 images -> float32 confidences
+mean_image.npy               the mean training image, where it is known
 card.json                    what it was trained on, how, and its test error
 """
 
@@ -21,6 +22,7 @@ from trainers import keras_file, signatures, whole_folder
 
 MODEL_FILE = "classifier.keras"
 CARD_FILE = "card.json"
+MEAN_FILE = "mean_image.npy"
 _VERSIONS_OF = ("tensorflow", "keras", "numpy")
 _TOLERANCE = 1e-6
 
@@ -30,7 +32,11 @@ class ExportError(RuntimeError):
 
 
 def save(
-    folder: pathlib.Path, model: keras.Model, card: Mapping[str, object], images: np.ndarray
+    folder: pathlib.Path,
+    model: keras.Model,
+    card: Mapping[str, object],
+    images: np.ndarray,
+    mean_image: np.ndarray | None = None,
 ) -> None:
     """Writes the folder of a classifier: whole, or not at all.
 
@@ -41,6 +47,8 @@ def save(
         model: uint8 images -> confidences, ending in a softmax layer.
         card: What card.json says, besides the date and the versions; "labels" among it.
         images: uint8 [batch, height, width, channels], what is scored to compare.
+        mean_image: float32 [height, width, channels] in 0..255; the network takes images
+            without subtracting it.
 
     Raises:
         FileExistsError: `folder` is there already.
@@ -52,6 +60,8 @@ def save(
         signatures.save(part, signatures.of_model(model), shape, card["labels"])
         keras_file.save(part / MODEL_FILE, model)
         _compare(part, model, images)
+        if mean_image is not None:
+            np.save(part / MEAN_FILE, mean_image.astype(np.float32), allow_pickle=False)
         content = {**card, "versions": _versions(), "created": _now()}
         (part / CARD_FILE).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 

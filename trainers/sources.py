@@ -31,6 +31,8 @@ class Source(Protocol):
         num_train: Training images.
         num_test: Test images.
         digest: Tells apart data sets whose images, labels or order differ.
+        mean_image: The mean training image, float32 [height, width, channels] in 0..255;
+            None where the images are not in memory.
         unreadable: What could not be read so far and was left out: name -> reason.
     """
 
@@ -40,6 +42,7 @@ class Source(Protocol):
     num_train: int
     num_test: int
     digest: str
+    mean_image: np.ndarray | None
     unreadable: Mapping[str, str]
 
     def train_feed(self, seed: int, batch: int, columns: slice) -> Feed:

@@ -61,6 +61,11 @@ class Stream:
         return side, side, 3
 
     @property
+    def mean_image(self) -> None:
+        """Not known: the pictures are not in memory."""
+        return None
+
+    @property
     def num_train(self) -> int:
         """Training pictures, with those among them that cannot be read."""
         return len(self.train)

@@ -5,7 +5,7 @@ A command names the ones it takes in `cli.run(main, uses=[...])`; the others are
 
 from absl import flags
 
-from keras_fool.models import model_specs
+from keras_fool.models import image_views, model_specs
 from keras_fool.serving import endpoints
 from trainers import config as trainers_config
 
@@ -69,6 +69,15 @@ CROP_SIZE = flags.DEFINE_integer(
     None,
     "Side of a crop in pixels, scaled to what the network takes; by default just that.",
     lower_bound=1,
+)
+VIEW = flags.DEFINE_enum(
+    "view",
+    image_views.PLAIN,
+    image_views.VIEWS,
+    "What reaches the network of a grey image: the image (plain), or what the code published with "
+    "the paper shows it: three squeezed copies minus the mean training image (published), the "
+    "copies only (published_no_mean), or the image minus the mean (mean_subtracted). The PNGs are "
+    "always the plain images.",
 )
 LABEL_NAMES = flags.DEFINE_string(
     "label_names",

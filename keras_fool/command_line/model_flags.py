@@ -12,6 +12,7 @@ USES = (
     common_flags.PREPROCESS,
     common_flags.FROM_LOGITS,
     *(VIEWS := (common_flags.IMAGE_SIZE, common_flags.CROPS, common_flags.CROP_SIZE)),
+    common_flags.VIEW,
     common_flags.LABEL_NAMES,
 )
 
@@ -41,7 +42,10 @@ def views() -> classifiers.Views:
         ValueError: The flags do not go together.
     """
     return classifiers.Views(
-        common_flags.IMAGE_SIZE.value, common_flags.CROPS.value, common_flags.CROP_SIZE.value
+        common_flags.IMAGE_SIZE.value,
+        common_flags.CROPS.value,
+        common_flags.CROP_SIZE.value,
+        common_flags.VIEW.value,
     )
 
 

@@ -12,6 +12,7 @@ Loaded and scored:
 
     networks            one network as a TensorFlow function: images 0..255 -> confidences
     crops               what it sees of a larger image
+    image_views         what reaches it of a grey image: the image, or the published code's view
     scoring             batches -> confidences, on this machine
     drawing_scorer      the same for CPPNs that are drawn where they are scored
     scorer_contract     what every scorer promises

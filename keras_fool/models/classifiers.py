@@ -12,7 +12,7 @@ import json
 import pathlib
 from collections.abc import Mapping
 
-from keras_fool.models import applications, model_specs
+from keras_fool.models import applications, image_views, model_specs
 from keras_fool.serving import endpoints
 
 MODEL_FILE = "classifier.keras"
@@ -35,13 +35,24 @@ class Views:
         crops: How many crops of an image the confidences are the mean of, one of `CROPS`.
         crop_size: Side of a crop, in pixels, scaled to what the network takes; None for
             crops of just that.
+        view: What reaches it of a grey image, one of `image_views.VIEWS`.
     """
 
     image_size: int | None = None
     crops: int = 1
     crop_size: int | None = None
+    view: str = image_views.PLAIN
 
     def __post_init__(self):
+        if self.view not in image_views.VIEWS:
+            raise ValueError(
+                f"view must be one of {', '.join(image_views.VIEWS)}, got {self.view!r}."
+            )
+        if self.view != image_views.PLAIN and self.image_size is not None:
+            raise ValueError(
+                f"view={self.view} is of images that the network takes whole: leave the image "
+                "size and the crops out."
+            )
         if self.crops not in CROPS:
             raise ValueError(f"crops must be 1 or 10, got {self.crops}.")
         if self.image_size is None and (self.crops != 1 or self.crop_size):
@@ -91,9 +102,23 @@ class Classifier:
         if self.application is not None:
             network = self.application
             identity["application"] = f"{network.name}:alpha={network.alpha}:size={network.size}"
-        if self.views.image_size is not None:
-            identity["views"] = dataclasses.asdict(self.views)
+        views = self.views
+        if views.image_size is not None:
+            sizes = ("image_size", "crops", "crop_size")
+            identity["views"] = {name: getattr(views, name) for name in sizes}
+        if views.view != image_views.PLAIN:
+            identity["view"] = views.view
+        if self.mean_path is not None:
+            found = self.mean_path.is_file()
+            identity["mean_sha256"] = _sha256(self.mean_path) if found else None
         return identity
+
+    @property
+    def mean_path(self) -> pathlib.Path | None:
+        """The file with the mean training image, where its view subtracts that."""
+        if self.path is None or not image_views.subtracts_mean(self.views.view):
+            return None
+        return self.path.with_name(image_views.MEAN_FILE)
 
     @property
     def members(self) -> "tuple[Classifier, ...]":
@@ -112,6 +137,7 @@ class Classifier:
         if views.image_size is not None:
             words += [f"image={views.image_size}", f"crops={views.crops}"]
             words += [f"crop={views.crop_size}"] if views.crop_size else []
+        words += [f"view={views.view}"] if views.view != image_views.PLAIN else []
         return ":".join(words)
 
 
@@ -160,6 +186,22 @@ def with_labels(classifier: AnyClassifier, labels: tuple[str, ...]) -> AnyClassi
     """The same, with names for its labels."""
     members = tuple(dataclasses.replace(member, labels=labels) for member in classifier.members)
     return Ensemble(members) if isinstance(classifier, Ensemble) else members[0]
+
+
+def with_view(classifier: Classifier, view: str) -> Classifier:
+    """A classifier that takes whole images, through another view, which its name says.
+
+    Args:
+        classifier: Through the plain view.
+        view: One of `image_views.VIEWS`.
+
+    Raises:
+        ValueError: There is no such view, or it does not go with the classifier's other views.
+    """
+    views = dataclasses.replace(classifier.views, view=view)
+    if view == image_views.PLAIN:
+        return classifier
+    return dataclasses.replace(classifier, name=f"{classifier.name}-{view}", views=views)
 
 
 def find_all(
@@ -221,11 +263,18 @@ def find(
     spec = model_specs.parse(model)
     if spec.is_url:
         return endpoints.parse(model)
-    said = {"image_size": spec.image, "crops": spec.crops, "crop_size": spec.crop}
+    said = {
+        "image_size": spec.image,
+        "crops": spec.crops,
+        "crop_size": spec.crop,
+        "view": spec.view,
+    }
     views = dataclasses.replace(
         views, **{name: value for name, value in said.items() if value is not None}
     )
     if spec.is_application:
+        if views.view != image_views.PLAIN:
+            raise ValueError(f"view={views.view} is of grey images; {spec.what} takes colour.")
         return _application(spec, views)
     for option in ("weights", "size", "alpha"):
         if getattr(spec, option) is not None:
@@ -233,11 +282,14 @@ def find(
                 f"{option} is for networks of keras.applications, such as MobileNet; "
                 f"{spec.what} is none."
             )
-    return dataclasses.replace(
-        _find_file(spec.what, dataset),
-        preprocess=spec.preprocess or "none",
-        from_logits=spec.from_logits,
-        views=views,
+    return with_view(
+        dataclasses.replace(
+            _find_file(spec.what, dataset),
+            preprocess=spec.preprocess or "none",
+            from_logits=spec.from_logits,
+            views=dataclasses.replace(views, view=image_views.PLAIN),
+        ),
+        views.view,
     )
 
 

@@ -5,6 +5,7 @@
     squeezenet.keras:bgr
     MobileNet:alpha=0.25:size=128:weights=mobilenet.weights.h5
     squeezenet.keras:bgr:image=256:crops=10
+    mnist_a:view=published
     grpc://127.0.0.1:8500/mnist_a
 
 With commas between them several are one ensemble. Everything after grpc:// and the like is
@@ -14,7 +15,7 @@ the address, whatever is in it.
 import dataclasses
 from collections.abc import Sequence
 
-from keras_fool.models import applications
+from keras_fool.models import applications, image_views
 
 # What may be said of bytes 0..255; `classifiers.Classifier` tells what they mean.
 PREPROCESSES = ("none", "unit", "caffe", "tf", "torch", "bgr")
@@ -36,6 +37,7 @@ class Spec:
         image: Side of the square images that are scored, in pixels.
         crops: How many crops of them the network sees.
         crop: Side of a crop, in pixels.
+        view: What reaches the network of a grey image, one of `image_views.VIEWS`.
     """
 
     what: str
@@ -47,6 +49,7 @@ class Spec:
     image: int | None = None
     crops: int | None = None
     crop: int | None = None
+    view: str | None = None
 
     @property
     def is_url(self) -> bool:
@@ -111,6 +114,10 @@ def _option(text: str) -> tuple[str, object] | None:
         return "from_logits", True
     name, _, value = text.partition("=")
     if name == "weights" and value:
+        return name, value
+    if name == "view":
+        if value not in image_views.VIEWS:
+            raise ValueError(f"view must be one of {', '.join(image_views.VIEWS)}, got {value!r}.")
         return name, value
     if name not in _NUMBERS:
         return None

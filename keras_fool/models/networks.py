@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import trainers.layers  # noqa: F401, so that Keras knows the layers of Caffe's networks
-from keras_fool.models import classifiers, crops
+from keras_fool.models import classifiers, crops, image_views
 from trainers import models
 
 # What keras.applications.imagenet_utils.preprocess_input does in each of its modes, and
@@ -63,6 +63,7 @@ class Network:
         self._differentiable = self._model if self._dtype.is_floating else self._of_floats()
         self._preprocess = self._checked_preprocess(classifier.preprocess)
         self.image_shape, self._crop_size = self._checked_views()
+        self._view = self._checked_view(classifier)
         self.pixels = self._views.crops * int(np.prod(self._input_shape))
 
     def confidences(self, images: tf.Tensor) -> tf.Tensor:
@@ -81,7 +82,7 @@ class Network:
 
     def outputs(self, images: tf.Tensor) -> tf.Tensor:
         """What the model itself gives for every crop: float32 [crops * batch, num_labels]."""
-        seen = images
+        seen = images if self._view is None else self._view(images)
         if self._views.image_size is not None:
             seen = crops.cut(seen, self._crop_size, self._views.crops)
             if self._crop_size != self._input_shape[0]:
@@ -185,6 +186,36 @@ class Network:
                 f"{size}: a larger --image_size, or a smaller --crop_size, is needed."
             )
         return (size, size, channels), crop_size
+
+    def _checked_view(
+        self, classifier: classifiers.Classifier
+    ) -> Callable[[tf.Tensor], tf.Tensor] | None:
+        """Images 0..255 -> float32 of the same shape; None for the plain view."""
+        view = classifier.views.view
+        if view == image_views.PLAIN:
+            return None
+        height, width, channels = self._input_shape
+        if channels != 1:
+            raise ValueError(
+                f"{self.name} takes colour images: view={view} is of grey ones, whose bytes the "
+                "published code took for colour."
+            )
+        mean = None
+        if classifier.mean_path is not None:
+            mean = image_views.read_mean(classifier.mean_path, self._input_shape)
+        places = image_views.places(view, height, width)
+
+        def view_of(images: tf.Tensor) -> tf.Tensor:
+            values = images
+            if places is not None:
+                past = int(places.max()) + 1 - height * width
+                values = tf.pad(tf.reshape(values, [-1, height * width]), [[0, 0], [0, past]])
+                values = tf.gather(values, places, axis=1)
+                values = tf.reshape(values, [-1, height, width, 1])
+            values = tf.cast(values, tf.float32)
+            return values if mean is None else values - mean
+
+        return view_of
 
 
 def _load(classifier: classifiers.Classifier) -> keras.Model:

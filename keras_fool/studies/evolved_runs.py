@@ -72,6 +72,7 @@ def classifiers_of(
                 f"{', '.join(context.models)}."
             )
         found = cross_scoring.find_models(context.models[:count])
+        found = [classifiers.with_view(classifier, context.view) for classifier in found]
         return found, itertools.count(1), further_stages
     found = [_find(context, number) for number in range(count)]
     numbers, of = itertools.count(1), further_stages + found.count(None)
@@ -79,7 +80,7 @@ def classifiers_of(
         if classifier is None:
             with context.stage(f"train {_name(context, number)}", next(numbers), of):
                 found[number] = _train(context, number)
-    return found, numbers, of
+    return [classifiers.with_view(each, context.view) for each in found], numbers, of
 
 
 def plan(
@@ -189,7 +190,8 @@ def _train(context: experiment.Context, number: int) -> classifiers.Classifier:
         "seed": settings.seed,
         "training": {**settings.recorded(), "devices": recorded["devices"]},
     }
-    export.save(target, training.model(), card, data.test_images[:_NUM_COMPARED])
+    images = data.test_images[:_NUM_COMPARED]
+    export.save(target, training.model(), card, images, data.mean_image)
     return classifiers.find(str(target))
 
 

@@ -28,6 +28,8 @@ import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+from keras_fool.models import image_views
+
 NAMES = (
     "table_s1_mnist",
     "figure_s1",
@@ -100,6 +102,7 @@ class Context:
         on_stage: Told the name, seconds and `reused` of each finished stage.
         of_paper: What `Experiment.dataset` says.
         labels: The names of the classifiers' labels, for those that bring none.
+        view: What reaches the classifiers that are fooled, one of `image_views.VIEWS`.
     """
 
     scale: float
@@ -112,6 +115,7 @@ class Context:
     on_stage: Callable[[str, float, bool], None]
     of_paper: str = "mnist"
     labels: tuple[str, ...] | None = None
+    view: str = image_views.PLAIN
 
     def scaled(self, count: int, minimum: int = 1) -> int:
         """`count` of the paper at this scale, at least `minimum`."""
@@ -119,7 +123,7 @@ class Context:
 
     def title(self, text: str) -> str:
         """`text`, which says so where this is not the paper's experiment in full."""
-        return titled(text, self.scale, self.dataset, self.of_paper)
+        return titled(text, self.scale, self.dataset, self.of_paper, self.view)
 
     @contextlib.contextmanager
     def stage(self, name: str, number: int, of: int) -> Iterator[Stage]:
@@ -142,6 +146,7 @@ class Experiment:
         dataset: What it is about in the paper; "imagenet" where only networks that know it
             are needed, and no data.
         others: Other data sets that it takes; None for any.
+        takes_view: Whether the classifiers that it fools may be given another view of images.
     """
 
     name: str
@@ -150,13 +155,16 @@ class Experiment:
     run: Callable[[Context], Outcome]
     dataset: str = "mnist"
     others: tuple[str, ...] | None = ("digits",)
+    takes_view: bool = False
 
-    def check(self, dataset: str) -> None:
-        """Looks whether it is about such data.
+    def check(self, dataset: str, view: str = image_views.PLAIN) -> None:
+        """Looks whether it is about such data, and takes such a view.
 
         Raises:
             ValueError: It is not.
         """
+        if view != image_views.PLAIN and not self.takes_view:
+            raise ValueError(f"{self.name} takes --view={image_views.PLAIN} only, not {view}.")
         if self.others is not None and dataset not in (self.dataset, *self.others):
             known = ", ".join((self.dataset, *self.others))
             raise ValueError(f"{self.name} takes --dataset={known}, not {dataset}.")
@@ -167,19 +175,33 @@ def load(name: str) -> Experiment:
     return importlib.import_module(f"keras_fool.studies.{name}").EXPERIMENT
 
 
-def titled(text: str, scale: float, dataset: str, of_paper: str = "mnist") -> str:
+def titled(
+    text: str,
+    scale: float,
+    dataset: str,
+    of_paper: str = "mnist",
+    view: str = image_views.PLAIN,
+) -> str:
     """`text` with what makes it differ from the paper's experiment."""
     differs = [f"a try at scale {scale:g}"] if scale != 1 else []
     differs += [f"on {short(dataset)}, not {_TITLES[of_paper]}"] if dataset != of_paper else []
+    differs += [f"view {view}"] if view != image_views.PLAIN else []
     # In front, where no title is cut.
     return f"[{', '.join(differs)}] {text}" if differs else text
 
 
-def folder_suffix(scale: float, dataset: str, of_paper: str = "mnist") -> str:
-    """What sets the folders of another scale or data set apart from the paper's."""
+def folder_suffix(
+    scale: float, dataset: str, of_paper: str = "mnist", view: str = image_views.PLAIN
+) -> str:
+    """What sets the folders of another scale, data set or view apart from the paper's."""
     parts = [short(dataset)] if dataset != of_paper else []
     parts += [f"scale{scale:g}"] if scale != 1 else []
-    return "".join(f"_{part}" for part in parts)
+    return "".join(f"_{part}" for part in parts) + view_suffix(view)
+
+
+def view_suffix(view: str) -> str:
+    """The same for the view alone."""
+    return f"_{view}" if view != image_views.PLAIN else ""
 
 
 def short(dataset: str) -> str:

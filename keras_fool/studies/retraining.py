@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from evolvers import config as evolvers_config
-from keras_fool.models import classifiers
+from keras_fool.models import classifiers, image_views
 from keras_fool.studies import stages
 from trainers import config as trainers_config
 from trainers import datasets, sources
@@ -48,6 +48,8 @@ class Config:
         image_size: Side of the data's pictures and of evolved images; None for its own.
         crop_size: Side of what a DNN sees of a picture; None for all of it.
         crops: Where it sees a part: of how many of an image confidences are the mean.
+        view: What reaches a DNN of an evolved image while it is fooled, one of
+            `image_views.VIEWS`. It is trained and tested on plain images.
 
     Raises:
         ValueError: A number is too small, or a name is unknown, or the runs give too few
@@ -71,6 +73,7 @@ class Config:
     image_size: int | None = None
     crop_size: int | None = None
     crops: int = 1
+    view: str = image_views.PLAIN
 
     def __post_init__(self):
         datasets.check_name(self.dataset)
@@ -190,8 +193,8 @@ class Config:
     def views(self) -> classifiers.Views:
         """What a DNN sees of an evolved image."""
         if self.crop_size is None:
-            return classifiers.Views()
-        return classifiers.Views(self.image_size, self.crops)
+            return classifiers.Views(view=self.view)
+        return classifiers.Views(self.image_size, self.crops, view=self.view)
 
     def load(self, data_dir: str | None = None) -> sources.Source:
         """The data set.

@@ -25,7 +25,7 @@ def run(context: experiment.Context, config: retraining.Config, title: str) -> e
     """
     if context.models:
         raise ValueError("retraining trains its own classifiers: leave --models out.")
-    name = f"{_FOLDERS[config.section]}_seed_{context.seed}"
+    name = f"{_FOLDERS[config.section]}_seed_{context.seed}{experiment.view_suffix(config.view)}"
     folder = retraining_folder.Folder(context.workdir / name)
     study = retraining_run.Study(
         config, folder, config.load(), command=context.command, note=context.note

@@ -118,7 +118,7 @@ def _title(folder: retraining_folder.Folder, config: retraining.Config) -> str:
         if getattr(config, name) != getattr(paper, name)
     ]
     section = config.section
-    text = experiment.titled(_TITLES[section], 1, config.dataset, _OF_PAPER[section])
+    text = experiment.titled(_TITLES[section], 1, config.dataset, _OF_PAPER[section], config.view)
     if differs:
         text += f" (a try: {'; '.join(differs)})"
     fooled = sum(folder.is_done("evolve", number + 1) for number in range(config.iterations))

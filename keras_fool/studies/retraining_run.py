@@ -124,7 +124,9 @@ class Study:
                 "training": settings.recorded(),
             }
             images, _ = next(data.test_batches(_NUM_COMPARED))
-            export.save(self.folder.classifier(number), model, card, images)
+            # The mean of the data alone, as in the published code: not of the fooling class.
+            mean = self._data.mean_image
+            export.save(self.folder.classifier(number), model, card, images, mean)
         self._name_unreadable(data)
         keras.backend.clear_session()  # what Keras keeps of it, which would add up
 

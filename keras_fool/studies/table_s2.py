@@ -12,6 +12,7 @@ def run(context: experiment.Context) -> experiment.Outcome:
         dataset=context.dataset,
         iterations=context.scaled(_ITERATIONS, minimum=3),
         seed=context.seed,
+        view=context.view,
     )
     return retraining_experiment.run(context, config, EXPERIMENT.title)
 
@@ -21,4 +22,5 @@ EXPERIMENT = experiment.Experiment(
     "Table S2: retraining with a fooling class",
     "15 rounds of training, fooling, and adding what fooled as one more class.",
     run,
+    takes_view=True,
 )
