@@ -9,6 +9,7 @@ The experiments, of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412
   figure_s1          images that both give at least 99 %; uses the runs of table_s1_mnist
   figure_s4          50 runs on one classifier; uses the runs of table_s1_mnist, too
   table_s1_variants  table_s1_mnist done in ways in which it might come out otherwise
+  published_view     table_s1_mnist as the code published with the paper shows images to a network
   table_s2           15 rounds of retraining with a class of fooling images
   retrain_imagenet   one such round on imagenet2012, --dataset=shapes or folder:PATH
   imagenet_run       one run over all labels of an ImageNet network, 5000 generations

@@ -109,8 +109,7 @@ class Classifier:
         if views.view != image_views.PLAIN:
             identity["view"] = views.view
         if self.mean_path is not None:
-            found = self.mean_path.is_file()
-            identity["mean_sha256"] = _sha256(self.mean_path) if found else None
+            identity["mean_sha256"] = _sha256(self.mean_path)
         return identity
 
     @property
@@ -196,12 +195,19 @@ def with_view(classifier: Classifier, view: str) -> Classifier:
         view: One of `image_views.VIEWS`.
 
     Raises:
-        ValueError: There is no such view, or it does not go with the classifier's other views.
+        ValueError: There is no such view, or it does not go with the classifier's other views,
+            or it subtracts the mean training image, which is not there.
     """
     views = dataclasses.replace(classifier.views, view=view)
     if view == image_views.PLAIN:
         return classifier
-    return dataclasses.replace(classifier, name=f"{classifier.name}-{view}", views=views)
+    found = dataclasses.replace(classifier, name=f"{classifier.name}-{view}", views=views)
+    if found.mean_path is not None and not found.mean_path.is_file():
+        raise ValueError(
+            f"view={view} subtracts the mean training image, and there is no {found.mean_path}: "
+            "train writes it, and import_caffe --mean."
+        )
+    return found
 
 
 def find_all(

@@ -78,16 +78,12 @@ def read_mean(path: pathlib.Path, shape: tuple[int, int, int]) -> np.ndarray:
         float32 [height, width, channels].
 
     Raises:
-        ValueError: There is no such file, or no such image in it.
+        ValueError: There is no such image in it.
+        OSError: It cannot be read.
     """
-    if not path.is_file():
-        raise ValueError(
-            f"this view subtracts the mean training image, and there is no {path}: train and "
-            "import_caffe --mean write it for classifiers of small images."
-        )
     try:
         mean = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError) as error:
         raise ValueError(f"{path} is not a NumPy array: {error}") from error
     if mean.shape != shape or mean.dtype.kind != "f":
         raise ValueError(

@@ -72,7 +72,6 @@ def classifiers_of(
                 f"{', '.join(context.models)}."
             )
         found = cross_scoring.find_models(context.models[:count])
-        found = [classifiers.with_view(classifier, context.view) for classifier in found]
         return found, itertools.count(1), further_stages
     found = [_find(context, number) for number in range(count)]
     numbers, of = itertools.count(1), further_stages + found.count(None)
@@ -80,7 +79,7 @@ def classifiers_of(
         if classifier is None:
             with context.stage(f"train {_name(context, number)}", next(numbers), of):
                 found[number] = _train(context, number)
-    return [classifiers.with_view(each, context.view) for each in found], numbers, of
+    return found, numbers, of
 
 
 def plan(
@@ -94,12 +93,13 @@ def plan(
 
     Args:
         context: The experiment's.
-        classifier: What is fooled.
+        classifier: What is fooled, through the context's view.
         runs: Numbers of the runs, one after the other; at least one.
         seed: Of the runs.
         **changes: What is otherwise, settings of `evolvers.config.Config`; generations
             are scaled, too.
     """
+    classifier = classifiers.with_view(classifier, context.view)
     generations = changes.get("generations", GENERATIONS)
     settings = {**changes, "generations": context.scaled(generations), "seed": seed}
     config = evolvers_config.Config(runs=len(runs), first_run=runs[0], **settings)

@@ -35,6 +35,7 @@ NAMES = (
     "figure_s1",
     "figure_s4",
     "table_s1_variants",
+    "published_view",
     "table_s2",
     "retrain_imagenet",
     "imagenet_run",

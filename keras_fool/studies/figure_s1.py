@@ -107,4 +107,5 @@ EXPERIMENT = experiment.Experiment(
     "Figure S1: images that both MNIST classifiers give at least 99 %",
     "From the runs of Table S1, images of the digits that transfer most.",
     run,
+    takes_view=True,
 )

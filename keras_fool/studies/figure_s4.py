@@ -84,6 +84,11 @@ def _tables(
         [name, _cut(np.median(column)), _cut(column.min()), of.sum()]
         for name, column, of in zip(labels, confidences.T, sure.T, strict=True)
     ]
+    stripes = likeness.stripes(_by_run(images, "images"))
+    by_digit = [
+        [*row, *(f"{100 * share:.0f}" for share in of)]
+        for row, of in zip(by_digit, stripes, strict=True)
+    ]
     alike = likeness.correlations(_by_run(images, "images"))
     pairs = likeness.most_alike(alike, labels, len(labels) ** 2)
     listed = [(place, *pair) for place, pair in enumerate(pairs, 1)]
@@ -94,8 +99,19 @@ def _tables(
             "In brackets the 95 % interval, bootstrap over runs "
             f"({bootstrap.RESAMPLES:,} resamples). Percentages are cut, not rounded.\n",
             transfer_tables.markdown(
-                ["digit", "median, %", "lowest, %", "images of at least 99.99 %"], by_digit
+                [
+                    "digit",
+                    "median, %",
+                    "lowest, %",
+                    "images of at least 99.99 %",
+                    "vertical bars, %",
+                    "horizontal bars in the lower half, %",
+                ],
+                by_digit,
             ),
+            "Bars: how much of an image's variance is between its columns, and of its lower "
+            "half's between its rows (the median over runs). The paper says that images for 1 "
+            "tend to have vertical bars, and those for 2 a horizontal bar in the lower half.\n",
             "The digits whose images are most alike in one run, and the pair that the paper "
             f"finds alike (of {len(pairs)} pairs; correlation of the pixels, median over "
             "runs):\n",
@@ -177,4 +193,5 @@ EXPERIMENT = experiment.Experiment(
     "Figure S4: images of independent runs that an MNIST classifier is sure of",
     "50 runs on one classifier; the last champion of each run and digit.",
     run,
+    takes_view=True,
 )

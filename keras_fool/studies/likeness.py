@@ -34,6 +34,29 @@ def correlations(images: np.ndarray) -> np.ndarray:
     return np.median(pixels @ pixels.transpose(0, 2, 1), axis=0)
 
 
+def stripes(images: np.ndarray) -> np.ndarray:
+    """How much of images is bars, in the median run.
+
+    Args:
+        images: uint8 [runs, labels, height, width, channels].
+
+    Returns:
+        float64 [labels, 2] in 0..1: the share of an image's variance that is between its
+        columns (vertical bars), and the share of its lower half's that is between rows
+        (horizontal bars); 0 for an image of one shade.
+    """
+    pixels = images.mean(axis=-1, dtype=np.float64)
+    lower = pixels[:, :, pixels.shape[2] // 2 :]
+    shares = [_share(pixels, axis=2), _share(lower, axis=3)]
+    return np.median(np.stack(shares, axis=-1), axis=0)
+
+
+def _share(pixels: np.ndarray, axis: int) -> np.ndarray:
+    """[runs, labels]: the share of the variance that is left after averaging over an axis."""
+    whole = pixels.var(axis=(2, 3))
+    return pixels.mean(axis=axis).var(axis=2) / np.maximum(whole, 1e-9)
+
+
 def most_alike(matrix: np.ndarray, labels: Sequence[str], number: int) -> list[tuple[str, float]]:
     """The pairs of different labels that are most alike, as "3 and 8", the highest first."""
     first, second = np.triu_indices(len(labels), 1)

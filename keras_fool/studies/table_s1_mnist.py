@@ -40,8 +40,10 @@ def evolve_and_score(
             evolved_runs.evolve(context, planned, stage)
     with context.stage("score the images on both", next(numbers), of):
         scorers = cross_scoring.Scorers()
+        others = models[1], models[0]  # they see the images as they are, whatever the view
         studies = [
-            scorers.cross_score(champions.read(planned.path), models) for planned in evolutions
+            scorers.cross_score(champions.read(planned.path), [planned.classifier, other])
+            for planned, other in zip(evolutions, others, strict=True)
         ]
     return studies, evolved_runs.recorded(models, evolutions)
 
@@ -113,4 +115,5 @@ EXPERIMENT = experiment.Experiment(
     "Table S1, MNIST: images that fool one classifier, given to another",
     "30 runs on each of two classifiers; how many of their images fool the other one.",
     run,
+    takes_view=True,
 )

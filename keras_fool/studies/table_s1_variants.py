@@ -7,18 +7,17 @@ networks, and the mean image that the published code subtracted.
 
 from collections.abc import Iterator, Sequence
 
+from keras_fool.models import classifiers
 from keras_fool.runs import champions
 from keras_fool.studies import (
     bootstrap,
     cross_scoring,
     evolved_runs,
     experiment,
-    mean_subtraction,
     table_s1_mnist,
     transfer,
     transfer_tables,
 )
-from trainers import datasets
 
 RUNS = 10
 _CHANGES = {
@@ -34,11 +33,9 @@ Variant = tuple[str, list[cross_scoring.CrossScores]]
 
 def run(context: experiment.Context) -> experiment.Outcome:
     """Evolves every variant, scores, and counts."""
-    further = 2 * (len(_CHANGES) + 2) + 2
+    further = 2 * (len(_CHANGES) + 2) + 1
     models, numbers, of = evolved_runs.classifiers_of(context, 2, further_stages=further)
-    with context.stage("subtract the mean image", next(numbers), of):
-        data, folder = datasets.load(context.dataset), context.workdir / "classifiers"
-        subtracting = [mean_subtraction.classifier(model, data, folder) for model in models]
+    subtracting = [classifiers.with_view(model, "mean_subtracted") for model in models]
     plans = {"as Table S1": table_s1_mnist.plan(context, models)}
     for name, changes in _CHANGES.items():
         plans[name] = table_s1_mnist.plan(context, models, RUNS, **changes)

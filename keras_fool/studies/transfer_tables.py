@@ -44,8 +44,15 @@ def intervals(scores: cross_scoring.CrossScores, other: str, seed: int) -> list[
 
 def mean_intervals(studies: Sequence[cross_scoring.CrossScores], seed: int) -> list[str]:
     """The same for the mean over several studies of as many runs, each of one other."""
+    return mean_intervals_of([(scores, *scores.others) for scores in studies], seed)
+
+
+def mean_intervals_of(
+    pairs: Sequence[tuple[cross_scoring.CrossScores, str]], seed: int
+) -> list[str]:
+    """The same for the mean over several pairs of a study, all of as many runs, and an other."""
     # Runs of different seeds are independent: run r of each, taken together, is one draw.
-    by_run = np.stack([_by_run(scores, *scores.others) for scores in studies], axis=1)
+    by_run = np.stack([_by_run(scores, other) for scores, other in pairs], axis=1)
     return [
         _interval(by_run, lambda drawn, row=row: _percentages(drawn)[..., row].mean(axis=1), seed)
         for row in range(3)

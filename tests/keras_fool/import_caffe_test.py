@@ -51,6 +51,24 @@ def test_lenet_becomes_a_classifier(tmp_path, command, weights, lenet_file):
     np.testing.assert_allclose(scorer.score(images), expected, atol=1e-5)
 
 
+def test_the_mean_that_lenet_learned_without_is_kept_beside_it(tmp_path, command, lenet_file):
+    mean = np.random.default_rng(1).uniform(0, 255, (1, 28, 28)).astype(np.float32)
+    file = tmp_path / "mnist_mean.binaryproto"
+    file.write_bytes(caffe_writer.blob(mean[np.newaxis], legacy=True))
+
+    code, _, err = command(
+        import_caffe,
+        *("--architecture=lenet", "--name=n", f"--weights={lenet_file}", f"--mean={file}"),
+        f"--output_dir={tmp_path}",
+    )
+
+    assert code == 0, err
+    kept = np.load(tmp_path / "n" / "1" / "mean_image.npy")
+    np.testing.assert_array_equal(kept[..., 0], mean[0])
+    card = json.loads((tmp_path / "n" / "1" / "card.json").read_text("utf-8"))
+    assert [of["file"] for of in card["imported"]] == [lenet_file.name, file.name]
+
+
 def test_labels_are_named_by_a_file(tmp_path, command, lenet_file):
     names = tmp_path / "names.txt"
     names.write_text("".join(f"digit {number}\n" for number in range(10)), "utf-8")
@@ -77,10 +95,6 @@ def test_labels_are_named_by_a_file(tmp_path, command, lenet_file):
         (["--name=n", "--weights=w", "--architecture=small"], "give --architecture (lenet, "),
         (["--name=n", "--architecture=lenet"], "give --weights, a .caffemodel file"),
         (["--weights={}", "--architecture=lenet"], "give the classifier a --name"),
-        (
-            ["--name=n", "--weights={}", "--mean=m", "--architecture=lenet"],
-            "--mean has no meaning for lenet",
-        ),
         (["--architecture=vgg"], "should be one of"),
         (["--seed=1"], "--seed has no meaning for this command"),
     ],

@@ -4,11 +4,13 @@ import contextlib
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
 from multiprocessing import forkserver
 
+import numpy as np
 import pytest
 
 from keras_fool import reproduce
@@ -74,6 +76,47 @@ def _figures_agree(table: str, images: list[dict[str, str]]) -> None:
 
 
 @pytest.fixture(scope="module")
+def with_means(tiny_model, other_model, tmp_path_factory) -> tuple[str, ...]:
+    """The same, of classifiers whose mean training images are known."""
+    found = []
+    for model in (tiny_model, other_model):
+        folder = tmp_path_factory.mktemp("with_mean")
+        np.save(folder / "mean_image.npy", np.full((12, 10, 1), 30, np.float32))
+        found.append(shutil.copy(model, folder))
+    return f"--models={','.join(map(str, found))}", "--scale=0.02"
+
+
+def test_published_view_and_the_figures_through_it(command, with_means, tmp_path):
+    arguments = [*with_means, "--workdir=work", "--results=res"]
+
+    code, _, err = command(reproduce, "--experiment=published_view", *arguments)
+
+    assert code == 0, err
+    folder = tmp_path / "res" / "published_view_scale0.02"
+    table = (folder / "table.md").read_text()
+    assert (folder / "seen.png").read_bytes().startswith(b"\x89PNG")
+    rows = folders.rows(folder / "images.csv")
+    assert len(rows) == 2 * 2 * 2 * 2 * 3  # views, generations, networks, runs, labels
+    own, other = "tiny.keras-published", "other.keras"
+    of = [row for row in rows if row["folder"] == "tiny.keras-published_runs_000-001_seed_1"]
+    assert len(of) == 6
+    share = 100 * sum(row[f"top1:{own}"] == row[f"top1:{other}"] for row in of) / 6
+    line = rf"published view, 200 generations: {other} on images of tiny.keras \| {share:.1f} \("
+    assert re.search(line, table), table
+
+    code, _, err = command(reproduce, "--experiment=table_s1_mnist", "--view=published", *arguments)
+
+    assert code == 0, err
+    folder = tmp_path / "res" / "table_s1_mnist_scale0.02_published"
+    timing = json.loads((folder / "timing.json").read_text())
+    assert [stage["reused"] for stage in timing["stages"].values()] == [True, True, False]
+    title = "# [a try at scale 0.02, view published] Table S1, MNIST"
+    table = (folder / "table.md").read_text()
+    assert table.startswith(title)
+    assert f"{other} on images of {own} | 48.7 | {share:.1f} |" in table
+
+
+@pytest.fixture(scope="module")
 def start():
     start = processes.starter("reproduce", "keras_fool.studies.table_s1_variants")
     with contextlib.chdir(pathlib.Path(reproduce.__file__).parent.parent):
@@ -128,7 +171,7 @@ def test_classifiers_that_are_not_there_are_trained_killed_or_not(start, tmp_pat
     for stage in (
         "work/*/trainings/digits_a/config.json",
         "work/*/trainings/digits_b/config.json",
-        "work/*/classifiers/*-mean.keras",
+        "work/*/digits_a-1-mean_subtracted*/metrics.csv",
         "work/*/digits_b-1*encoding_direct/metrics.csv",
     ):
         start_in(start, killed, *arguments).kill_when(lambda made=stage: [*killed.glob(made)])
@@ -175,6 +218,7 @@ def test_work_of_another_classifier_is_not_taken(command, small, other_model, tm
             "figure_s1 takes --dataset=mnist, digits, not cifar",
         ),
         (["--experiment=figure_s1", "--output=x"], "--output has no meaning"),
+        (["--experiment=confidence", "--view=published"], "confidence takes --view=plain"),
         (["figure_s1"], "unexpected argument 'figure_s1'"),
     ],
 )

@@ -35,6 +35,19 @@ def test_an_image_of_one_shade_is_like_no_other():
     assert (matrix[1] == 0).all()
 
 
+def test_stripes_are_shares_of_the_variance():
+    images = np.zeros((3, 4, 8, 8, 1), np.uint8)
+    images[:, 0, :, ::2] = 200  # vertical bars
+    images[:, 1, 5] = 200  # a horizontal bar in the lower half
+    images[:, 2, 1] = 200  # in the upper half
+    images[:, 3] = np.random.default_rng(1).integers(0, 256, (8, 8, 1))
+
+    stripes = likeness.stripes(images)
+
+    np.testing.assert_allclose(stripes[:3], [[1, 0], [0, 1], [0, 0]], atol=1e-9)
+    assert (stripes[3] < 0.5).all()
+
+
 def test_most_alike_pairs_come_first():
     matrix = np.array([[1, 0.2, 0.9], [0.2, 1, -0.5], [0.9, -0.5, 1]])
 

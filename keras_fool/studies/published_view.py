@@ -1,0 +1,328 @@
+"""Table S1 through the published view: what the paper's own code shows a network of an image.
+
+`image_views` tells what that is. Images are evolved through the view; then the other networks,
+and the network itself, read the PNGs as they are. Two controls without any view, images turned
+upside down and transposed for the other network, say how much of that is the squeeze alone.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fool.models import classifiers, image_views
+from keras_fool.runs import champions
+from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.studies import (
+    bootstrap,
+    cross_scoring,
+    evolved_runs,
+    experiment,
+    table_s1_mnist,
+    transfer,
+    transfer_tables,
+)
+
+_VIEWS = ("published", "published_no_mean")
+_GENERATIONS = (200, 1000)
+# Bytes that may lie past the end of an image, where the published code reads on.
+_FILLINGS = (128, 255)
+_TURNS = {
+    "upside down": lambda images: images[:, ::-1],
+    "transposed": lambda images: images.transpose(0, 2, 1, 3),
+}
+_BATCH = 2000
+
+Models = Sequence[classifiers.Classifier]
+Pair = tuple[cross_scoring.CrossScores, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """What one block of the table is about.
+
+    Attributes:
+        name: What was done to images.
+        others: By a pair's name, images and another network that reads them.
+        own: The same, but the network itself reads them, through no view.
+    """
+
+    name: str
+    others: Mapping[str, Pair]
+    own: Mapping[str, Pair]
+
+
+def run(context: experiment.Context) -> experiment.Outcome:
+    """Evolves through both views and through none, scores, and counts."""
+    count = max(2, len(context.models))
+    further = len(_VIEWS) * len(_GENERATIONS) * count + count + 1
+    models, numbers, total = evolved_runs.classifiers_of(context, count, further_stages=further)
+    plans = {"no view": table_s1_mnist.plan(context, models)}
+    for view in _VIEWS:
+        through = [classifiers.with_view(model, view) for model in models]
+        for generations in _GENERATIONS:
+            # The default is not named, so that folders are those of table_s1_mnist --view.
+            changes = (
+                {} if generations == evolved_runs.GENERATIONS else {"generations": generations}
+            )
+            plans[_name(view, generations)] = table_s1_mnist.plan(context, through, **changes)
+    for name, evolutions in plans.items():
+        for planned in evolutions:
+            stage_name = f"{name}: evolve on {planned.classifier.name}"
+            with context.stage(stage_name, next(numbers), total) as stage:
+                evolved_runs.evolve(context, planned, stage)
+    with context.stage("score and draw", next(numbers), total):
+        scorers = cross_scoring.Scorers()
+        groups = [
+            _viewed(scorers, name, evolutions, models)
+            for name, evolutions in plans.items()
+            if name != "no view"
+        ]
+        groups += _turned(scorers, plans["no view"], models)
+        evolutions = [planned for part in plans.values() for planned in part]
+        return experiment.Outcome(
+            settings=evolved_runs.recorded(models, evolutions),
+            table="\n".join(
+                [
+                    _means_table(groups, context.seed),
+                    _pairs_table(groups, context.seed),
+                    _digits_table(groups),
+                    _fillings_table(scorers, groups, plans),
+                ]
+            ),
+            files={
+                "images.csv": transfer_tables.images_csv(_studies(groups)).encode(),
+                "seen.png": _seen(plans[_name("published", _GENERATIONS[0])][0], context),
+            },
+        )
+
+
+def _name(view: str, generations: int) -> str:
+    words = {"published": "published view", "published_no_mean": "published view without the mean"}
+    return f"{words[view]}, {generations} generations"
+
+
+def _viewed(
+    scorers: cross_scoring.Scorers,
+    name: str,
+    evolutions: Sequence[evolved_runs.Evolution],
+    models: Models,
+) -> _Group:
+    """Images evolved through a view, which all networks read as they are."""
+    others, own = {}, {}
+    for planned, itself in zip(evolutions, models, strict=True):
+        scores = scorers.cross_score(champions.read(planned.path), [planned.classifier, *models])
+        for model in models:
+            where = own if model is itself else others
+            where[f"{model.name} on images of {itself.name}"] = scores, model.name
+    return _Group(name, others, own)
+
+
+def _turned(
+    scorers: cross_scoring.Scorers,
+    evolutions: Sequence[evolved_runs.Evolution],
+    models: Models,
+) -> Iterator[_Group]:
+    """Images evolved through no view, and turned for the networks that read them."""
+    found = [champions.read(planned.path) for planned in evolutions]
+    height, width, _ = found[0].images.shape[1:]
+    for name, turn in {"as they are": lambda images: images, **_TURNS}.items():
+        if name == "transposed" and height != width:
+            continue
+        others, own = {}, {}
+        for images, itself in zip(found, models, strict=True):
+            original = scorers.cross_score(images, [itself]).confidences[itself.name]
+            for model in models:
+                if model is itself and name == "as they are":
+                    continue
+                reader = f"{model.name} {name}"
+                read = scorers.open(model).score(np.ascontiguousarray(turn(images.images)))
+                scores = cross_scoring.CrossScores(
+                    images, itself.name, {itself.name: original, reader: read}
+                )
+                where = own if model is itself else others
+                where[f"{model.name} on images of {itself.name}"] = scores, reader
+        yield _Group(f"no view, 200 generations, read {name}", others, own)
+
+
+def _means_table(groups: Sequence[_Group], seed: int) -> str:
+    """The mean over all pairs of different networks, beside the paper's."""
+    paper = [transfer_tables.percent(value) for value in table_s1_mnist.PAPER["mean"]]
+    rows = [["paper (A on B, B on A)", *paper]]
+    for group in groups:
+        rows.append([group.name, *_mean(list(group.others.values()), seed)])
+    for group in groups:
+        if group.own:
+            rows.append([f"{group.name}: by itself", *_mean(list(group.own.values()), seed)])
+    table = transfer_tables.markdown(["%, mean over pairs", *transfer.ROWS], rows)
+    return (
+        f"{table}\nIn brackets the 95 % interval, bootstrap over runs ({bootstrap.RESAMPLES:,} "
+        "resamples). Images are evolved through the view; the network that reads them, another "
+        "one or, in the last rows, the same one, gets the PNGs as they are.\n"
+    )
+
+
+def _mean(pairs: Sequence[Pair], seed: int) -> list[str]:
+    counts = [_count(*pair).percentages for pair in pairs]
+    means = [np.mean([of[line] for of in counts]) for line in range(3)]
+    intervals = transfer_tables.mean_intervals_of(pairs, seed)
+    return [
+        f"{transfer_tables.percent(mean)} ({interval})"
+        for mean, interval in zip(means, intervals, strict=True)
+    ]
+
+
+def _count(scores: cross_scoring.CrossScores, other: str) -> transfer.Counts:
+    return transfer.count(scores.confidences[scores.original], scores.confidences[other])
+
+
+def _pairs_table(groups: Sequence[_Group], seed: int) -> str:
+    """Each pair on its own."""
+    rows = [
+        [f"paper: {name}", *map(transfer_tables.percent, values)]
+        for name, values in table_s1_mnist.PAPER.items()
+        if name != "mean"
+    ]
+    for group in groups:
+        for name, pair in {**group.others, **group.own}.items():
+            intervals = transfer_tables.intervals(*pair, seed)
+            values = map(transfer_tables.percent, _count(*pair).percentages)
+            cells = [f"{value} ({of})" for value, of in zip(values, intervals, strict=True)]
+            rows.append([f"{group.name}: {name}", *cells])
+    table = transfer_tables.markdown(["%", *transfer.ROWS], rows)
+    return f"## Each pair\n\n{table}"
+
+
+def _digits_table(groups: Sequence[_Group]) -> str:
+    """Which digits fool both networks most, over all pairs of different ones."""
+    rows = [["paper, Figure S1", "9, 6, 2", ""]]
+    for group in groups:
+        labels = next(iter(group.others.values()))[0].champions.labels
+        counts, images = np.zeros(len(labels), int), 0
+        for scores, other in group.others.values():
+            niches = scores.champions.niches
+            sure = transfer.both_sure(
+                scores.confidences[scores.original], scores.confidences[other], niches
+            )
+            counts += np.bincount(niches[sure], minlength=len(labels))
+            images += np.bincount(niches, minlength=len(labels)).max()
+        order = np.argsort(-counts, kind="stable")
+        listed = ", ".join(f"{labels[label]} ({counts[label]})" for label in order)
+        rows.append([group.name, ", ".join(labels[label] for label in order[:3]), listed])
+    headings = ["", "first three", "images that both give the digit with at least 99 %"]
+    table = transfer_tables.markdown(headings, rows)
+    return f"## Digits that fool both most\n\n{table}"
+
+
+def _fillings_table(
+    scorers: cross_scoring.Scorers,
+    groups: Sequence[_Group],
+    plans: Mapping[str, Sequence[evolved_runs.Evolution]],
+) -> str:
+    """What changes where other bytes than 0 lie past an image's end."""
+    rows = []
+    for group in groups:
+        for planned in plans.get(group.name, ()):
+            pairs = [
+                (scores, other)
+                for scores, other in group.others.values()
+                if scores.original == planned.classifier.name
+            ]
+            scores = pairs[0][0]
+            score = _through_view(scorers, planned.classifier, scores.champions.images)
+            own = scores.confidences[scores.original]
+            for filling in _FILLINGS:
+                changed = score(filling)
+                labels = (changed.argmax(axis=1) != own.argmax(axis=1)).sum()
+                at = np.arange(len(own)), scores.champions.niches
+                shift = np.abs(changed[at] - own[at]).max()
+                lines = [
+                    np.subtract(
+                        transfer.count(changed, scores.confidences[other]).percentages,
+                        _count(scores, other).percentages,
+                    )
+                    for _, other in pairs
+                ]
+                most = np.nanmax(np.abs(lines), axis=0)
+                about = f"{group.name}: {planned.classifier.name}", filling, len(own), labels
+                rows.append([*about, f"{100 * shift:.3f}", *(f"{value:.1f}" for value in most)])
+    headings = [
+        "images",
+        "byte",
+        "number",
+        "another top-1 label",
+        "confidence, at most",
+        *(f"{name[:3]} at most" for name in transfer.ROWS),
+    ]
+    table = transfer_tables.markdown(headings, rows)
+    return (
+        "## What lies past the end of an image\n\n"
+        "27 of the 784 bytes that the published code reads lie past the image's end; what they "
+        "are is not known. They are 0 above. With 128 or 255 instead, on the same images, this "
+        f"changes (the last four columns in percentage points):\n\n{table}"
+    )
+
+
+def _through_view(
+    scorers: cross_scoring.Scorers, classifier: classifiers.Classifier, images: np.ndarray
+) -> Callable[[int], np.ndarray]:
+    """Confidences, float32 [images, num_labels], by the byte past the end of an image."""
+    view, mean = classifier.views.view, None
+    if classifier.mean_path is not None:
+        mean = image_views.read_mean(classifier.mean_path, images.shape[1:])
+    plain = dataclasses.replace(classifier, views=classifiers.Views())
+    scorer = scorers.open(plain)
+
+    def score(filling: int) -> np.ndarray:
+        parts = [
+            scorer.confidences(tf.constant(image_views.seen(part, view, mean, filling))).numpy()
+            for part in np.array_split(images, -(-len(images) // _BATCH))
+        ]
+        return np.concatenate(parts)
+
+    return score
+
+
+def _studies(groups: Sequence[_Group]) -> list[cross_scoring.CrossScores]:
+    """The scores of all images evolved through a view, each once."""
+    found = {}
+    for group in groups:
+        if group.own and "no view" not in group.name:
+            for scores, _ in group.own.values():
+                found[id(scores)] = scores
+    return list(found.values())
+
+
+def _seen(planned: evolved_runs.Evolution, context: experiment.Context) -> bytes:
+    """The images of the first run, and what the network got of them."""
+    found = champions.read(planned.path)
+    images = found.take(found.runs == found.runs.min()).images
+    mean = image_views.read_mean(planned.classifier.mean_path, images.shape[1:])
+    rows = {
+        "the PNG": images,
+        "the copies": image_views.seen(images, "published_no_mean", None),
+        # From -255..255: the middle grey is 0.
+        "minus the mean": (image_views.seen(images, "published", mean) + 255) / 2,
+    }
+    sheet = tile_sheets.sheet(
+        [
+            [tile_sheets.Tile(np.rint(image).astype(np.uint8)) for image in row]
+            for row in rows.values()
+        ],
+        title=context.title("What the network of the published code gets of an image"),
+        subtitle=f"one run against {planned.classifier.name}, its champion of each digit; "
+        "the last row is what the network gets, grey is 0",
+        row_names=list(rows),
+        column_names=found.labels,
+        side=84,
+    )
+    return galleries.png(sheet)
+
+
+EXPERIMENT = experiment.Experiment(
+    "published_view",
+    "Table S1, MNIST, as the published code shows images to the network",
+    "Images evolved through three squeezed copies minus the mean; do they transfer as the paper's?",
+    run,
+)
