@@ -9,7 +9,7 @@ from absl.testing import flagsaver
 
 from keras_fool import reproduce, retrain
 from keras_fool.command_line import cli
-from keras_fool.models import classifiers
+from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champions
 from keras_fool.studies import retraining_folder
 from tests.keras_fool import folders, retraining_kills
@@ -150,6 +150,29 @@ def test_reproduce_makes_its_results_of_it(study, command, tmp_path):
     timing = json.loads((results / "timing.json").read_text("utf-8"))
     assert all(stage["reused"] for stage in timing["stages"].values())
     assert timing["seconds"] > 1, "the time that it took once"
+
+
+@pytest.mark.slow
+def test_through_the_published_view_the_fooling_class_is_learned_from_pngs(command, tmp_path):
+    flags = ("--experiment=table_s2", "--dataset=digits", "--scale=0.004", "--view=published")
+
+    code, _, stderr = command(
+        reproduce, *flags, f"--workdir={tmp_path}", f"--results={tmp_path / 'results'}"
+    )
+
+    assert code == 0, stderr
+    results = tmp_path / "results" / "table_s2_digits_scale0.004_published"
+    settings = json.loads((results / "settings.json").read_text("utf-8"))
+    assert settings["view"] == "published"
+    work = tmp_path / "work_digits_scale0.004" / "retraining_seed_1_published"
+    study = retraining_folder.Folder(work)
+    drawn = study.drawn([1, 2])
+    through = scoring.LocalScorer(classifiers.with_view(study.find_classifier(3), "published"))
+    missed = 100 * np.mean(through.score(drawn.val).argmax(axis=1) != 10)
+    table = (results / "table.md").read_text("utf-8")
+    row = next(line for line in table.split("through published")[1].splitlines() if "| 3 |" in line)
+    assert row.split("|")[2].strip() == str(len(drawn.val))
+    assert row.split("|")[4].strip() == f"{missed:.1f}"
 
 
 def test_too_few_images_says_how_many_runs_are_needed(command, tmp_path):

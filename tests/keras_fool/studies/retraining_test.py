@@ -137,6 +137,17 @@ def test_other_sizes_and_crops_are_taken():
     assert config.recorded()["crop_size"] == 100
 
 
+def test_a_view_is_recorded_and_reaches_what_is_fooled():
+    config = retraining.Config.scaled(0.1, view="published")
+
+    assert config.recorded()["view"] == "published"
+    assert config.views == classifiers.Views(view="published")
+    assert config.evolution(1) == retraining.Config.scaled(0.1).evolution(1)
+    assert config.training(1) == retraining.Config.scaled(0.1).training(1)
+    with pytest.raises(ValueError, match="view must be one of"):
+        retraining.Config(view="squeezed")
+
+
 def test_every_stage_has_a_seed_of_its_own():
     numbers = range(1, 16)
     configs = [PAPER, dataclasses.replace(PAPER, seed=2)]
