@@ -4,6 +4,7 @@ r"""Evolves images that a classifier takes for each of its labels.
     python -m keras_fool.evolve --model=my_model.keras --preprocess=tf --from_logits
     python -m keras_fool.evolve --model=MobileNet --weights=imagenet --batch=400
     python -m keras_fool.evolve --model=a.keras,b.keras --image_size=256 --crops=10
+    python -m keras_fool.evolve --dataset=mnist --view=published
     python -m keras_fool.evolve --model=grpc://127.0.0.1:8500/mnist
 
 MAP-Elites over images drawn by evolved networks (CPPNs) or made of evolved pixels: for
@@ -13,7 +14,8 @@ Clune, 2015, https://arxiv.org/abs/1412.1897.
 Reads the classifier: a name under ./saved_models/ or among the shipped ones, a version
 folder, any Keras model in a .keras file that takes one image and gives a confidence
 per label, a network of keras.applications, or an ensemble of several. For --image_size
-larger than what the network takes it sees crops, as the paper's networks did.
+larger than what the network takes it sees crops, as the paper's networks did. --view shows
+grey images to the network as the code published with the paper does.
 Or a model behind TF Serving's API, asked for nothing but confidences:
   grpc://host:port[,host:port...]/name[/version or @label]      grpcs:// with TLS
   http://host:port[,...]/v1/models/name[/versions/N or /labels/L]      https:// with TLS
