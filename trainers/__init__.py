@@ -2,6 +2,7 @@
 
 - `config`: every setting that shapes a training; light to import.
 - `datasets`: data sets by name; `shapes` are drawn, `image_folder` and `imagenet` read.
+- `names`: names that users give: checked, compared, suggested; `regular_file`: what they read.
 - `sources`, `streams`: what a training needs of them; those that do not fit into memory.
 - `models`: network architectures by name.
 - `caffe_weights`: the same networks with the weights in Caffe's files (`caffe_files`).

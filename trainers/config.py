@@ -5,9 +5,12 @@ Light to import: commands read their defaults here before they know whether they
 
 import dataclasses
 
+from trainers import names
+
 ARCHITECTURES = ("lenet", "alexnet", "caffenet", "googlenet", "small")
 # The side of the square images that each was made for; most others are taken, too.
 IMAGE_SIDES = {"lenet": 28, "alexnet": 227, "caffenet": 227, "googlenet": 224, "small": 64}
+OF_GREY = ("lenet", "small")  # which take grey images, too
 POLICIES = ("inv", "step", "poly")
 STRATEGIES = ("auto", "one", "mirrored", "multiworker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -60,9 +63,7 @@ class Config:
         choices = {"architecture": ARCHITECTURES, "policy": POLICIES, "precision": PRECISIONS}
         for name, known in choices.items():
             if getattr(self, name) not in known:
-                raise ValueError(
-                    f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}."
-                )
+                raise ValueError(names.unknown(name, getattr(self, name), known))
         minima = {"iterations": 1, "batch": 1, "seed": 0, "evaluate_every": 1}
         if self.policy == "step":
             minima["step_size"] = 1

@@ -12,11 +12,12 @@ Light to import: commands read the names here before they know whether they run.
 import dataclasses
 import functools
 import hashlib
+import pathlib
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from trainers import sample_order, shapes, sources
+from trainers import names, sample_order, shapes, sources
 
 _MNIST_HOST = "https://storage.googleapis.com"  # where TensorFlow Datasets downloads it from
 _SECONDS_TO_REACH_HOST = 10
@@ -106,6 +107,10 @@ class Dataset:
             digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()[:32]
 
+    def test_name(self, number: int) -> str:
+        """Its place among the test images."""
+        return f"test image {number}"
+
     def train_feed(self, seed: int, batch: int, columns: slice) -> "ArrayFeed":
         """The images of every step, in a part of the batch; see `sources.Source`."""
         return ArrayFeed(self, seed, batch, columns)
@@ -163,8 +168,17 @@ def check_name(name: str) -> None:
     Raises:
         ValueError: It does not; the message has those that it knows.
     """
+    if name == _FOLDER:
+        raise ValueError(f"{name} needs the path of a folder behind it: {_FOLDER}PATH.")
     if name not in NAMES[:-1] and not name.startswith(_FOLDER):
-        raise ValueError(f"unknown data set {name!r}; known: {', '.join(NAMES)}.")
+        raise ValueError(names.unknown("data set", name, NAMES))
+
+
+def short_name(name: str) -> str:
+    """A data set's name; of a path only the last part, as the rest is this machine's."""
+    if not name.startswith(_FOLDER):
+        return name
+    return names.shown(pathlib.Path(name.removeprefix(_FOLDER)).resolve().name)
 
 
 def default_sizes(name: str, side: int) -> tuple[int | None, int | None]:
@@ -189,6 +203,7 @@ def load(
     *,
     image_size: int | None = None,
     crop_size: int | None = None,
+    channels: int | None = None,
     test_only: bool = False,
 ) -> sources.Source:
     """Loads or opens a data set; the same images in the same order every time.
@@ -201,6 +216,8 @@ def load(
             (256); other data sets have their own.
         crop_size: Side of the images that are cut out of these squares: anywhere and
             mirrored at random for training, in the middle for testing. None cuts none.
+        channels: Of a folder's pictures and of ImageNet's: 3 for RGB, as by default, 1 for
+            their luminance. Other data sets have their own.
         test_only: The training images of a folder and of ImageNet may be missing.
 
     Raises:
@@ -208,17 +225,31 @@ def load(
             and cannot be downloaded, or sizes do not go with it.
     """
     check_name(name)
+    if name in SPECS and channels is not None:
+        raise ValueError(f"the images of {name} have colours of their own: give no other.")
     if name == "shapes":
         return _shapes(image_size or _SHAPES_SIDE, crop_size)
     if name == _IMAGENET:
         from trainers import imagenet
 
-        return imagenet.load(data_dir, image_size or _PICTURE_SIDE, crop_size, test_only=test_only)
+        return imagenet.load(
+            data_dir,
+            image_size or _PICTURE_SIDE,
+            crop_size,
+            channels=channels or 3,
+            test_only=test_only,
+        )
     if name.startswith(_FOLDER):
         from trainers import image_folder
 
         path = name.removeprefix(_FOLDER)
-        return image_folder.load(path, image_size or _PICTURE_SIDE, crop_size, test_only=test_only)
+        return image_folder.load(
+            path,
+            image_size or _PICTURE_SIDE,
+            crop_size,
+            channels=channels or 3,
+            test_only=test_only,
+        )
     spec = SPECS[name]
     if (image_size, crop_size) != (None, None):
         raise ValueError(f"the images of {name} have a size of their own: give no other.")

@@ -37,7 +37,7 @@ def add(data: sources.Source, train_images: np.ndarray, test_images: np.ndarray)
         raise ValueError(f"{len(shared)} of the test images are among the training images.")
     images = {"train": train_images, "test": test_images}
     in_memory = isinstance(data, datasets.Dataset)
-    shape = data.image_shape if in_memory else (data.image_size, data.image_size, 3)
+    shape = data.image_shape if in_memory else (data.image_size, data.image_size, data.channels)
     for split, added in images.items():
         if added.dtype != np.uint8 or added.shape[1:] != shape:
             raise ValueError(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainers import pictures, streams
+from trainers import names, pictures, regular_file, streams
 
 _TRAIN = "train"
 _TESTS = ("test", "validation", "val")  # the first one that is there
@@ -24,19 +24,21 @@ _MOST_NAMED = 3
 class FilePictures:
     """Pictures in files; their folders are their labels."""
 
-    def __init__(self, folder: pathlib.Path, labels: Sequence[str], side: int):
+    def __init__(self, folder: pathlib.Path, labels: Sequence[str], side: int, channels: int = 3):
         """Lists the files, in the order of their names; opens none.
 
         Args:
             folder: Has a folder for every label.
             labels: In order.
             side: Height and width that the pictures are warped to.
+            channels: 3 for RGB, 1 for luminance.
 
         Raises:
             ValueError: A label has no picture; the message names it.
         """
         self._folder = folder
         self._side = side
+        self._channels = channels
         self._labels = labels
         found = [_files(folder / label) for label in labels]
         empty = [label for label, files in zip(labels, found, strict=True) if not files]
@@ -59,16 +61,17 @@ class FilePictures:
         return f"{self._folder.name}/{label}/{self._files[number]}"
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
-        """A picture, uint8 [side, side, 3], and its label.
+        """A picture, uint8 [side, side, channels], and its label.
 
         Raises:
-            UnreadableError: The file is damaged, or cannot be opened.
+            UnreadableError: It is no file, or a damaged one, or cannot be opened.
         """
         try:
-            content = (self._folder.parent / self.name(number)).read_bytes()
+            content = regular_file.read(self._folder.parent / self.name(number))
         except OSError as error:
             raise pictures.UnreadableError(error.strerror) from error
-        return pictures.warped(content, self._side), int(self._of_label[number])
+        picture = pictures.warped(content, self._side, self._channels)
+        return picture, int(self._of_label[number])
 
     def digest(self) -> str:
         """Tells apart folders by the names and sizes of the files; reads none of them."""
@@ -79,7 +82,12 @@ class FilePictures:
 
 
 def load(
-    path: str, image_size: int, crop_size: int | None, *, test_only: bool = False
+    path: str,
+    image_size: int,
+    crop_size: int | None,
+    *,
+    channels: int = 3,
+    test_only: bool = False,
 ) -> streams.Stream:
     """Opens a folder; reads no picture.
 
@@ -87,6 +95,7 @@ def load(
         path: Holds train/ and test/, validation/ or val/, and these a folder per label.
         image_size: Side of the squares that pictures are warped to.
         crop_size: Side of the images that are cut out of them; None cuts none.
+        channels: 3 for RGB, 1 for luminance.
         test_only: train/ need not be there.
 
     Raises:
@@ -111,15 +120,18 @@ def load(
             f"{train} and {test} must have folders for the same labels; only one of them has "
             f"{_some(sorted(other))}."
         )
-    parts = {split: FilePictures(split, labels, image_size) for split in (train, test) if split}
+    parts = {
+        split: FilePictures(split, labels, image_size, channels) for split in (train, test) if split
+    }
     digests = [part.digest() for part in parts.values()]
     return streams.Stream(
-        name=f"folder:{folder.resolve().name}",
+        name=f"folder:{names.shown(folder.resolve().name)}",
         labels=tuple(labels),
         train=parts.get(train, pictures.NoPictures()),
         test=parts[test],
         image_size=image_size,
         crop_size=crop_size,
+        channels=channels,
         content_digest=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
     )
 
@@ -132,18 +144,25 @@ def _labels(split: pathlib.Path) -> list[str]:
     )
     if not found:
         raise ValueError(f"{split} has no folders: each label is one, with its pictures in it.")
-    return found
+    return list(names.checked_labels(found, f"the folders in {split}"))
 
 
 def _files(folder: pathlib.Path) -> dict[str, int]:
     """The pictures in a folder by name, and their sizes in bytes."""
     return {
-        entry.name: entry.stat().st_size
+        entry.name: _size(entry)
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
         if entry.name.lower().endswith(_SUFFIXES) and not entry.name.startswith(".")
     }
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
+def _size(entry: os.DirEntry) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # a link to nowhere, which is found unreadable where it is read
+        return 0
+
+
+def _some(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
+    return ", ".join(labels[:_MOST_NAMED]) + more

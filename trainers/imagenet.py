@@ -19,17 +19,19 @@ _FORMAT = "array_record"
 class PreparedPictures:
     """Pictures that TensorFlow Datasets has prepared."""
 
-    def __init__(self, source: object, split: str, side: int):
+    def __init__(self, source: object, split: str, side: int, channels: int = 3):
         """Reads nothing yet.
 
         Args:
             source: Gives examples by number, their images not decoded.
             split: What messages call it.
             side: Height and width that the pictures are warped to.
+            channels: 3 for RGB, 1 for luminance.
         """
         self._source = source
         self._split = split
         self._side = side
+        self._channels = channels
 
     def __len__(self) -> int:
         """How many there are."""
@@ -40,17 +42,23 @@ class PreparedPictures:
         return f"{self._split} example {number}"
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
-        """A picture, uint8 [side, side, 3], and its label.
+        """A picture, uint8 [side, side, channels], and its label.
 
         Raises:
             UnreadableError: It is damaged.
         """
         example = self._source[number]
-        return pictures.warped(example["image"], self._side), int(example["label"])
+        picture = pictures.warped(example["image"], self._side, self._channels)
+        return picture, int(example["label"])
 
 
 def load(
-    data_dir: str | None, image_size: int, crop_size: int | None, *, test_only: bool = False
+    data_dir: str | None,
+    image_size: int,
+    crop_size: int | None,
+    *,
+    channels: int = 3,
+    test_only: bool = False,
 ) -> streams.Stream:
     """Opens ImageNet where it is prepared; prepares it where its files are.
 
@@ -58,6 +66,7 @@ def load(
         data_dir: TensorFlow Datasets' folder, or None for its default.
         image_size: Side of the squares that pictures are warped to.
         crop_size: Side of the images that are cut out of them; None cuts none.
+        channels: 3 for RGB, 1 for luminance.
         test_only: The training images need not be there.
 
     Raises:
@@ -88,7 +97,7 @@ def load(
 
     def opened(split: str) -> PreparedPictures:
         source = builder.as_data_source(split, decoders=decoders)
-        return PreparedPictures(source, split, image_size)
+        return PreparedPictures(source, split, image_size, channels)
 
     content = [f"{name} {part.num_examples} {part.num_bytes}" for name, part in found.items()]
     return streams.Stream(
@@ -98,6 +107,7 @@ def load(
         test=opened("validation"),
         image_size=image_size,
         crop_size=crop_size,
+        channels=channels,
         content_digest=hashlib.sha256(
             "\n".join([str(builder.version), *content]).encode()
         ).hexdigest(),

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from trainers import alexnet, config, fillers, googlenet
+from trainers import alexnet, config, fillers, googlenet, names
 
 
 def build(
@@ -45,7 +45,7 @@ def build(
             images or no mean.
     """
     if architecture not in BUILDERS:
-        raise ValueError(f"unknown architecture {architecture!r}; known: {', '.join(BUILDERS)}.")
+        raise ValueError(names.unknown("architecture", architecture, list(BUILDERS)))
     if mean is None:
         return BUILDERS[architecture](image_shape, num_labels, seed)
     if architecture in ("lenet", "small"):

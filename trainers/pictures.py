@@ -1,17 +1,34 @@
-"""Pictures of any size and kind as squares of RGB bytes.
+"""Pictures of any size and kind as squares of RGB or grey bytes.
 
-They are warped, as Caffe's preparation of ImageNet does it (BVLC/caffe,
+They are turned as their cameras say (EXIF), lose their transparency, and of animations the
+first picture is taken. They are warped, as Caffe's preparation of ImageNet does it (BVLC/caffe,
 examples/imagenet/create_imagenet.sh): the sides' ratio is not kept, and every new pixel
 is interpolated between the four old ones around it (here, the fractions are dropped).
 """
 
 import hashlib
 import io
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
+
+# Pillow warns of photographs with more than 90 million pixels (twice as many it refuses) and of
+# damaged EXIF; it names no file, and either picture is read all the same.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+_ORIENTATION = 0x0112  # the tag of EXIF that says how the camera was held
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class UnreadableError(ValueError):
@@ -28,23 +45,24 @@ class Pictures(Protocol):
         """What messages call a picture."""
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
-        """A picture, uint8 [side, side, 3], and its label.
+        """A picture, uint8 [side, side, channels], and its label.
 
         Raises:
             UnreadableError: It cannot be read.
         """
 
 
-def warped(content: bytes, side: int) -> np.ndarray:
+def warped(content: bytes, side: int, channels: int = 3) -> np.ndarray:
     """Decodes a picture and makes it a square.
 
     Args:
         content: A JPEG, PNG or other file that Pillow reads.
         side: The new height and width.
+        channels: 3 for RGB, of which grey has three equal ones, or 1 for the luminance (ITU-R
+            BT.601: 0.299 R + 0.587 G + 0.114 B).
 
     Returns:
-        uint8 [side, side, 3], RGB; grey becomes three equal channels, and transparency
-        is dropped.
+        uint8 [side, side, channels].
 
     Raises:
         UnreadableError: `content` is no whole picture.
@@ -54,13 +72,40 @@ def warped(content: bytes, side: int) -> np.ndarray:
             # A JPEG of many times that size is decoded at a half, a quarter or an eighth of
             # its own, which takes less time and averages what would be skipped.
             picture.draft("RGB", (2 * side, 2 * side))
-            rgb = _eight_bits(picture).convert("RGB")
+            picture.load()
+            turn = _turn(picture)
+            rgb = _rgb(picture)
     except Exception as error:  # decoders fail with whatever their formats raise
-        first_line = str(error).partition("\n")[0]
-        raise UnreadableError(f"{type(error).__name__}: {first_line}") from error
-    whole = (0, 0, rgb.width, rgb.height)
-    square = rgb.transform((side, side), Image.Transform.EXTENT, whole, Image.Resampling.BILINEAR)
-    return np.asarray(square)
+        raise UnreadableError(reason(error)) from error
+    if turn is not None:
+        rgb = rgb.transpose(turn)
+    seen = rgb if channels == 3 else rgb.convert("L")
+    whole = (0, 0, seen.width, seen.height)
+    square = seen.transform((side, side), Image.Transform.EXTENT, whole, Image.Resampling.BILINEAR)
+    return np.asarray(square).reshape(side, side, channels)
+
+
+def reason(error: Exception) -> str:
+    """Why Pillow could not read a picture, in a line that does not name its own objects."""
+    if isinstance(error, UnidentifiedImageError):
+        return "UnidentifiedImageError: it is no picture of a known kind"
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {re.sub(r'<_io[.][^>]*>', 'the file', first_line)}"
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """What makes a picture upright; None where it is so, or its EXIF is damaged."""
+    try:
+        return _TURNS.get(picture.getexif().get(_ORIENTATION))
+    except Exception:  # the picture is whole; viewers, too, show it as it is stored
+        return None
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    picture = _eight_bits(picture)
+    if picture.mode == "P" and "transparency" in picture.info:
+        picture = picture.convert("RGBA")  # without this step Pillow warns
+    return picture.convert("RGB")
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
@@ -100,7 +145,7 @@ class DrawnPictures:
         return f"drawing {number}"
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
-        """A picture, uint8 [side, side, 3], and its label."""
+        """A picture, uint8 [side, side, channels], and its label."""
         return self._draw(np.array([number]))[0], int(self._labels[number])
 
 
@@ -111,7 +156,7 @@ class KnownPictures:
         """Copies nothing, so `images` may be a file mapped into memory.
 
         Args:
-            images: uint8 [number, side, side, 3].
+            images: uint8 [number, side, side, channels].
             label: Of all of them.
         """
         self._images = images
@@ -126,7 +171,7 @@ class KnownPictures:
         return f"added image {number}"
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
-        """A picture, uint8 [side, side, 3], and its label."""
+        """A picture, uint8 [side, side, channels], and its label."""
         return np.asarray(self._images[number]), self._label
 
     def digest(self) -> str:
@@ -154,7 +199,7 @@ class JoinedPictures:
         return part.name(place)
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
-        """A picture, uint8 [side, side, 3], and its label.
+        """A picture, uint8 [side, side, channels], and its label.
 
         Raises:
             UnreadableError: It cannot be read.

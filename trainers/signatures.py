@@ -3,7 +3,8 @@
 serving_default   `images` uint8 [batch, height, width, channels]
 float_images      `images` float32, likewise, values in 0..255
 encoded_images    `images` string [batch], each a PNG or JPEG of any size, which is scaled to
-                  the network's and made grey or RGB
+                  the network's and made grey or RGB; TensorFlow's decoders do not turn
+                  photographs as EXIF says
 
 Each gives `probabilities` and `logits`, float32 [batch, num_labels]. The names of the
 labels are in assets/labels.txt, a line each, in the order of the outputs.

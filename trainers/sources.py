@@ -45,6 +45,9 @@ class Source(Protocol):
     mean_image: np.ndarray | None
     unreadable: Mapping[str, str]
 
+    def test_name(self, number: int) -> str:
+        """What lists and messages call a test image: its file, where it is one."""
+
     def train_feed(self, seed: int, batch: int, columns: slice) -> Feed:
         """The images of every step, in a part of the batch.
 

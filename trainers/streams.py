@@ -31,6 +31,7 @@ class Stream:
             them are mirrored, for testing they are the middle. None: the images are the
             pictures.
         content_digest: Tells apart pictures that differ.
+        channels: Of the pictures: 3 for RGB, 1 for luminance.
         unreadable: What could not be read so far, and was left out: name -> reason.
     """
 
@@ -41,6 +42,7 @@ class Stream:
     image_size: int
     crop_size: int | None
     content_digest: str
+    channels: int = 3
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -58,7 +60,7 @@ class Stream:
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of every image."""
         side = self.image_size if self.crop_size is None else self.crop_size
-        return side, side, 3
+        return side, side, self.channels
 
     @property
     def mean_image(self) -> None:
@@ -79,7 +81,12 @@ class Stream:
     def digest(self) -> str:
         """Tells apart data sets whose pictures, labels, order or cuts differ."""
         parts = [self.content_digest, self.image_size, self.crop_size, *self.labels]
+        parts += ["grey"] if self.channels == 1 else []
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
+
+    def test_name(self, number: int) -> str:
+        """What lists and messages call a test picture: its file, where it is one."""
+        return self.test.name(number)
 
     def train_feed(self, seed: int, batch: int, columns: slice) -> "Feed":
         """The images of every step, in a part of the batch.
@@ -107,7 +114,7 @@ class Stream:
             parts: Into how many parts the batches are divided.
 
         Yields:
-            uint8 [number, height, width, 3] and int64 [number].
+            uint8 [number, height, width, channels] and int64 [number].
         """
         starts = range(part * batch, self.num_test, parts * batch)
         numbers = [np.arange(start, min(start + batch, self.num_test)) for start in starts]
@@ -146,7 +153,7 @@ class Stream:
         Args:
             name: Of the new data set.
             label: Of the added pictures.
-            train_images: uint8 [number, image_size, image_size, 3], not copied.
+            train_images: uint8 [number, image_size, image_size, channels], not copied.
             test_images: Likewise.
         """
         added = [KnownPictures(images, len(self.labels)) for images in (train_images, test_images)]
@@ -195,7 +202,7 @@ class Feed:
             count: How many.
 
         Returns:
-            uint8 [count, part of the batch, height, width, 3] and int64 [count, part].
+            uint8 [count, part of the batch, height, width, channels] and int64 [count, part].
 
         Raises:
             ValueError: Not one training picture can be read.

@@ -12,6 +12,8 @@ import pathlib
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from trainers import pictures, regular_file
+
 # The genome of a colour image of 256x256 pixels in the direct encoding, the largest there
 # is, has a fraction of this; a file with more is no champion.
 _MOST_GENOME_CHARACTERS = 2**24
@@ -57,14 +59,18 @@ def read(path: pathlib.Path) -> Champion:
             its texts are larger than any champion's.
     """
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        content = io.BytesIO(regular_file.read(path))
+        with Image.open(content, formats=["PNG"]) as image:
             mode = image.mode
             pixels = np.asarray(image)
             texts = dict(image.text)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}.") from None
+    except regular_file.NoFileError as error:
+        raise ValueError(f"{path} is no PNG image that can be read: {error.strerror}") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is no PNG image that can be read: {error}") from error
+        problem = pictures.reason(error)
+        raise ValueError(f"{path} is no PNG image that can be read: {problem}") from error
     if mode not in ("L", "RGB"):
         raise ValueError(f"{path} is a PNG image of mode {mode}, not a grey or RGB one.")
     genome = texts.pop("genome", "")

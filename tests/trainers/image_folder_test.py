@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,50 @@ def test_what_is_no_picture_is_not_seen(folder):
     (folder / "train" / "readme.jpg").write_bytes(b"x")
 
     assert image_folder.load(str(folder), 32, None).num_train == 12
+
+
+def test_what_is_no_file_is_unreadable_and_named(folder):
+    os.mkfifo(folder / "test" / "circle" / "pipe.png")
+    (folder / "test" / "circle" / "folder.png").mkdir()
+    (folder / "test" / "cross" / "nowhere.png").symlink_to("nothing")
+    (folder / "test" / "cross" / "device.png").symlink_to("/dev/zero")
+
+    data = image_folder.load(str(folder), 32, None)
+    batches = list(data.test_batches(4))
+
+    assert sum(len(images) for images, _ in batches) == 6
+    assert {name: reason.partition(",")[0] for name, reason in data.unreadable.items()} == {
+        "test/circle/pipe.png": "this is a pipe",
+        "test/circle/folder.png": "this is a folder",
+        "test/cross/nowhere.png": "No such file or directory",
+        "test/cross/device.png": "this is a device",
+    }
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\nb", "a\u202eb", b"\xe9t\xe9"])
+def test_names_of_labels_can_be_printed(folder, name):
+    for split in ("train", "test"):
+        path = os.path.join(os.fsencode(folder), split.encode(), os.fsencode(name))
+        os.rename(folder / split / "cross", path)
+
+    with pytest.raises(ValueError, match="cannot be printed") as refused:
+        image_folder.load(str(folder), 32, None)
+    assert str(refused.value).isprintable()
+
+
+def test_grey_pictures_are_the_luminance(folder):
+    data = image_folder.load(str(folder), 32, 28, channels=1)
+    coloured = image_folder.load(str(folder), 32, 28)
+
+    assert data.image_shape == (28, 28, 1)
+    assert data.digest != coloured.digest
+    ((grey, labels),) = data.test_batches(8)
+    ((colour, _),) = coloured.test_batches(8)
+    assert grey.shape == (6, 28, 28, 1)
+    np.testing.assert_allclose(grey[..., 0], colour @ [0.299, 0.587, 0.114], atol=2)
+    images, _ = data.train_feed(1, 4, slice(0, 4)).read(0, 2)
+    assert images.shape == (2, 4, 28, 28, 1)
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_digest_tells_folders_apart(folder):

@@ -1,8 +1,10 @@
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.trainers import samples
 from trainers import pictures
@@ -72,6 +74,111 @@ def test_every_colour_model_becomes_rgb(mode):
 
     assert warped.shape == (8, 8, 3)
     assert mode == "1" or np.abs(warped.astype(int) - 128).max() <= 2
+
+
+def exif(orientation: int) -> bytes:
+    found = Image.Exif()
+    found[0x0112] = orientation
+    return found.tobytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_pictures_are_turned_as_the_camera_says(kind, orientation):
+    smooth = np.indices((12, 20)).transpose(1, 2, 0) * 10
+    image = np.concatenate([smooth, smooth[..., :1] // 2], axis=2).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, kind, exif=exif(orientation), quality=95)
+    upright = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
+
+    warped = pictures.warped(file.getvalue(), 16)
+
+    plain = pictures.warped(samples.encoded(np.asarray(upright), "PNG"), 16)
+    np.testing.assert_array_equal(warped, plain)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_a_damaged_exif_leaves_the_picture_as_it_is():
+    image = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff" + b"\x12" * 9)
+
+    np.testing.assert_array_equal(pictures.warped(file.getvalue(), 16), image)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_grey_is_the_luminance(kind):
+    image = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    content = samples.encoded(image, kind)
+    rgb = pictures.warped(content, 16).astype(float)
+
+    grey = pictures.warped(content, 16, channels=1)
+
+    assert (grey.shape, grey.dtype) == ((16, 16, 1), np.uint8)
+    np.testing.assert_allclose(grey[..., 0], rgb @ [0.299, 0.587, 0.114], atol=0.51)
+
+
+def test_grey_pictures_stay_as_they_are():
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16)
+
+    grey = pictures.warped(samples.encoded(image, "PNG"), 16, channels=1)
+
+    np.testing.assert_array_equal(grey[..., 0], image)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_palette_with_transparency_is_read_without_a_word():
+    file = io.BytesIO()
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 200, 100, 50])
+    palette.save(file, "PNG", transparency=bytes([0, 128]))
+
+    warped = pictures.warped(file.getvalue(), 8)
+
+    assert (warped == (200, 100, 50)).all()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_of_an_animation_the_first_picture_is_taken(kind):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime")]
+    file = io.BytesIO()
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], lossless=True)
+
+    assert (pictures.warped(file.getvalue(), 8) == (255, 0, 0)).all()
+
+
+def test_colours_of_a_cmyk_jpeg_are_right():
+    file = io.BytesIO()
+    Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(file, "JPEG")
+
+    assert np.abs(pictures.warped(file.getvalue(), 8).astype(int) - (255, 0, 0)).max() < 8
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP"])
+def test_no_part_of_a_picture_is_taken_for_all_of_it(kind):
+    image = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    content = samples.encoded(image, kind)
+
+    for length in (20, len(content) // 2, len(content) * 3 // 4):
+        with pytest.raises(pictures.UnreadableError) as unreadable:
+            pictures.warped(content[:length], 16)
+        assert "_io." not in str(unreadable.value)
+
+
+def test_a_large_photograph_is_no_concern_of_the_user():
+    program = """
+import io, sys
+from PIL import Image
+from trainers import pictures
+file = io.BytesIO()
+Image.new("1", (10_000, 10_000)).save(file, "PNG")
+print(pictures.warped(file.getvalue(), 16).sum())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_damaged_files_are_unreadable():

@@ -44,7 +44,7 @@ def test_runs_that_nothing_is_drawn_from_may_be_few():
 
 
 def test_refuses_impossible_settings():
-    with pytest.raises(ValueError, match="unknown data set 'mnits'; known: mnist, digits"):
+    with pytest.raises(ValueError, match="unknown data set 'mnits', did you mean mnist"):
         retraining.Config(dataset="mnits")
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         retraining.Config(steps=0)
