@@ -44,8 +44,9 @@ from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, label_choice, model_flags
 from keras_fool.models import classifiers, data_means
 from keras_fool.serving import endpoints
+from trainers import names
 
-_LABELS = flags.DEFINE_list(
+_LABELS = flags.DEFINE_string(
     "labels",
     None,
     "What the images shall be taken for: names or numbers of labels with commas between them, or "
@@ -185,12 +186,12 @@ def _config() -> config_module.Config:
     return dataclasses.replace(config_module.PRESETS[_PRESET.value], **changes)
 
 
-def _labels(names: Sequence[str]) -> list[int]:
+def _labels(known: Sequence[str]) -> list[int]:
     if _LABELS.value:
-        return label_choice.labels(_LABELS.value, names)
-    if len(names) > _MOST_BY_DEFAULT:
-        raise ValueError(f"give --labels: which of the {len(names)} are meant.")
-    return list(range(len(names)))
+        return label_choice.labels(_LABELS.value, known)
+    if len(known) > _MOST_BY_DEFAULT:
+        raise ValueError(f"give --labels: which of the {len(known)} are meant.")
+    return list(range(len(known)))
 
 
 def _mean(
@@ -207,7 +208,7 @@ def _print_results(path: pathlib.Path) -> None:
     print(f"\n{'label':<24}{'seed':>5}{'confidence':>13}{'best':>12}  top-1 at  0.9999 at step")
     for row in rows[:_MOST_SHOWN]:
         print(
-            f"{row['label_name'][:23]:<24}{row['run']:>5}{float(row['confidence']):>13.7f}"
+            f"{names.shown(row['label_name'])[:23]:<24}{row['run']:>5}{float(row['confidence']):>13.7f}"
             f"{float(row['best_confidence']):>12.7f}  {row['step_top1'] or 'never':>8}  "
             f"{row['step_0.9999'] or 'never':>14}"
         )

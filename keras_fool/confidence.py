@@ -9,12 +9,15 @@ classifier and data set: is a network as sure of images that fool it as of real 
 
 Reads the test images of --dataset: mnist, digits, shapes, imagenet2012 (its validation images
 are enough), or folder:PATH with PATH/test/<label>/*.jpg; --model, or without one the shipped
-classifier of the data set. Labels must be in the same order. With --images, folders that
-evolve wrote, the champions in them are scored, too.
+classifier of the data set. Labels are found by their names, in whatever order, where both
+have names: the folders' names are those of labels (capitals, spaces and underscores do not
+matter), and may be of some labels only. Where the classifier has none, the folders' order is
+taken, and said. Grey classifiers are given the pictures' luminance. With --images, folders
+that evolve wrote, the champions in them are scored, too.
 
 Writes, into --output, by default <dataset>-confidence: confidence.md (medians, beside those of
-the paper), confidence.png (the distributions) and images.csv (a row per real image). Nothing
-that is there is replaced without --overwrite.
+the paper), confidence.png (the distributions) and images.csv (a row per real image, with its
+file). Nothing that is there is replaced without --overwrite.
 
 Costs one scoring of every image: seconds for MNIST, minutes to hours for ImageNet.
 """
@@ -26,7 +29,8 @@ from typing import TYPE_CHECKING
 import tqdm
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, model_flags
+from keras_fool.command_line import cli, common_flags, model_flags, path_flags
+from trainers import datasets, names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +54,8 @@ def main(arguments: Sequence[str]) -> None:
         raise errors.UsageError(
             "give --dataset: mnist, digits, shapes, imagenet2012 or folder:PATH."
         )
+    with errors.reported(ValueError):
+        datasets.check_name(dataset)
     output = pathlib.Path(common_flags.OUTPUT.value or _output(dataset))
     if output.exists() and not common_flags.OVERWRITE.value:
         raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
@@ -70,7 +76,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _output(dataset: str) -> str:
-    return f"{pathlib.Path(dataset.rpartition(':')[2]).name}-confidence"
+    return f"{datasets.short_name(dataset)}-confidence"
 
 
 def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
@@ -81,7 +87,8 @@ def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
 
     if not common_flags.IMAGES.value:
         return None
-    found = [champions.read(pathlib.Path(folder)) for folder in common_flags.IMAGES.value]
+    folders = path_flags.run_folders(common_flags.IMAGES.value)
+    found = [champions.read(folder) for folder in folders]
     for of in found:
         of.check_fits(scorer.name, scorer.image_shape, len(of.labels))
     return np.concatenate([scorer.score(of.images).max(axis=1) for of in found])
@@ -105,7 +112,10 @@ def _write(output: pathlib.Path, title: str, table: str, picture: bytes, images:
 def _print_unreadable(unreadable: dict[str, str]) -> None:
     if unreadable:
         name, reason = next(iter(unreadable.items()))
-        print(f"left out: {len(unreadable)} images that cannot be read, such as {name}: {reason}")
+        print(
+            f"left out: {len(unreadable)} images that cannot be read, such as "
+            f"{names.shown(name)}: {names.shown(reason)}"
+        )
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, endpoint_flags, model_flags
 from keras_fool.models import classifiers
 from keras_fool.serving import endpoints
+from trainers import names
 
 _DEFAULTS = evolvers_config.Config()
 _ENCODING = flags.DEFINE_enum(
@@ -201,7 +202,7 @@ def _print_results(path: pathlib.Path) -> None:
     for (_, label), champions in list(by_label.items())[:_MOST_LABELS_SHOWN]:
         median = statistics.median(float(row["confidence"]) for row in champions)
         found = statistics.median_high(int(row["generation"]) for row in champions)
-        print(f"{label[:15]:<16}{median:>12.7f}  {found}")
+        print(f"{names.shown(label)[:15]:<16}{median:>12.7f}  {found}")
     if len(by_label) > _MOST_LABELS_SHOWN:
         print(f"... and {len(by_label) - _MOST_LABELS_SHOWN} labels more in champions.csv")
     counts = ", ".join(

@@ -32,7 +32,8 @@ from absl import flags
 
 from evolvers.ascent import config
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags
+from keras_fool.command_line import cli, common_flags, label_choice, path_flags
+from keras_fool.models import classifiers
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -50,8 +51,8 @@ _WHEN = flags.DEFINE_enum(
     "The champions of the first or of the last generation; of an ascent the last images, the "
     "best ones, or the first ones at top-1 or of more than a confidence.",
 )
-_ONLY_LABELS = flags.DEFINE_list(
-    "only_labels", None, "Names of labels, with commas between them; all by default."
+_ONLY_LABELS = flags.DEFINE_string(
+    "only_labels", None, "Names or numbers of labels, with commas between them; all by default."
 )
 _ONLY_RUNS = flags.DEFINE_list(
     "only_runs", None, "Numbers of runs, such as 0,3,10-19; all by default."
@@ -102,7 +103,8 @@ def main(arguments: Sequence[str]) -> None:
             "--layout=transfer and --models belong together: the classifiers that the images "
             "fool besides the one they were evolved on."
         )
-    folders = [pathlib.Path(folder) for folder in common_flags.IMAGES.value]
+    with errors.reported(ValueError, as_error=errors.UsageError):
+        folders = path_flags.run_folders(common_flags.IMAGES.value)
     output = pathlib.Path(common_flags.OUTPUT.value or f"{folders[0]}-{_LAYOUT.value}.png")
     if output.suffix != ".png":
         raise errors.UsageError(f"--output must end in .png, got {output}.")
@@ -147,9 +149,11 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
     with cli.native_messages_hidden():
         from keras_fool.studies import cross_scoring
 
-        models = cross_scoring.find_models(common_flags.MODELS.value)
+        models = cross_scoring.find_models(classifiers.listed(common_flags.MODELS.value))
         scorers = cross_scoring.Scorers()
     studies = [scorers.cross_score(of, models) for of in images]
+    for line in dict.fromkeys(line for scores in studies for line in scores.taken_lines):
+        cli.note(line)
     sheet, counts = galleries.transferring(studies, choice, look, most_runs=_MOST_RUNS.value)
     for label, number in counts.items():
         print(f"{label:<16}{number} images that all of the classifiers are sure of")
@@ -160,14 +164,8 @@ def _places(images: "Sequence[champions.Champions]") -> list[int] | None:
     """--only_labels as places of labels."""
     if _ONLY_LABELS.value is None:
         return None
-    labels = images[0].labels
-    for name in _ONLY_LABELS.value:
-        if name not in labels:
-            raise errors.UsageError(
-                f"unknown label {name!r} in --only_labels; known: {', '.join(labels[:20])}"
-                f"{', ...' if len(labels) > 20 else '.'}"
-            )
-    return [labels.index(name) for name in _ONLY_LABELS.value]
+    with errors.reported(ValueError, as_error=errors.UsageError):
+        return label_choice.labels(_ONLY_LABELS.value, images[0].labels)
 
 
 def _runs() -> list[int] | None:

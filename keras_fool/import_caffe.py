@@ -28,11 +28,14 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, label_names
+from keras_fool.command_line import cli, common_flags, label_names, path_flags
 from keras_fool.models import classifier_folder
 
-_MEAN = flags.DEFINE_string(
-    "mean", None, "A .binaryproto file with the mean of the images that the network learned."
+_MEAN = flags.DEFINE(
+    path_flags.Path(),
+    "mean",
+    None,
+    "A .binaryproto file with the mean of the images that the network learned.",
 )
 USES = (
     common_flags.ARCHITECTURE,

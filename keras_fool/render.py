@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
     """Reads the genome, draws and writes."""
     if len(arguments) != 1:
         raise errors.UsageError("give one champion, such as images/run_000/last/label_3.png.")
-    path = pathlib.Path(arguments[0])
+    path = pathlib.Path(arguments[0]).expanduser()
     output = pathlib.Path(common_flags.OUTPUT.value or f"{path.stem}-{_SIZE.value}.png")
     if output.suffix != ".png":
         raise errors.UsageError(f"--output must end in .png, got {output}.")

@@ -57,11 +57,12 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, label_names
+from keras_fool.command_line import cli, common_flags, label_names, path_flags
+from keras_fool.models import classifiers
 from keras_fool.studies import experiment
 
 _EXPERIMENT = flags.DEFINE_enum("experiment", None, experiment.NAMES, "What to reproduce.")
-_RESULTS = flags.DEFINE_string("results", "results", "Where the results are written.")
+_RESULTS = flags.DEFINE(path_flags.Path(), "results", "results", "Where the results are written.")
 USES = (
     common_flags.DATASET,
     common_flags.MODELS,
@@ -105,7 +106,7 @@ def main(arguments: Sequence[str]) -> None:
             dataset=dataset,
             of_paper=chosen.dataset,
             labels=_labels(),
-            models=tuple(common_flags.MODELS.value or ()),
+            models=tuple(classifiers.listed(common_flags.MODELS.value or "")),
             seed=common_flags.SEED.value,
             workdir=_workdir(chosen, dataset),
             command=cli.command_to_go_on(main),

@@ -72,6 +72,7 @@ USES = (
     common_flags.ARCHITECTURE,
     common_flags.IMAGE_SIZE,
     common_flags.CROP_SIZE,
+    common_flags.GREY,
     common_flags.CROPS,
     common_flags.VIEW,
     common_flags.WORKDIR,
@@ -117,6 +118,7 @@ def _config() -> retraining.Config:
             architecture=common_flags.ARCHITECTURE.value,
             image_size=common_flags.IMAGE_SIZE.value,
             crop_size=common_flags.CROP_SIZE.value,
+            grey=common_flags.GREY.value or None,
             crops=common_flags.CROPS.value if common_flags.CROPS.present else None,
             iterations=common_flags.ITERATIONS.value,
             first_runs=_FIRST_RUNS.value,
@@ -131,7 +133,7 @@ def _config() -> retraining.Config:
 def _path(config: retraining.Config) -> pathlib.Path:
     if common_flags.WORKDIR.value is not None:
         return pathlib.Path(common_flags.WORKDIR.value)
-    dataset = pathlib.Path(config.dataset.rpartition(":")[2]).name  # of a path the last part
+    dataset = datasets.short_name(config.dataset)
     name = f"retrain-{dataset}-{common_flags.SCALE.value:g}-seed{config.seed}"
     if config.view != image_views.PLAIN:
         name += f"-{config.view}"

@@ -31,9 +31,10 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags
+from keras_fool.command_line import cli, common_flags, path_flags
 
-_BASE_PATH = flags.DEFINE_string(
+_BASE_PATH = flags.DEFINE(
+    path_flags.Path(),
     "model_base_path",
     None,
     "The folder of version folders, such as saved_models/mnist_a. Required.",

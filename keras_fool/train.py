@@ -16,7 +16,8 @@ whose files you must get yourself (without them, the command says where from and
 Pictures are warped to squares of --image_size; of these, images of --crop_size are cut, at
 random and mirrored at random for training, from the middle for testing. By default 227 of
 256 for alexnet and caffenet, 224 of 256 for googlenet, whole pictures of 64 for small and
-of 28 for lenet. Those that cannot be read are left out, and named at the end.
+of 28 for lenet; with --grey their luminance, for lenet or small. They are turned as their
+cameras say (EXIF). Those that cannot be read are left out, and named at the end.
 
 Writes, under --output_dir, <name>/<version>/ with the SavedModel that TF Serving loads,
 classifier.keras and card.json; and, under --workdir, checkpoints and events for
@@ -84,6 +85,7 @@ USES = (
     common_flags.ARCHITECTURE,
     common_flags.IMAGE_SIZE,
     common_flags.CROP_SIZE,
+    common_flags.GREY,
     common_flags.WORKDIR,
     common_flags.SEED,
     common_flags.ITERATIONS,
@@ -161,6 +163,11 @@ def _settings() -> trainers_config.Config:
         raise errors.UsageError(f"give --dataset ({', '.join(datasets.NAMES)}).")
     with errors.reported(ValueError):
         datasets.check_name(name)
+    architecture = common_flags.ARCHITECTURE.value
+    if common_flags.GREY.value and architecture not in (None, *trainers_config.OF_GREY):
+        raise errors.UsageError(
+            f"{architecture} takes colour; --grey is for {' and '.join(trainers_config.OF_GREY)}."
+        )
     with errors.reported(ValueError, as_error=errors.UsageError):
         return trainers_config.for_architecture(
             common_flags.ARCHITECTURE.value or "lenet",
@@ -178,7 +185,11 @@ def _data(architecture: str) -> sources.Source:
         sizes = datasets.default_sizes(name, trainers_config.IMAGE_SIDES[architecture])
     image_size, crop_size = sizes
     return datasets.load(
-        name, common_flags.DATA_DIR.value, image_size=image_size, crop_size=crop_size
+        name,
+        common_flags.DATA_DIR.value,
+        image_size=image_size,
+        crop_size=crop_size,
+        channels=1 if common_flags.GREY.value else None,
     )
 
 

@@ -14,6 +14,8 @@ they were not evolved on:
 Reads run folders that evolve wrote. The original is the classifier that their config.json
 names; it is found among --models, or where it lay then. Its confidences must be the
 recorded ones again: an image that was altered since is named, and nothing is written.
+Labels are compared by their names, whatever their order; where a classifier brings none, its
+labels are taken in the original's order, which is said.
 
 Writes into --output, by default a folder beside the first run folder named like it with
 -transfer behind:
@@ -29,7 +31,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, endpoint_flags, model_flags
+from keras_fool.command_line import cli, common_flags, endpoint_flags, model_flags, path_flags
+from keras_fool.models import classifiers
 
 if TYPE_CHECKING:
     from keras_fool.studies import cross_scoring
@@ -52,7 +55,8 @@ def main(arguments: Sequence[str]) -> None:
         raise errors.UsageError("give --images=RUN_FOLDER, a folder that evolve wrote.")
     if not common_flags.MODELS.value:
         raise errors.UsageError("give --models, such as --models=mnist_a,mnist_b.")
-    folders = [pathlib.Path(folder) for folder in common_flags.IMAGES.value]
+    with errors.reported(ValueError, as_error=errors.UsageError):
+        folders = path_flags.run_folders(common_flags.IMAGES.value)
     output = pathlib.Path(common_flags.OUTPUT.value or f"{folders[0]}-transfer")
     if output.exists() and not common_flags.OVERWRITE.value:
         raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
@@ -67,9 +71,12 @@ def main(arguments: Sequence[str]) -> None:
             views = model_flags.views()
             if views.image_size is None:  # then as the original sees them
                 views = images[0].views
-            models = cross_scoring.find_models(common_flags.MODELS.value, views)
+            listed = classifiers.listed(common_flags.MODELS.value)
+            models = cross_scoring.find_models(listed, views)
             models = endpoint_flags.applied_to_all(models)
             scorers = cross_scoring.Scorers()
+        for model in models:
+            model_flags.note_unnamed(model)
         studies = [scorers.cross_score(of_folder, models) for of_folder in images]
         if not any(scores.others for scores in studies):
             raise errors.UsageError(
@@ -108,7 +115,11 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
         for heading, c in columns.items()
     )
     note = "In brackets: 95 % intervals, bootstrap over runs; there is none of a single run.\n"
-    parts = ["# Images that fool other classifiers\n", table, note, counts, *label_tables]
+    lines = dict.fromkeys(line for scores in studies for line in scores.taken_lines)
+    orders = [f"{line[0].upper()}{line[1:]}\n" for line in lines]
+    for line in lines:
+        cli.note(line)
+    parts = ["# Images that fool other classifiers\n", table, note, counts, *orders, *label_tables]
     text = "\n".join(parts)
     contents[output / "transfer.md"] = text.encode()
     contents[output / "transfer.csv"] = transfer_tables.images_csv(studies).encode()

@@ -8,6 +8,7 @@ import contextlib
 import datetime
 import os
 import pathlib
+import re
 import shlex
 import sys
 import textwrap
@@ -17,6 +18,7 @@ from absl import flags
 
 from keras_fool import errors
 from keras_fool.command_line import common_flags
+from trainers import names
 
 FLAGS = flags.FLAGS
 # 128 + the signal's number, as shells report it.
@@ -59,7 +61,8 @@ def _exit_code(main: Callable, uses: Sequence[flags.FlagHolder], argv: list[str]
         try:
             arguments = FLAGS(argv)[1:]
         except flags.Error as error:
-            raise errors.UsageError(f"{error}. See {program} --help.".replace("..", ".")) from error
+            message = f"{error}{_suggestion(error)} See {program} --help."
+            raise errors.UsageError(message.replace("..", ".")) from error
         debug = common_flags.DEBUG.value
         if debug:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
@@ -115,7 +118,7 @@ def no_arguments(arguments: Sequence[str]) -> None:
 
 def note(message: str) -> None:
     """Tells the user something besides the command's output: a line on stderr."""
-    print(f"note: {message}", file=sys.stderr, flush=True)
+    print(f"note: {names.shown(message)}", file=sys.stderr, flush=True)
 
 
 def run_path(name: str) -> pathlib.Path:
@@ -149,9 +152,17 @@ def command_to_go_on(main: Callable, path: pathlib.Path | None = None) -> str:
 
 
 def _fail(message: str, exit_code: int, kind: str = errors.UserError.kind) -> int:
-    line = " ".join(message.split())
+    line = names.shown(" ".join(message.split()))
     print(f"{kind}: {line}", file=sys.stderr)
     return exit_code
+
+
+def _suggestion(error: flags.Error) -> str:
+    """What may have been meant by a value that is not among those of its flag."""
+    wrong = re.match("flag --([^=]+)=(.*): value should be one of <", str(error), re.DOTALL)
+    if wrong is None:
+        return "."
+    return names.did_you_mean(wrong[2], FLAGS[wrong[1]].parser.enum_values) or "."
 
 
 def _refuse_unused(uses: Sequence[flags.FlagHolder]) -> None:

@@ -5,11 +5,13 @@ A command names the ones it takes in `cli.run(main, uses=[...])`; the others are
 
 from absl import flags
 
+from keras_fool.command_line import path_flags
 from keras_fool.models import image_views, model_specs
 from keras_fool.serving import endpoints
 from trainers import config as trainers_config
 
-DATASET = flags.DEFINE_string(
+DATASET = flags.DEFINE(
+    path_flags.Paths(),
     "dataset",
     None,
     "Data set by name: mnist (real MNIST, 28x28 grey; training needs it prepared or a "
@@ -17,13 +19,15 @@ DATASET = flags.DEFINE_string(
     "(drawn in colour, no download), imagenet2012, or folder:PATH (a folder of pictures per "
     "label).",
 )
-DATA_DIR = flags.DEFINE_string(
+DATA_DIR = flags.DEFINE(
+    path_flags.Path(),
     "data_dir",
     None,
     "Where TensorFlow Datasets keeps prepared data; by default $TFDS_DATA_DIR, then "
     "~/tensorflow_datasets.",
 )
-MODEL = flags.DEFINE_string(
+MODEL = flags.DEFINE(
+    path_flags.Paths(),
     "model",
     None,
     "The classifier: a name under saved_models/ (its newest version), a version folder, any "
@@ -32,7 +36,8 @@ MODEL = flags.DEFINE_string(
     "colons: squeezenet.keras:bgr or MobileNet:alpha=0.25:size=128:weights=FILE. Or the address "
     "of a model behind TF Serving's API: grpc://host:port/name.",
 )
-WEIGHTS = flags.DEFINE_string(
+WEIGHTS = flags.DEFINE(
+    path_flags.Path(),
     "weights",
     None,
     "Weights: for a network of keras.applications a file that Keras loads, or imagenet for the "
@@ -58,6 +63,12 @@ IMAGE_SIZE = flags.DEFINE_integer(
     lower_bound=8,
     upper_bound=8192,
 )
+GREY = flags.DEFINE_bool(
+    "grey",
+    False,
+    "Take the pictures of folder:PATH or imagenet2012 as grey images, by their luminance, for "
+    "lenet or small.",
+)
 CROPS = flags.DEFINE_integer(
     "crops",
     1,
@@ -79,11 +90,12 @@ VIEW = flags.DEFINE_enum(
     "copies only (published_no_mean), or the image minus the mean (mean_subtracted). The PNGs are "
     "always the plain images.",
 )
-LABEL_NAMES = flags.DEFINE_string(
+LABEL_NAMES = flags.DEFINE(
+    path_flags.Path(),
     "label_names",
     None,
-    "A file with the names of the labels, for classifiers that bring none: a line per label, "
-    "or the imagenet_class_index.json of Keras.",
+    "A file with the names of the labels, in UTF-8, for classifiers that bring none: a line per "
+    'label, or JSON: a list, {"cat": 0}, or the imagenet_class_index.json of Keras.',
 )
 NAME = flags.DEFINE_string(
     "name", None, "The classifier's name, a folder under --output_dir. Required."
@@ -91,31 +103,43 @@ NAME = flags.DEFINE_string(
 VERSION = flags.DEFINE_integer(
     "version", 1, "The version of that name, a folder under it.", lower_bound=1
 )
-OUTPUT_DIR = flags.DEFINE_string("output_dir", "saved_models", "Where classifiers are written.")
+OUTPUT_DIR = flags.DEFINE(
+    path_flags.Path(), "output_dir", "saved_models", "Where classifiers are written."
+)
 ARCHITECTURE = flags.DEFINE_enum(
     "architecture",
     None,
     trainers_config.ARCHITECTURES,
     "The network; by default what suits the data.",
 )
-WORKDIR = flags.DEFINE_string(
+WORKDIR = flags.DEFINE(
+    path_flags.Path(),
     "workdir",
     None,
     "The folder that everything is written to; one that exists is continued. By default a "
     "folder under runs/.",
 )
-IMAGES = flags.DEFINE_list(
-    "images", None, "Run folders that evolve wrote, with commas between them."
+IMAGES = flags.DEFINE(
+    path_flags.Paths(),
+    "images",
+    None,
+    "Run folders that evolve wrote, with commas between them; one that exists may have commas in "
+    "its name.",
 )
-MODELS = flags.DEFINE_list(
+MODELS = flags.DEFINE(
+    path_flags.Paths(),
     "models",
     None,
     "Classifiers, with commas between them, each as --model takes one. A .keras file that "
     "takes no bytes or gives no confidences says so: my.keras:tf:logits (preprocess, logits). "
-    "Plus signs make an ensemble: a+b,c.",
+    "Plus signs make an ensemble: a+b,c. A file or folder that exists is meant as it stands, "
+    "whatever commas, colons and plus signs are in its name.",
 )
-OUTPUT = flags.DEFINE_string(
-    "output", None, "What to write; the command's text says what it is by default."
+OUTPUT = flags.DEFINE(
+    path_flags.Path(),
+    "output",
+    None,
+    "What to write; the command's text says what it is by default.",
 )
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is written if it is there.")
 SEED = flags.DEFINE_integer(

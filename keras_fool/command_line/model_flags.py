@@ -2,7 +2,7 @@
 
 import pathlib
 
-from keras_fool.command_line import common_flags, label_names
+from keras_fool.command_line import cli, common_flags, label_names
 from keras_fool.models import classifiers, model_specs
 
 USES = (
@@ -20,6 +20,8 @@ USES = (
 def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
     """What --model, --dataset and the flags about them mean.
 
+    Of an ensemble it tells the user which members have no names of labels.
+
     Args:
         of_dataset: Whether --dataset is about the classifier, too, and not only about
             the images that it is given.
@@ -28,11 +30,22 @@ def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
         ValueError: There is no such classifier, or the flags do not go together.
     """
     dataset = common_flags.DATASET.value if of_dataset else None
-    found = classifiers.find_all(_spec(), dataset, views())
+    found = classifiers.find_all(_members(), dataset, views())
     if common_flags.LABEL_NAMES.value is None:
+        note_unnamed(found)
         return found
     names = label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))
     return classifiers.with_labels(found, names)
+
+
+def note_unnamed(found: classifiers.AnyClassifier) -> None:
+    """Tells the user whose labels are taken in the order of the others' in an ensemble."""
+    unnamed = found.unnamed if isinstance(found, classifiers.Ensemble) else ()
+    if unnamed:
+        cli.note(
+            f"{', '.join(unnamed)}: the labels have no names and are taken in the order of the "
+            "other members' labels."
+        )
 
 
 def views() -> classifiers.Views:
@@ -49,8 +62,8 @@ def views() -> classifiers.Views:
     )
 
 
-def _spec() -> str | None:
-    """--model with the flags about it as its options."""
+def _members() -> list[str] | None:
+    """--model, or each of an ensemble, with the flags about it as its options."""
     said = {
         "weights": common_flags.WEIGHTS.value,
         "preprocess": common_flags.PREPROCESS.value,
@@ -67,13 +80,16 @@ def _spec() -> str | None:
             f"--{said[0] if said else 'image_size'} is not about endpoints: what they are given "
             "stands behind their address, such as ?preprocess=tf&logits=true."
         )
-    if said and len(model_specs.split(model)) > 1:
+    members = classifiers.members(model)
+    if said and len(members) > 1:
         raise ValueError(
             f"--{said[0]} is about one --model; in an ensemble each has its own options, such as "
             "a.keras:tf:logits,MobileNet:weights=FILE."
         )
-    words = [model]
+    if not said:
+        return members
+    words = members
     words += [f"weights={common_flags.WEIGHTS.value}"] if "weights" in said else []
     words += [common_flags.PREPROCESS.value] if "preprocess" in said else []
     words += ["logits"] if "from_logits" in said else []
-    return ":".join(words)
+    return [":".join(words)]

@@ -6,6 +6,7 @@ Found, without TensorFlow:
     applications        the networks of keras.applications by name
     classifiers         what such a name means: files, labels, preprocessing, SHA-256
     classifier_folder   where a new one goes
+    label_orders        the labels of one list found in another one, by their names
     data_means          the mean of the data that one was trained on
 
 Loaded and scored:

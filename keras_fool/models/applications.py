@@ -7,6 +7,8 @@ import dataclasses
 import json
 import pathlib
 
+from trainers import names
+
 # By the mode in which a network's `preprocess_input` works (the others have it inside):
 # name -> side of the square images that it takes by default, in pixels.
 _BY_MODE = {
@@ -101,9 +103,17 @@ class Application:
 
 def imagenet_labels() -> tuple[str, ...] | None:
     """The names of ImageNet's 1000 labels, where Keras has downloaded them before."""
+    index = imagenet_ids()
+    return index and tuple(name for _, name in index)
+
+
+def imagenet_ids() -> tuple[tuple[str, str], ...] | None:
+    """For ImageNet's 1000 labels WordNet's id and the name, where Keras has downloaded them."""
     path = pathlib.Path.home() / ".keras" / "models" / "imagenet_class_index.json"
     try:
         index = json.loads(path.read_text("utf-8"))
-        return tuple(index[str(label)][1].replace("_", " ") for label in range(_NUM_LABELS))
-    except (OSError, ValueError, KeyError, IndexError, AttributeError):
+        rows = [index[str(label)] for label in range(_NUM_LABELS)]
+        labels = names.checked_labels([row[1].replace("_", " ") for row in rows], path)
+        return tuple(zip((str(row[0]) for row in rows), labels, strict=True))
+    except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError):
         return None

@@ -9,11 +9,13 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from keras_fool.models import applications, image_views, model_specs
+from keras_fool.models import applications, image_views, label_orders, model_specs
 from keras_fool.serving import endpoints
+from trainers import names, regular_file
 
 MODEL_FILE = "classifier.keras"
 CARD_FILE = "card.json"
@@ -23,6 +25,7 @@ PREPROCESSES = model_specs.PREPROCESSES
 CROPS = (1, 10)
 # The classifier that stands for a data set where no other is asked for.
 _OF_DATASET = {"mnist": "mnist_a", "digits": "digits_a", "shapes": "shapes_a"}
+_MOST_CARD_BYTES = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +148,8 @@ class Ensemble:
     """Classifiers whose confidences are averaged (Nguyen et al., 2015, supplement B).
 
     Attributes:
-        members: At least two, that see the same images and have the same labels.
+        members: At least two, that see the same images and have the same labels, each in
+            an order of its own.
     """
 
     members: tuple[Classifier, ...]
@@ -160,10 +164,39 @@ class Ensemble:
         """The names of the first member that knows them."""
         return next((member.labels for member in self.members if member.labels), None)
 
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        """The members whose labels have no names, where others' have some."""
+        if self.labels is None:
+            return ()
+        return tuple(member.name for member in self.members if member.labels is None)
+
+    @functools.cached_property
+    def orders(self) -> tuple[tuple[int, ...] | None, ...]:
+        """Where `labels` stand among each member's; None for a member with the same order.
+
+        Those of a member whose labels have no names are taken in the same order.
+
+        Raises:
+            ValueError: A member names its labels otherwise.
+        """
+        first = next((member for member in self.members if member.labels), None)
+        found = []
+        for member in self.members:
+            if first is None or member.labels is None or len(member.labels) != len(first.labels):
+                found.append(None)  # another number is refused where the networks are known
+                continue
+            order = label_orders.find(first.labels, member.labels, first.name, member.name)
+            found.append(None if order.is_same else order.places)
+        return tuple(found)
+
     @functools.cached_property
     def identity(self) -> dict:
-        """The members' identities, in order."""
-        return {"ensemble": [member.identity for member in self.members]}
+        """The members' identities, in order, and the orders of their labels if they differ."""
+        identity = {"ensemble": [member.identity for member in self.members]}
+        if any(self.orders):
+            identity["orders"] = [order and list(order) for order in self.orders]
+        return identity
 
     @property
     def spec(self) -> str:
@@ -177,14 +210,48 @@ AnyClassifier = Classifier | Ensemble | endpoints.Endpoint
 def comparable(identity: Mapping[str, object]) -> dict[str, object]:
     """An identity without where its files were found, which may change."""
     if "ensemble" in identity:
-        return {"ensemble": [comparable(member) for member in identity["ensemble"]]}
+        return {**identity, "ensemble": [comparable(member) for member in identity["ensemble"]]}
     return {name: value for name, value in identity.items() if name != "path"}
 
 
 def with_labels(classifier: AnyClassifier, labels: tuple[str, ...]) -> AnyClassifier:
-    """The same, with names for its labels."""
-    members = tuple(dataclasses.replace(member, labels=labels) for member in classifier.members)
-    return Ensemble(members) if isinstance(classifier, Ensemble) else members[0]
+    """The same, with names for its labels; of an ensemble, in the order of its `labels`.
+
+    Raises:
+        ValueError: They are not as many as it has names for already, or they are the same
+            names in another order.
+    """
+    if classifier.labels is not None and len(classifier.labels) == len(labels):
+        _check_order(classifier, labels)
+    if not isinstance(classifier, Ensemble):
+        return dataclasses.replace(classifier, labels=labels)
+    members = []
+    for member, order in zip(classifier.members, classifier.orders, strict=True):
+        own = list(labels)
+        if order is not None:
+            if len(order) != len(labels):
+                raise ValueError(
+                    f"{member.name}: {len(labels)} labels are named, but it has {len(order)}."
+                )
+            for label, place in zip(labels, order, strict=True):
+                own[place] = label
+        members.append(dataclasses.replace(member, labels=tuple(own)))
+    return Ensemble(tuple(members))
+
+
+def _check_order(classifier: AnyClassifier, labels: tuple[str, ...]) -> None:
+    """Other names for its labels are the user's choice; the same in another order are an error.
+
+    Raises:
+        ValueError: They are.
+    """
+    known, given = ([names.plain(label) for label in some] for some in (classifier.labels, labels))
+    if known != given and sorted(known) == sorted(given):
+        first = next(place for place in range(len(known)) if known[place] != given[place])
+        raise ValueError(
+            f"the labels of {classifier.name} have these names already, in another order: label "
+            f"{first} is {classifier.labels[first]}, not {labels[first]}."
+        )
 
 
 def with_view(classifier: Classifier, view: str) -> Classifier:
@@ -210,31 +277,77 @@ def with_view(classifier: Classifier, view: str) -> Classifier:
     return found
 
 
+def exists(what: str) -> bool:
+    """Whether something has this name or path, be it a classifier or not.
+
+    What exists is meant as it stands, whatever commas, colons and plus signs are in it.
+    """
+    if not what:
+        return False
+    places = [what, *(os.path.join(base, what) for base in _bases())]
+    return what in applications.SIZES or any(map(os.path.exists, places))
+
+
+def listed(models: str) -> list[str]:
+    """The classifiers in "a,b+c", which may be none: a text for each, "a" and "b+c".
+
+    Raises:
+        ValueError: One is empty.
+    """
+    if not models:
+        return []
+
+    def is_one(part: str) -> bool:
+        return all(map(_is_there, names.separated(part, _is_there, "+")))
+
+    return model_specs.split(models, is_one)
+
+
+def members(model: str, separator: str = ",") -> list[str]:
+    """The members of an ensemble "a,b", or "a+b"; the one classifier where it is none.
+
+    Raises:
+        ValueError: One is empty.
+    """
+    if not model:
+        raise ValueError("the name of a classifier is missing, such as mnist_a or my.keras.")
+    if model.startswith(model_specs.URL_SCHEMES):
+        return [model]
+    return model_specs.split(model, _is_there, separator)
+
+
+def _is_there(text: str) -> bool:
+    return model_specs.is_there(text, exists)
+
+
 def find_all(
-    model: str | None, dataset: str | None = None, views: Views = Views()
+    model: str | Sequence[str] | None, dataset: str | None = None, views: Views = Views()
 ) -> AnyClassifier:
     """The classifier that a user means, or the ensemble of several with commas between.
 
     Args:
-        model: As `find` takes it, or several of them.
+        model: As `find` takes it, or several of them, as a sequence or with commas between.
         dataset: As `find` takes it, for one.
         views: Likewise, for each.
 
     Raises:
-        ValueError: As `find` does, or a member is there twice.
+        ValueError: As `find` does, or a member is there twice, or they name their labels
+            differently.
     """
-    members = [] if model is None else model_specs.split(model)
-    if len(members) < 2:
+    if model is None:
         return find(model, dataset, views)
-    found = tuple(find(member, dataset, views) for member in members)
+    each = members(model) if isinstance(model, str) else list(model)
+    if len(each) < 2:
+        return find(each[0], dataset, views)
+    found = tuple(find(member, dataset, views) for member in each)
     for number, member in enumerate(found):
         if member in found[:number]:
-            raise ValueError(f"the ensemble names {members[number]} twice.")
+            raise ValueError(f"the ensemble names {each[number]} twice.")
         if isinstance(member, endpoints.Endpoint):
-            raise ValueError(
-                f"{members[number]} is an endpoint, which no ensemble has as a member."
-            )
-    return Ensemble(found)
+            raise ValueError(f"{each[number]} is an endpoint, which no ensemble has as a member.")
+    ensemble = Ensemble(found)
+    _ = ensemble.orders  # checked here
+    return ensemble
 
 
 def find(
@@ -256,7 +369,7 @@ def find(
             no such option.
     """
     if dataset is not None and dataset not in _OF_DATASET:
-        raise ValueError(f"unknown data set {dataset!r}; known: {', '.join(_OF_DATASET)}.")
+        raise ValueError(names.unknown("data set", dataset, list(_OF_DATASET)))
     if model is None:
         if dataset is None:
             raise ValueError(f"give --dataset ({', '.join(_OF_DATASET)}) or --model.")
@@ -266,7 +379,7 @@ def find(
                 f"no classifier of {dataset} is here yet; train one: "
                 f"python -m keras_fool.train --dataset={dataset} --name={model}"
             )
-    spec = model_specs.parse(model)
+    spec = model_specs.parse(model, exists)
     if spec.is_url:
         return endpoints.parse(model)
     said = {
@@ -324,16 +437,19 @@ def _find_file(model: str, dataset: str | None) -> Classifier:
     if path.name == MODEL_FILE and (path.parent / CARD_FILE).is_file():
         return _with_card(path.resolve().parent, dataset)
     if path.suffix == ".keras" and path.is_file():
-        return Classifier(path.name, path.resolve())
+        return Classifier(names.shown(path.name), path.resolve())
+    if not path.exists() and (wrong := model_specs.wrong_option(model, exists)):
+        raise ValueError(wrong)
     if path.suffix == ".keras":
-        raise ValueError(f"there is no file {model}.")
+        there = [file.name for file in path.parent.glob("*.keras")]
+        raise ValueError(f"there is no file {model}{names.did_you_mean(path.name, there) or '.'}")
     if path.exists():
         raise ValueError(
             f"{model} is no classifier: a .keras file, or a folder with {MODEL_FILE} in it, is."
         )
     raise ValueError(
-        f"unknown model {model!r}; known: {', '.join(known()) or 'none'}; "
-        "or give a version folder or a .keras file."
+        f"{names.unknown('model', model, known(), also=tuple(applications.SIZES))} "
+        "Or give a version folder or a .keras file."
     )
 
 
@@ -367,16 +483,18 @@ def _version_folder(model: str) -> pathlib.Path | None:
 
 
 def _with_card(folder: pathlib.Path, dataset: str | None) -> Classifier:
-    name = f"{folder.parent.name}/{folder.name}"
+    name = names.shown(f"{folder.parent.name}/{folder.name}")
     path = folder / CARD_FILE
     labels = None
     if path.is_file():
         try:
-            card = json.loads(path.read_text("utf-8"))
-            labels = tuple(str(label) for label in card["labels"])
+            card = json.loads(regular_file.read(path, _MOST_CARD_BYTES))
+            labels = names.checked_labels(card["labels"], "its labels")
             trained_on = str(card["dataset"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no classifier's card: {error!r}.") from error
+        except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+            said = getattr(error, "strerror", None) or error
+            said = str(said) if isinstance(error, ValueError | OSError) else repr(error)
+            raise ValueError(f"{path} is no classifier's card: {said.rstrip('.')}.") from error
         if dataset is not None and trained_on != dataset:
             raise ValueError(f"{name} was trained on {trained_on}, not on {dataset}.")
     return Classifier(name, folder / MODEL_FILE, labels)

@@ -9,18 +9,23 @@
     grpc://127.0.0.1:8500/mnist_a
 
 With commas between them several are one ensemble. Everything after grpc:// and the like is
-the address, whatever is in it.
+the address, whatever is in it. Files and folders may have any name: what exists is meant as
+it stands, whatever colons, commas and plus signs are in it.
 """
 
 import dataclasses
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 
 from keras_fool.models import applications, image_views
+from trainers import names
 
 # What may be said of bytes 0..255; `classifiers.Classifier` tells what they mean.
 PREPROCESSES = ("none", "unit", "caffe", "tf", "torch", "bgr")
 URL_SCHEMES = ("grpc://", "grpcs://", "http://", "https://")
 _NUMBERS = {"size": int, "alpha": float, "image": int, "crops": int, "crop": int}
+_WORDS = (*PREPROCESSES, "logits", "weights=", "view=", *(f"{name}=" for name in _NUMBERS))
+_WEIGHTS = "weights="
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,14 +67,23 @@ class Spec:
         return self.what in applications.SIZES
 
 
-def parse(text: str) -> Spec:
+def parse(text: str, exists: Callable[[str], bool] = lambda _: False) -> Spec:
     """Reads one of them.
+
+    Args:
+        text: What the user says.
+        exists: Whether something has a name or path, whatever colons are in it.
 
     Raises:
         ValueError: An option is said twice or its value is none.
     """
     if text.startswith(URL_SCHEMES):
         return Spec(text)
+    words = text.split(":")
+    for count in range(len(words), 0, -1):
+        what = ":".join(words[:count])
+        if exists(what) and (found := _options(words[count:], text)) is not None:
+            return Spec(what, **found)
     options = {}
     what = text
     while (option := _option(what.rpartition(":")[2])) is not None and ":" in what:
@@ -81,30 +95,78 @@ def parse(text: str) -> Spec:
     return Spec(what, **options)
 
 
-def split(text: str) -> list[str]:
-    """The members of an ensemble `a,b,c`; commas in an address are part of it.
+def split(
+    text: str, is_one: Callable[[str], bool] = lambda _: False, separator: str = ","
+) -> list[str]:
+    """Several of them, `a,b,c`; commas between the replicas of an address are part of it.
+
+    Args:
+        text: What the user says.
+        is_one: Whether a part is one of them as it stands, whatever is in it.
+        separator: What stands between them: commas, or the plus signs of an ensemble.
 
     Raises:
-        ValueError: A member is empty.
+        ValueError: One is empty.
     """
-    if text.startswith(URL_SCHEMES):
-        return [text]
-    members = text.split(",")
+
+    def is_whole(part: str) -> bool:
+        if part.startswith(URL_SCHEMES):
+            return separator not in part.partition("://")[2].partition("/")[2]
+        return is_one(part)
+
+    members = names.separated(text, is_whole, separator)
     if "" in members:
-        raise ValueError(f"{text!r} names an empty member between its commas.")
+        raise ValueError(f"{text!r} names an empty member between its {separator!r}.")
     return members
 
 
-def rejoined(parts: Sequence[str]) -> list[str]:
-    """Specs that were split at commas, with the addresses of replicas together again."""
-    specs = []
-    for part in parts:
-        address = specs[-1].partition("://") if specs else ("", "", "")
-        if specs and specs[-1].startswith(URL_SCHEMES) and "/" not in address[2]:
-            specs[-1] += f",{part}"
-        else:
-            specs.append(part)
-    return specs
+def wrong_option(text: str, exists: Callable[[str], bool]) -> str | None:
+    """Says which word behind a name that exists is no option; None where that is not it."""
+    words = text.split(":")
+    for count in range(len(words) - 1, 0, -1):
+        what = ":".join(words[:count])
+        if exists(what):
+            word = next((word for word in words[count:] if _option(word) is None), words[count])
+            return names.unknown(f"option of {what}", word, _WORDS)
+    return None
+
+
+def is_there(text: str, exists: Callable[[str], bool]) -> bool:
+    """Whether a text is a name that exists, with options, and so is its file of weights.
+
+    Args:
+        text: What the user says, or a part of it.
+        exists: As `parse` takes it.
+    """
+    try:
+        spec = parse(text, exists)
+    except ValueError:
+        return False
+    has_weights = spec.weights in (None, "imagenet") or os.path.exists(spec.weights)
+    return has_weights and exists(spec.what)
+
+
+def _options(words: Sequence[str], text: str) -> dict[str, object] | None:
+    """The options in words, by field of `Spec`; None where one is no option.
+
+    A file of weights may have colons in its name: the longest that exists is meant.
+    """
+    options, place = {}, 0
+    while place < len(words):
+        end = place + 1
+        if words[place].startswith(_WEIGHTS):
+            ends = range(len(words), place, -1)
+            files = {end: ":".join(words[place:end]).removeprefix(_WEIGHTS) for end in ends}
+            end = next((end for end in ends if os.path.exists(files[end])), end)
+        option = _option(":".join(words[place:end]))
+        if option is None:
+            return None
+        name, value = option
+        if name in options:
+            raise ValueError(f"{text!r} says {name} twice.")
+        options[name] = value
+        place = end
+    return options
 
 
 def _option(text: str) -> tuple[str, object] | None:

@@ -67,6 +67,8 @@ class LocalScorer:
         self.name = classifier.name
         self.identity = classifier.identity
         self.traces = 0
+        is_ensemble = isinstance(classifier, classifiers.Ensemble)
+        self._orders = classifier.orders if is_ensemble else (None,)
         self._networks = [networks.Network(member) for member in classifier.members]
         self.image_shape, num_labels = self._checked_members()
         self.labels = classifier.labels or tuple(str(label) for label in range(num_labels))
@@ -123,7 +125,11 @@ class LocalScorer:
         Returns:
             float32 [batch, num_labels].
         """
-        each = [network.confidences(images) for network in self._networks]
+        each = [
+            confidences if order is None else tf.gather(confidences, order, axis=1)
+            for network, order in zip(self._networks, self._orders, strict=True)
+            for confidences in [network.confidences(images)]
+        ]
         return each[0] if len(each) == 1 else tf.add_n(each) / len(each)
 
     def tune(self, most: int) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 from evolvers.ascent import config as ascent_config
 from keras_fool.models import classifiers
 from keras_fool.runs import champion_png, checkpoints, workdir
+from trainers import names
 
 WHENS = ("first", "last")
 # Confidences are the same bits on the same machine; another one rounds otherwise.
@@ -174,7 +175,7 @@ def read(folder: pathlib.Path, when: str = "last", *, unrounded: bool = False) -
         found = Champions(
             folder=folder,
             config=config,
-            labels=tuple(config["labels"]),
+            labels=names.checked_labels(config["labels"], "the list of labels"),
             runs=np.array([int(record["run"]) for record in records]),
             niches=np.array([int(record["label"]) for record in records]),
             confidences=np.array([float(record["confidence"]) for record in records], np.float32),
@@ -257,7 +258,9 @@ def original(
 def _config(folder: pathlib.Path) -> dict:
     path = folder / workdir.CONFIG
     if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}.")
+        there = [path.name for path in folder.parent.glob("*/")]
+        hint = names.did_you_mean(folder.name, there) or "."
+        raise ValueError(f"there is no folder {folder}{hint}")
     if not path.is_file():
         raise ValueError(f"{folder} is no run folder: there is no {path.name} in it.")
     with _damaged(path):

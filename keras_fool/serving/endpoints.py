@@ -12,6 +12,7 @@ import re
 import urllib.parse
 
 from keras_fool.models import model_specs
+from trainers import names
 
 _FORMS = {
     "grpc": "{scheme}://host:port[,host:port...]/name[/version or @label][?option=value]",
@@ -197,6 +198,9 @@ class _Reader:
         found = {
             name: value and urllib.parse.unquote(value) for name, value in match.groupdict().items()
         }
+        for value in filter(None, found.values()):
+            if names.shown(value) != value:
+                raise self._error(f"has characters that cannot be printed in {value!a}")
         version = found["version"]
         if version is not None:
             if not (version.isascii() and version.isdecimal()):
@@ -214,7 +218,10 @@ class _Reader:
         for part in filter(None, self._parts.query.split("&")):
             name, _, value = part.partition("=")
             if name not in _OPTIONS:
-                raise self._error(f"has an unknown option; known: {', '.join(_OPTIONS)}")
+                hint = names.did_you_mean(name, _OPTIONS)
+                raise self._error(
+                    f"has an unknown option{hint or ';'} known: {', '.join(_OPTIONS)}"
+                )
             if name in given:
                 raise self._error(f"says {name} twice")
             given[name] = urllib.parse.unquote_plus(value)

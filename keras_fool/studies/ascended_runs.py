@@ -22,6 +22,7 @@ from evolvers.ascent import config as config_module
 from keras_fool.models import classifiers, data_means
 from keras_fool.runs import ascent_run
 from keras_fool.studies import evolved_runs, experiment, imagenet_runs
+from trainers import names
 
 # By number, in ImageNet's usual order.
 CLASSES = {
@@ -110,9 +111,28 @@ def classifier_of(
         return found, numbers, of
     (found,) = imagenet_runs.classifiers_of(context, 1)
     if found.labels is None:
-        names = tuple(CLASSES.get(label, str(label)) for label in range(_NUM_LABELS))
-        found = classifiers.with_labels(found, names)
+        usual = tuple(CLASSES.get(label, str(label)) for label in range(_NUM_LABELS))
+        found = classifiers.with_labels(found, usual)
+    _check_order(found)
     return found, itertools.count(1), further_stages
+
+
+def _check_order(classifier: classifiers.Classifier | classifiers.Ensemble) -> None:
+    """Looks whether a network of ImageNet has the paper's classes where they usually are.
+
+    Names in other words or languages are nobody's order.
+
+    Raises:
+        ValueError: One of them is elsewhere.
+    """
+    labels = tuple(classifier.labels or ())
+    found = names.places(list(CLASSES.values()), labels)
+    for (number, name), there in zip(CLASSES.items(), found, strict=True):
+        if there and number not in there:
+            raise ValueError(
+                f"label {there[0]} of {classifier.name} is {name}, which is label {number} in "
+                "ImageNet's usual order; this experiment is about networks that have that."
+            )
 
 
 def labels_of(context: experiment.Context) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ PAPER = {
 
 
 def load(name: str, image_shape: Sequence[int], data_dir: str | None = None) -> sources.Source:
-    """The test images of a data set, in the size that a classifier takes.
+    """The test images of a data set, in the size and colours that a classifier takes.
 
     Args:
         name: As `datasets.load` takes it.
@@ -38,13 +38,20 @@ def load(name: str, image_shape: Sequence[int], data_dir: str | None = None) -> 
     """
     if name in datasets.SPECS:
         return datasets.load(name, data_dir)
-    height, width, _ = image_shape
+    height, width, channels = image_shape
     if height != width:
         raise ValueError(f"pictures are made square, the classifier takes {height} x {width}.")
     image_size, crop_size = datasets.default_sizes(name, height)
     if height >= (image_size or 0):  # it crops for itself
         image_size, crop_size = height, None
-    return datasets.load(name, data_dir, image_size=image_size, crop_size=crop_size, test_only=True)
+    return datasets.load(
+        name,
+        data_dir,
+        image_size=image_size,
+        crop_size=crop_size,
+        channels=channels,
+        test_only=True,
+    )
 
 
 def report(
@@ -70,6 +77,7 @@ def report(
     text = [
         transfer_tables.markdown(headings, rows),
         transfer_tables.markdown(["error, %", ""], errors),
+        f"{real.order}\n",
     ]
     return "\n".join(text), curves.distributions(groups, title)
 
@@ -77,13 +85,14 @@ def report(
 def images_csv(real: real_images.RealImages, labels: Sequence[str]) -> str:
     """A row per real image."""
     rows = zip(
+        real.files,
         (labels[label] for label in real.truth),
         (labels[label] for label in real.top),
         map(tables.number, real.confidences),
         real.rank,
         strict=True,
     )
-    return transfer_tables.as_csv(("label", "top1", "confidence", "surer_labels"), rows)
+    return transfer_tables.as_csv(("file", "label", "top1", "confidence", "surer_labels"), rows)
 
 
 def run(context: experiment.Context) -> experiment.Outcome:

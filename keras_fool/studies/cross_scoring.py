@@ -1,12 +1,11 @@
 """Champions of a run folder, scored by the classifier they fool and by others."""
 
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fool.models import classifiers, model_specs, scoring
+from keras_fool.models import classifiers, label_orders, scoring
 from keras_fool.runs import champions as champions_module
 
 
@@ -18,17 +17,29 @@ class CrossScores:
         champions: The images and what was recorded of them.
         original: The name of the classifier that they were evolved on.
         confidences: By classifier name, the original first: float32 [champions,
-            num_labels].
+            num_labels], the labels in the order of the champions'.
+        taken: By the name of each classifier whose labels could not be compared by name,
+            which label of it is taken for which, in words.
     """
 
     champions: champions_module.Champions
     original: str
     confidences: dict[str, np.ndarray]
+    taken: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def others(self) -> list[str]:
         """The names of the classifiers that the images were not evolved on."""
         return [name for name in self.confidences if name != self.original]
+
+    @property
+    def taken_lines(self) -> list[str]:
+        """`taken`, a sentence for each classifier."""
+        return [
+            f"the labels of {name} have no names to be found by and are taken in the order of "
+            f"{self.original}'s: {words}."
+            for name, words in self.taken.items()
+        ]
 
 
 def find_models(
@@ -38,15 +49,14 @@ def find_models(
     """The classifiers of --models.
 
     Args:
-        models: Each as `classifiers.find` takes it, or several with plus signs between
-            them, which are one ensemble.
+        models: Each as `classifiers.listed` gives it: as `classifiers.find` takes it, or
+            several with plus signs between them, which are one ensemble.
         views: What each sees of an image, where its options do not say it.
 
     Raises:
         ValueError: One of them is unknown, or named twice.
     """
-    models = model_specs.rejoined(models)
-    found = [classifiers.find_all(_joined(model), None, views) for model in models]
+    found = [classifiers.find_all(classifiers.members(model, "+"), None, views) for model in models]
     for number, classifier in enumerate(found):
         if classifier.identity in [other.identity for other in found[:number]]:
             raise ValueError(f"--models names {models[number]} twice.")
@@ -58,12 +68,6 @@ def find_models(
         else classifier
         for classifier in found
     ]
-
-
-def _joined(model: str) -> str:
-    """An ensemble `a+b` as `find_all` takes it; a file may have a plus sign in its name."""
-    exists = pathlib.Path(model_specs.parse(model).what).exists()
-    return model if exists or "://" in model else model.replace("+", ",")
 
 
 class Scorers:
@@ -96,15 +100,23 @@ class Scorers:
         Raises:
             ValueError: The original is not to be found, an image is not the one that was
                 recorded, a classifier takes other images or has another number of
-                labels, or cannot be used.
+                labels, or names them differently, or cannot be used.
         """
         original = champions_module.original(champions, models)
         others = [model for model in models if model != original]
-        confidences = {}
+        confidences, taken = {}, {}
         for classifier in (original, *others):
             scorer = self.open(classifier)
             champions.check_fits(scorer.name, scorer.image_shape, len(scorer.labels))
-            confidences[classifier.name] = scorer.score(champions.images)
             if classifier is original:
+                confidences[classifier.name] = scorer.score(champions.images)
                 champions.check_scores(confidences[classifier.name])
-        return CrossScores(champions, original.name, confidences)
+                continue
+            order = label_orders.find(
+                champions.labels, scorer.labels, original.name, classifier.name
+            )
+            scored = scorer.score(champions.images)
+            confidences[classifier.name] = scored[:, order.places]
+            if not order.by_name or classifier.labels is None:
+                taken[classifier.name] = label_orders.taken(champions.labels, scorer.labels, order)
+        return CrossScores(champions, original.name, confidences, taken)

@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from keras_fool.models import image_views
+from trainers import datasets, names
 
 NAMES = (
     "table_s1_mnist",
@@ -168,7 +169,8 @@ class Experiment:
             raise ValueError(f"{self.name} takes --view={image_views.PLAIN} only, not {view}.")
         if self.others is not None and dataset not in (self.dataset, *self.others):
             known = ", ".join((self.dataset, *self.others))
-            raise ValueError(f"{self.name} takes --dataset={known}, not {dataset}.")
+            hint = names.did_you_mean(dataset, (self.dataset, *self.others)) or "."
+            raise ValueError(f"{self.name} takes --dataset={known}, not {dataset}{hint}")
 
 
 def load(name: str) -> Experiment:
@@ -207,4 +209,4 @@ def view_suffix(view: str) -> str:
 
 def short(dataset: str) -> str:
     """A data set's name; of a path only the last part, as the rest is this machine's."""
-    return pathlib.Path(dataset.rpartition(":")[2]).name
+    return datasets.short_name(dataset)

@@ -9,9 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
+from keras_fool.models import applications, label_orders
 from trainers import sources
 
 _BATCH = 256
+_IMAGENET = "imagenet2012"
 
 
 class Scorer(Protocol):
@@ -30,16 +32,20 @@ class RealImages:
     """What a classifier says of the test images of a data set.
 
     Attributes:
-        truth: int64 [images]; the right labels.
+        files: [images]; what the data set calls them, which is their files where it has some.
+        truth: int64 [images]; the right labels, by the classifier's numbers.
         top: int64 [images]; the surest ones.
         confidences: float32 [images], of the surest labels.
         rank: int64 [images]; how many labels are surer than the right one.
+        order: In words, how the labels of classifier and data were found in each other.
     """
 
+    files: tuple[str, ...]
     truth: np.ndarray
     top: np.ndarray
     confidences: np.ndarray
     rank: np.ndarray
+    order: str
 
     @property
     def is_right(self) -> np.ndarray:
@@ -67,26 +73,24 @@ def score(
 
     Args:
         scorer: The classifier.
-        data: Of the same labels, in the same order.
+        data: Of the same labels, which are found by their names (of some of them, too) where
+            both have names, and else are in the same order.
         on_images: Told how many more images were scored.
 
     Raises:
-        ValueError: Classifier and data have other numbers of labels or other images.
+        ValueError: Classifier and data have other labels or other images.
     """
-    extra = len(scorer.labels) - len(data.labels)
-    if extra not in (0, 1):  # a retrained one has a fooling class besides
-        raise ValueError(
-            f"{scorer.name} has {len(scorer.labels)} labels, {data.name} has {len(data.labels)}."
-        )
+    order = _order(scorer, data)
     if tuple(data.image_shape) != tuple(scorer.image_shape):
         raise ValueError(
             f"{scorer.name} takes images of {_by(scorer.image_shape)}, those of {data.name} are "
             f"{_by(data.image_shape)} (height x width x channels)."
         )
-    parts = []
+    places, parts = np.array(order.places), []
     for images, labels in data.test_batches(_BATCH):
         if not len(images):
             continue
+        labels = places[labels]
         confidences = scorer.score(images)
         right = confidences[np.arange(len(labels)), labels]
         parts.append(
@@ -100,7 +104,51 @@ def score(
         on_images(len(images))
     if not parts:
         raise ValueError(f"{data.name} has no test images that can be read.")
-    return RealImages(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    files = (data.test_name(number) for number in range(data.num_test))
+    return RealImages(
+        tuple(file for file in files if file not in data.unreadable),
+        *(np.concatenate(part) for part in zip(*parts, strict=True)),
+        order=_said(order, scorer, data),
+    )
+
+
+def _order(scorer: Scorer, data: sources.Source) -> label_orders.Order:
+    """Where the data's labels are among the classifier's.
+
+    Raises:
+        ValueError: They are not, or another number is where there are no names.
+    """
+    labels, index = data.labels, applications.imagenet_ids() or ()
+    # Folders of ImageNet are named by WordNet's ids, of which Keras has a table.
+    by_id = {wordnet_id: place for place, (wordnet_id, _) in enumerate(index)}
+    is_imagenet = tuple(scorer.labels[: len(index)]) == tuple(name for _, name in index)
+    if is_imagenet and all(label in by_id for label in labels):
+        return label_orders.Order(tuple(by_id[label] for label in labels), by_name=True)
+    extra = len(scorer.labels) - len(labels)
+    if label_orders.are_numbers(scorer.labels) and extra not in (0, 1):
+        raise ValueError(  # a retrained one has a fooling class besides
+            f"{scorer.name} has {len(scorer.labels)} labels, {data.name} has {len(labels)}."
+        )
+    if data.name == _IMAGENET and extra in (0, 1):  # whose order all networks have
+        return label_orders.Order(tuple(range(len(labels))), by_name=False)
+    order = label_orders.find(labels, scorer.labels, data.name, scorer.name)
+    if not order.by_name and extra not in (0, 1):
+        raise ValueError(
+            f"{scorer.name} has {len(scorer.labels)} labels, {data.name} has {len(labels)}, and "
+            "they have no names in common."
+        )
+    return order
+
+
+def _said(order: label_orders.Order, scorer: Scorer, data: sources.Source) -> str:
+    if order.by_name and not label_orders.are_numbers(scorer.labels):
+        return f"The labels of {data.name} were found among those of {scorer.name} by their names."
+    pairs = label_orders.taken(data.labels, scorer.labels, order)
+    how = "by their numbers" if order.by_name else "in their order"
+    return (
+        f"The labels of {data.name} were taken for those of {scorer.name} {how}, without names: "
+        f"{pairs}."
+    )
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -50,6 +50,7 @@ class Config:
         crops: Where it sees a part: of how many of an image confidences are the mean.
         view: What reaches a DNN of an evolved image while it is fooled, one of
             `image_views.VIEWS`. It is trained and tested on plain images.
+        grey: Whether pictures are taken by their luminance.
 
     Raises:
         ValueError: A number is too small, or a name is unknown, or the runs give too few
@@ -74,17 +75,23 @@ class Config:
     crop_size: int | None = None
     crops: int = 1
     view: str = image_views.PLAIN
+    grey: bool = False
 
     def __post_init__(self):
         datasets.check_name(self.dataset)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             minimum = 0 if field.name in ("generations", "seed") else 1
-            if isinstance(value, int) and value < minimum:
+            if isinstance(value, int) and not isinstance(value, bool) and value < minimum:
                 raise ValueError(f"{field.name} must be at least {minimum}, got {value}.")
         if self.crops > 1 and self.crop_size is None:
             raise ValueError(
                 f"crops must be 1, got {self.crops}: {self.architecture} sees whole images."
+            )
+        if self.grey and self.architecture not in trainers_config.OF_GREY:
+            raise ValueError(
+                f"{self.architecture} takes colour; grey images are for "
+                f"{' and '.join(trainers_config.OF_GREY)}."
             )
         self.training(1), self.views  # both check what they are given
         for number in range(1, min(self.iterations, 3)):
@@ -206,7 +213,11 @@ class Config:
             ValueError: As `datasets.load` does, or it has another number of labels.
         """
         data = datasets.load(
-            self.dataset, data_dir, image_size=self.image_size, crop_size=self.crop_size
+            self.dataset,
+            data_dir,
+            image_size=self.image_size,
+            crop_size=self.crop_size,
+            channels=1 if self.grey else None,
         )
         if len(data.labels) != self.num_labels:
             raise ValueError(

@@ -121,7 +121,9 @@ def markdown(headings: Sequence[object], rows: Iterable[Sequence[object]]) -> st
     """A Markdown table; all but the first column to the right."""
     alignment = ["---", *["---:"] * (len(headings) - 1)]
     lines = [headings, alignment, *rows]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+    # Names of labels and files may have the sign that ends a cell.
+    cells = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

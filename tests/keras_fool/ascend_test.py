@@ -303,18 +303,20 @@ def test_an_endpoint_has_no_gradients(command, url):
 
 def test_labels_have_names_and_near_ones_are_suggested(command, tiny_model, tmp_path):
     names = tmp_path / "names.txt"
-    names.write_text("Tibetan terrier\ngolden retriever\nBrittany spaniel\n")
+    names.write_text("\ufeffTibetan terrier\r\ngolden retriever\r\nzero, digit 0\r\n\r\n")
     arguments = (f"--model={tiny_model}", f"--label_names={names}", "--steps=2")
 
     code, _, err = command(ascend, *arguments, "--labels=golden retreiver")
     assert code == 2
-    assert "unknown label 'golden retreiver'; near it: golden retriever" in err
+    assert "unknown label 'golden retreiver', did you mean golden retriever?" in err
 
     path = tmp_path / "run"
-    code, out, err = command(ascend, *arguments, "--labels=golden_retriever", f"--workdir={path}")
+    code, out, err = command(
+        ascend, *arguments, "--labels=golden_retriever, zero, digit 0", f"--workdir={path}"
+    )
     assert code == 0, err
     assert "golden retriever" in out
-    assert [row["label"] for row in folders.rows(path / "champions.csv")] == ["1"]
+    assert [row["label"] for row in folders.rows(path / "champions.csv")] == ["1", "2"]
 
 
 @pytest.fixture(scope="module")

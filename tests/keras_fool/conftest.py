@@ -1,5 +1,6 @@
 """Run folders that many tests read; who alters one copies it first."""
 
+import json
 import pathlib
 import shutil
 
@@ -40,3 +41,25 @@ def run_folder(tmp_path_factory, tiny_model) -> pathlib.Path:
 def altered(run_folder, tmp_path):
     """A copy of `run_folder`, to be altered."""
     return pathlib.Path(shutil.copytree(run_folder, tmp_path / "altered"))
+
+
+TWINS = {"one": ("circle", "cross", "heart"), "two": ("heart", "Circle", "cross")}
+
+
+@pytest.fixture(scope="session")
+def twins(tmp_path_factory, tiny_model) -> dict[str, pathlib.Path]:
+    """The folders of two classifiers that are one, but for the order of their labels' names."""
+    import keras
+
+    model = keras.saving.load_model(tiny_model)
+    kernel, bias = model.layers[-1].get_weights()
+    base = tmp_path_factory.mktemp("twins")
+    for name, labels in TWINS.items():
+        folder = base / name / "1"
+        folder.mkdir(parents=True)
+        order = [TWINS["one"].index(label.lower()) for label in labels]
+        model.layers[-1].set_weights([kernel[:, order], bias[order]])
+        model.save(folder / classifiers.MODEL_FILE)
+        card = {"labels": labels, "dataset": "folder:drawings"}
+        (folder / classifiers.CARD_FILE).write_text(json.dumps(card))
+    return {name: base / name / "1" for name in TWINS}

@@ -178,6 +178,20 @@ def test_pictures_in_files_are_cropped_and_evolved_whole(of_folder):
     assert (drawn.train.shape, drawn.val.shape) == ((9, 32, 32, 3), (2, 32, 32, 3))
 
 
+@pytest.mark.slow
+def test_grey_pictures_are_retrained_on(pictures, command, tmp_path):
+    code, _, stderr = command(
+        retrain,
+        *(f"--dataset=folder:{pictures}", "--grey", *OF_FOLDER, "--crops=1"),
+        f"--workdir={tmp_path}/work",
+    )
+
+    assert code == 0, stderr
+    folder = retraining_folder.Folder(tmp_path / "work")
+    assert folder.card(2)["image_shape"] == [28, 28, 1]
+    assert folder.drawn([1]).train.shape == (9, 32, 32, 1)
+
+
 def test_what_cannot_be_read_is_named(pictures, command, tmp_path):
     code, _, stderr = command(
         retrain,
@@ -216,8 +230,10 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(of_folder, pictures, 
         (["--dataset=shapes", "--crops=10"], "crops must be 1, got 10: small sees whole images"),
         (["--dataset=shapes", "--first_runs=549"], "at least 550 runs are needed"),
         (["--dataset=shapes", "--image_size=64", "--crop_size=65"], "crop_size must be 1..64"),
-        (["--dataset=shape"], "unknown data set 'shape'; known: mnist, digits, shapes"),
+        (["--dataset=shape"], "unknown data set 'shape', did you mean shapes?"),
         (["--dataset=folder:nowhere"], "there is no folder nowhere"),
+        (["--dataset=shapes", "--grey"], "colours of their own"),
+        (["--dataset=imagenet2012", "--grey"], "caffenet takes colour; grey images are for lenet"),
     ],
 )
 def test_impossible_settings_are_refused_before_anything_is_written(

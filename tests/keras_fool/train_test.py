@@ -14,7 +14,7 @@ import pytest
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
-from keras_fool import train
+from keras_fool import confidence, train
 from keras_fool.models import classifiers
 from tests.trainers import samples
 from trainers import datasets
@@ -376,6 +376,42 @@ def test_folder_of_pictures_is_learned_and_what_is_damaged_is_named(command, pla
     last = stderr.splitlines()[-1]
     assert last.startswith("note: 3 pictures could not be read and were left out: test/cross/001")
     assert "train/cross/007.JPG (" in last
+
+
+def test_pictures_are_learned_grey_and_given_to_the_classifier_grey(command, places, tmp_path):
+    folder = samples.picture_folder(tmp_path / "pictures", num_train=20, num_test=10)
+    arguments = (f"--dataset=folder:{folder}", "--iterations=4", "--batch_size=4")
+
+    code, _, stderr = command(train, *arguments, "--grey", "--name=d", *places)
+
+    assert code == 0, stderr
+    path = tmp_path / "models" / "d" / "1"
+    card = json.loads((path / "card.json").read_text("utf-8"))
+    assert (card["image_shape"], card["labels"]) == ([28, 28, 1], ["circle", "cross"])
+    output = f"--output={tmp_path / 'out'}"
+    code, stdout, stderr = command(confidence, f"--model={path}", arguments[0], output)
+    assert code == 0, stderr
+    assert f"| top-1 | {card['test_error_percent']:.2f} |" in stdout
+    assert "by their names" in stdout
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--dataset=digits",),
+        ("--dataset=shapes",),
+        ("--dataset=folder:x", "--architecture=alexnet"),
+    ],
+)
+def test_what_is_never_grey_says_so(command, places, tmp_path, flags):
+    samples.picture_folder(tmp_path / "x")
+    flags = [flag.replace(":x", f":{tmp_path / 'x'}") for flag in flags]
+
+    code, _, stderr = command(train, *flags, "--grey", "--name=d", *places)
+
+    assert code in (1, 2)
+    assert "colour" in stderr
+    assert stderr.splitlines()[-1].startswith("error: ")
 
 
 def test_folder_of_something_else_is_left_alone(command, places, tmp_path):

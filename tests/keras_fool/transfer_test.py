@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from evolvers.config import Config
-from keras_fool import transfer
+from keras_fool import evolve, transfer
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png, champions, evolution_run
+from tests.keras_fool import folders
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,9 @@ def test_tables_of_a_run_folder(command, run_folder, tiny_model, other_model, tm
         f"--output={output}",
     )
 
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert "the labels of other.keras have no names" in err
+    assert "The labels of other.keras have no names" in (output / "transfer.md").read_text()
     assert {path.name for path in output.iterdir()} == {
         "transfer.csv",
         "transfer.md",
@@ -127,3 +130,46 @@ def test_what_is_missing_is_said(command, arguments, code, message):
     assert (given, out) == (code, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_labels_in_another_order_and_names_with_separators(command, twins, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = tmp_path / "o:n,e+" / "1"
+    shutil.copytree(twins["one"], one)
+    evolved = command(
+        evolve, "--model=o:n,e+", "--batch=10", "--generations=2", "--workdir=run:a,b"
+    )
+    assert evolved[0] == 0, evolved[2]
+
+    code, out, err = command(
+        transfer, "--images=run:a,b,run:a,b", f"--models={twins['two']},o:n,e+", "--output=out"
+    )
+
+    assert (code, err) == (0, "")
+    assert "| (a) Top-1 matches | 100.0 |" in out
+    for row in folders.rows(tmp_path / "out" / "transfer.csv"):
+        assert row["folder"] == "run:a,b"
+        assert row["confidence:o:n,e+/1"][:5] == row["confidence:two/1"][:5]
+        assert row["top1:o:n,e+/1"] == row["top1:two/1"]
+    # The original is found where the run folder says it lies, too.
+    found = command(transfer, "--images=run:a,b", f"--models={twins['two']}", "--output=alone")
+    assert found[0] == 0, found[2]
+
+
+@pytest.mark.parametrize(
+    ("images", "models", "message"),
+    [
+        ("{runs}/thre", "mnist_a", "there is no folder {runs}/thre, did you mean three?"),
+        ("{runs}/three", "mnst_a", "did you mean mnist_a"),
+        ("{runs}/three,,", "mnist_a", "names an empty folder"),
+    ],
+)
+def test_names_that_are_nearly_right(command, run_folder, images, models, message):
+    runs = run_folder.parent
+
+    code, _, err = command(
+        transfer, f"--images={images.format(runs=runs)}", f"--models={models}", "--output=none"
+    )
+
+    assert code in (1, 2)
+    assert message.format(runs=runs) in err

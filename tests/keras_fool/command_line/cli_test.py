@@ -10,7 +10,7 @@ import pytest
 from absl.testing import flagsaver
 
 from keras_fool import __main__ as overview
-from keras_fool import errors, evolve, render
+from keras_fool import ascend, errors, evolve, render, reproduce, train
 from keras_fool.command_line import cli
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -79,6 +79,30 @@ def test_shared_flags_that_mean_nothing_are_refused(command):
     code, _, err = command(render, "champion.png", "--seed=3")
 
     assert (code, err) == (2, "error: --seed has no meaning for this command.\n")
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong", "meant"),
+    [
+        (reproduce, "--experiment=tabel_s2", "table_s2"),
+        (train, "--architecture=cafenet", "caffenet"),
+        (ascend, "--preset=S5", "s5"),
+        (evolve, "--encoding=cpnn", "cppn"),
+    ],
+)
+def test_values_that_are_nearly_right_are_suggested(command, module, wrong, meant):
+    code, _, err = command(module, wrong)
+
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"did you mean {meant}" in err
+
+
+def test_nothing_that_is_named_reaches_the_terminal_as_control_characters(command, tmp_path):
+    code, _, err = command(evolve, f"--model={tmp_path}/\x1b]0;title\x07\x9b2J.keras")
+
+    assert code == 1
+    assert err.removesuffix("\n").isprintable()
+    assert r"\x1b]0;title\x07\x9b2J.keras" in err
 
 
 def test_debug_shows_the_traceback():

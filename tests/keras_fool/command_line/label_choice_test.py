@@ -6,42 +6,63 @@ NAMES = ("tench", "Tibetan terrier", "crane", "golden retriever", "crane", "Wind
 
 
 @pytest.mark.parametrize(
-    ("words", "places"),
+    ("text", "places"),
     [
-        (["tench"], [0]),
-        (["windsor tie", "TIBETAN_TERRIER"], [5, 1]),
-        (["4", "2", "0"], [4, 2, 0]),
-        (["all"], [0, 1, 2, 3, 4, 5]),
+        ("tench", [0]),
+        ("windsor tie,TIBETAN_TERRIER", [5, 1]),
+        (" windsor tie , 4", [5, 4]),
+        ("4,2,0", [4, 2, 0]),
+        ("all", [0, 1, 2, 3, 4, 5]),
     ],
 )
-def test_labels_by_name_and_number(words, places):
-    assert label_choice.labels(words, NAMES) == places
+def test_labels_by_name_and_number(text, places):
+    assert label_choice.labels(text, NAMES) == places
 
 
 def test_names_that_are_numbers_are_names():
-    assert label_choice.labels(["3"], ("9", "3", "0", "1")) == [1]
+    assert label_choice.labels("3", ("9", "3", "0", "1")) == [1]
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("text", "places"),
     [
-        (["Tibetan terier"], "unknown label 'Tibetan terier'; near it: Tibetan terrier"),
-        (["retriever"], "near it: golden retriever"),
-        (["xyzzy"], "unknown label 'xyzzy'; known: tench, Tibetan terrier, crane, ... "),
-        (["crane"], "'crane' is the name of labels 2 and 4: say which by its number"),
-        (["6"], "there is no label 6: they are numbered 0 to 5"),
-        (["-1"], "unknown label '-1'"),
-        (["tench", "0"], "label 0 .tench. is named twice"),
+        ("zero, digit 0", [0]),
+        ("Zero,_digit 0,one", [0, 2]),
+        ("one,zero, digit 0", [2, 0]),
+        ("zero", [1]),
+        ("zero,one", [1, 2]),
+        ("1,2", [3]),
+        ("2,1", [2, 1]),
+        ("ALL", [4]),
     ],
 )
-def test_unknown_labels(words, message):
+def test_commas_in_names_are_no_separators(text, places):
+    names = ("zero, digit 0", "zero", "one", "1,2", "all")
+
+    assert label_choice.labels(text, names) == places
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Tibetan terier", "unknown label 'Tibetan terier', did you mean Tibetan terrier[?]"),
+        ("retriever", "did you mean golden retriever"),
+        ("xyzzy", "unknown label 'xyzzy'; known: tench, Tibetan terrier, crane"),
+        ("crane", "'crane' is the name of labels 2 and 4: say which by its number"),
+        ("6", "there is no label 6: they are numbered 0 to 5"),
+        ("-1", "unknown label '-1'"),
+        ("tench,0", "label 0 .tench. is named twice"),
+        ("tench,", "unknown label ''"),
+    ],
+)
+def test_unknown_labels(text, message):
     with pytest.raises(ValueError, match=message):
-        label_choice.labels(words, NAMES)
+        label_choice.labels(text, NAMES)
 
 
 def test_all_of_very_many_labels():
     with pytest.raises(ValueError, match="all 1000 labels are more than 100"):
-        label_choice.labels(["all"], [str(number) for number in range(1000)])
+        label_choice.labels("all", [str(number) for number in range(1000)])
 
 
 @pytest.mark.parametrize(

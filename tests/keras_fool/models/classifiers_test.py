@@ -87,6 +87,14 @@ def test_identity_is_of_the_content(here):
         (None, "digits", "keras_fool.train --dataset=digits --name=digits_a"),
         (None, None, "give --dataset"),
         ("missing.keras", None, "no file missing.keras"),
+        ("mnst_a", None, "unknown model 'mnst_a', did you mean mnist_a"),
+        ("MobileNett", None, "did you mean MobileNet"),
+        ("there.kers:tff", None, "unknown model"),
+        ("pets:tff", None, "unknown option of pets 'tff', did you mean tf"),
+        ("pets:tf:logit", None, "unknown option of pets 'logit', did you mean logits"),
+        ("my_modl.keras", None, "no file my_modl.keras, did you mean my_model.keras"),
+        (None, "minst", "did you mean mnist"),
+        ("", None, "name of a classifier is missing"),
         ("notes.txt", None, "notes.txt is no classifier"),
         ("pets", "digits", "pets/1 was trained on mnist, not on digits"),
         ("broken", None, "card.json is no classifier's card"),
@@ -96,6 +104,41 @@ def test_what_cannot_be_found_says_so(here, model, dataset, message):
     make(here / "saved_models" / "pets" / "1", CARD)
     make(here / "saved_models" / "broken" / "1", {"labels": 3})
     (here / "notes.txt").write_text("notes")
+    (here / "my_model.keras").write_text("a model")
 
     with pytest.raises(ValueError, match=message):
-        classifiers.find(model, dataset)
+        classifiers.find_all(model, dataset)
+
+
+@pytest.mark.parametrize(
+    "labels", ["abc", ["cat", "\x1b[2Jdog"], ["cat", 3], [], ["cat", ""], ["c" * 300], {"cat": 0}]
+)
+def test_a_card_names_labels_that_can_be_printed(here, labels):
+    make(here / "pets" / "1", {**CARD, "labels": labels})
+
+    with pytest.raises(ValueError, match=r"card\.json is no classifier's card") as refused:
+        classifiers.find("pets")
+    assert str(refused.value).isprintable()
+
+
+def test_the_same_names_in_another_order_are_refused(here):
+    found = classifiers.find_all(str(make(here / "pets" / "1", CARD)))
+
+    assert classifiers.with_labels(found, ("Katze", "Hund")).labels == ("Katze", "Hund")
+    assert classifiers.with_labels(found, ("Cat", "Dog")).labels == ("Cat", "Dog")
+    with pytest.raises(ValueError, match="label 0 is cat, not Dog"):
+        classifiers.with_labels(found, ("Dog", "Cat"))
+
+
+def test_members_that_name_their_labels_differently_are_refused(here):
+    make(here / "pets" / "1", CARD)
+    make(here / "tools" / "1", {**CARD, "labels": ["saw", "dog"]})
+
+    with pytest.raises(ValueError, match="tools/1 has no cat"):
+        classifiers.find_all("pets,tools")
+
+
+def test_names_of_files_do_nothing_to_a_terminal(here):
+    (here / "a\x1b[2J.keras").write_bytes(b"a model")
+
+    assert classifiers.find("a\x1b[2J.keras").name == r"a\x1b[2J.keras"

@@ -33,6 +33,20 @@ def thousand(tmp_path_factory) -> pathlib.Path:
     return path
 
 
+def test_classes_elsewhere_than_imagenet_has_them_are_refused(command, thousand, tmp_path):
+    names = [ascended_runs.CLASSES.get(label, f"x{label}") for label in range(1000)]
+    names[200], names[7] = names[7], names[200]
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    arguments = [f"--models={thousand}:bgr", "--scale=0.2", "--workdir=w", "--results=r"]
+
+    code, out, err = command(
+        reproduce, "--experiment=figure_s5", *arguments, "--label_names=names.txt"
+    )
+
+    assert (code, out) == (1, "")
+    assert "label 7 of thousand.keras is Tibetan terrier, which is label 200 in ImageNet" in err
+
+
 def test_figures_share_what_they_ascend(command, thousand):
     arguments = [f"--models={thousand}:bgr", "--scale=0.2", "--workdir=w", "--results=r"]
 

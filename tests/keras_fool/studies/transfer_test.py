@@ -1,7 +1,9 @@
+import re
+
 import numpy as np
 import pytest
 
-from keras_fool.studies import transfer
+from keras_fool.studies import transfer, transfer_tables
 
 
 def confidences(labels, tops, num_labels: int = 10) -> np.ndarray:
@@ -96,3 +98,10 @@ def test_labels_transfer_apart():
     assert (four.label, four.images, four.matches, four.given, four.sure) == (4, 3, 3, 2, 1)
     assert four.median == pytest.approx(0.6)
     assert (seven.label, seven.images, seven.matches, seven.given, seven.sure) == (7, 1, 0, 0, 0)
+
+
+def test_names_with_pipes_stay_in_their_cells():
+    text = transfer_tables.markdown(["a|b", "c"], [["d", "e|f"]])
+
+    assert re.findall(r"(?<!\\)[|]", text.splitlines()[0]) == ["|"] * 3
+    assert re.findall(r"(?<!\\)[|]", text.splitlines()[2]) == ["|"] * 3
