@@ -15,6 +15,7 @@ Loaded and scored:
     crops               what it sees of a larger image
     image_views         what reaches it of a grey image: the image, or the published code's view
     scoring             batches -> confidences, on this machine
+    batch_shapes        of which sizes, so that no confidence depends on its batch
     drawing_scorer      the same for CPPNs that are drawn where they are scored
     scorer_contract     what every scorer promises
 """

@@ -8,7 +8,7 @@ import tensorflow as tf
 from evolvers.canvas import Canvas
 from evolvers.program import Program
 from evolvers.render import coordinates, tensorflow_ops
-from keras_fool.models import scoring
+from keras_fool.models import batch_shapes, scoring
 
 
 class DrawingScorer(scoring.LocalScorer):
@@ -57,7 +57,8 @@ class DrawingScorer(scoring.LocalScorer):
         return confidences, drawn
 
     def _batch(self, num_images: int) -> int:
-        return scoring.fixed_batch(num_images, max(self.score_batch, num_images))
+        whole = batch_shapes.largest(num_images, 0, num_images)
+        return batch_shapes.fixed(num_images, max(self.score_batch, whole))
 
     def _draw_and_score(self, inputs: tf.Tensor, *tables: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images = tensorflow_ops.images(inputs, *tables)

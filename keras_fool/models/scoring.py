@@ -13,17 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fool import errors
-from keras_fool.models import classifiers, networks, scorer_contract
+from keras_fool.models import batch_shapes, classifiers, networks, scorer_contract
 from keras_fool.serving import endpoints
 
 if TYPE_CHECKING:
     from keras_fool.serving import client
 
-SMALLEST_BATCH = scorer_contract.SMALLEST_BATCH
 ScorerError = scorer_contract.ScorerError
-_LARGEST_BATCH = 2048
+_LARGEST_BATCH = 88 * batch_shapes.UNIT  # 2112
 # What `tune` may choose.
-_TUNED_BATCHES = (256, 512, 1024, 2048, 4096, 8192)
+_TUNED_BATCHES = tuple(batch_shapes.UNIT * units for units in (11, 22, 44, 88, 176, 352))
 # A larger batch must be so much faster to be worth its memory.
 _GAIN = 1.03
 # Bytes of images in a batch; what a network makes of them is some hundred times larger.
@@ -81,7 +80,7 @@ class LocalScorer:
         self.values_seen = sum(seen)
         pixels = max(math.prod(self.image_shape), *seen)
         self._fitting = _BYTES_OF_BATCH // pixels
-        self.score_batch = max(SMALLEST_BATCH, score_batch or min(_LARGEST_BATCH, self._fitting))
+        self.score_batch = batch_shapes.largest(score_batch, _LARGEST_BATCH, self._fitting)
         self._function = tf.function(self._traced, autograph=False)
         self._functions = {}
         self._try_out()
@@ -155,7 +154,7 @@ class LocalScorer:
 
     def _run(self, chunk: np.ndarray) -> np.ndarray:
         """[fixed batch, num_labels] float32; the rows past the chunk's are padding."""
-        batch = fixed_batch(len(chunk), self.score_batch)
+        batch = batch_shapes.fixed(len(chunk), self.score_batch)
         if batch > len(chunk):
             padding = np.zeros((batch - len(chunk), *self.image_shape), np.uint8)
             chunk = np.concatenate([chunk, padding])
@@ -218,16 +217,6 @@ def open_scorer(
         from keras_fool.serving import client
 
         return client.EndpointScorer(classifier, score_batch=score_batch)
-
-
-def fixed_batch(num_images: int, largest: int) -> int:
-    """The batch shape that `num_images` are padded to.
-
-    Four significant bits: at most an eighth of a batch is padding, and a run, whose
-    batches are all nearly as large, meets two or three shapes.
-    """
-    step = 1 << max(0, num_images.bit_length() - 4)
-    return min(largest, max(SMALLEST_BATCH, -(-num_images // step) * step))
 
 
 def _seconds(function: Callable[[], object]) -> float:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fool.models import classifiers, scoring
+from keras_fool.models import batch_shapes, classifiers, scoring
 
 SHAPE = (40, 30, 3)
 
@@ -81,14 +81,42 @@ def test_each_batch_shape_is_traced_once(shipped):
     for _ in range(2):
         for count in counts:
             scorer.score(images(count, scorer.image_shape))
-        assert scorer.traces <= 1 + 3  # the one of the first try; then 144, 160, 176
+        assert scorer.traces <= 1 + 3  # the one of the first try; then 144, 168, 192
 
 
-@pytest.mark.parametrize("largest", [16, 200, 2048])
-def test_batches_are_padded_by_an_eighth_at_most(largest):
-    for count in range(1, largest + 1):
-        batch = scoring.fixed_batch(count, largest)
-        assert count <= batch <= max(scoring.SMALLEST_BATCH, min(largest, count * 9 / 8 + 1))
+@pytest.mark.parametrize("largest", [24, 192, 2112, 8448])
+def test_batches_are_padded_by_an_eighth_and_a_unit_at_most(largest):
+    shapes = {count: batch_shapes.fixed(count, largest) for count in range(1, largest + 1)}
+
+    for count, batch in shapes.items():
+        assert count <= batch <= max(48, count * 9 / 8 + 24)
+        assert batch <= largest
+        assert batch % 24 == 0
+        assert largest == 24 or batch >= 48, "the smallest go through other kernels"
+    assert len(set(shapes.values())) <= 8 + 8 * np.log2(largest / 192 + 1)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "fitting", "largest"),
+    [
+        (None, 10_000, 2112),
+        (None, 100, 96),
+        (None, 47, 24),
+        (None, 3, 24),
+        (1, 1000, 48),
+        (16, 1000, 48),
+        (200, 1000, 216),
+        (5000, 100, 5016),
+        (16, 30, 24),
+    ],
+)
+def test_the_largest_batch_is_whole_units_that_fit(asked_for, fitting, largest):
+    assert batch_shapes.largest(asked_for, 2112, fitting) == largest
+
+
+def test_a_server_with_a_limit_is_sent_whole_units_where_they_fit():
+    assert [batch_shapes.limited(limit) for limit in (1, 23, 24, 100, 504)] == [1, 23, 24, 96, 504]
+    assert [batch_shapes.fixed(count, 20) for count in (1, 20)] == [20, 20]
 
 
 def test_works_from_another_thread(scorer):
@@ -236,10 +264,10 @@ def test_the_tuned_batch_changes_no_confidence(shipped):
     chosen = scorer.tune(len(batch))
 
     assert chosen == scorer.score_batch
-    assert chosen in (256, 512, 1024, 2048, 4096)  # no more than are scored at a time
+    assert chosen in (72, 264, 528, 1056, 2112, 4224)  # no more than are scored at a time
     np.testing.assert_array_equal(scorer.score(batch), before)
 
 
 def test_tuning_keeps_the_batch_of_few_images(shipped):
     scorer = scoring.LocalScorer(shipped, score_batch=100)
-    assert scorer.tune(200) == 100
+    assert scorer.tune(200) == scorer.score_batch == 120
