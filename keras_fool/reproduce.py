@@ -25,11 +25,13 @@ The experiments, of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412
   figure_s9          figure_s7 likewise
   ascent_decay       figure_s5 with less decay and with higher aims, five classes; its images
   ascent_step        the step after figure_s5's last, in parts; uses its images
+  ascent_losses      300 steps as in figure_s5 to figure_s7, and what regularisers take of one more
+  ascent_first_step  the first steps on the networks of --models, beside the published log
   ascent_mnist       the settings of ascent_plain to figure_s7 on digits
 
 Reads the shipped classifiers, or the --models that you name; those of --dataset=digits are
 trained first. Training needs the data set, mnist where $TFDS_DATA_DIR has it. From
-imagenet_run to ascent_step they are about networks of ImageNet, which --models must name
+imagenet_run to ascent_first_step they are about networks of ImageNet, which --models must name
 (MobileNet:weights=imagenet or squeezenet.keras:bgr:image=256:crops=10). On a CPU take a
 small --scale for those that evolve: at scale 1 a run is two million images. confidence takes
 its images from --dataset=imagenet2012 or folder:PATH.

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from evolvers.ascent import config as config_module
 from keras_fool.models import classifiers, data_means
 from keras_fool.runs import ascent_run
+from keras_fool.serving import endpoints
 from keras_fool.studies import evolved_runs, experiment, imagenet_runs
 from trainers import names
 
@@ -47,6 +48,8 @@ CLASSES = {
     826: "stopwatch",
     906: "Windsor tie",
 }
+LION = 291  # of the log that the code published with the paper has
+_PLACES = {**CLASSES, LION: "lion"}
 # Those whose confidences can be read in the paper's figures.
 LEGIBLE = (713, 782, 805, 826, 906)
 IMAGENET = "imagenet"
@@ -104,17 +107,51 @@ def classifier_of(
         The classifier, the numbers of the further stages, and how many there are in all.
 
     Raises:
-        ValueError: --models names none where one is needed, or an unknown one.
+        ValueError: --models names none where one is needed, or an unknown one, or one that
+            gives no gradients or is not of ImageNet's 1000 labels.
     """
     if context.dataset != IMAGENET:
         (found,), numbers, of = evolved_runs.classifiers_of(context, 1, further_stages)
-        return found, numbers, of
-    (found,) = imagenet_runs.classifiers_of(context, 1)
-    if found.labels is None:
-        usual = tuple(CLASSES.get(label, str(label)) for label in range(_NUM_LABELS))
-        found = classifiers.with_labels(found, usual)
-    _check_order(found)
+        return _checked(found), numbers, of
+    (found,) = networks_of(context, 1)
     return found, itertools.count(1), further_stages
+
+
+def networks_of(
+    context: experiment.Context, count: int
+) -> list[classifiers.Classifier | classifiers.Ensemble]:
+    """The ImageNet networks that --models names, their labels named.
+
+    Args:
+        context: The experiment's.
+        count: How many there must be.
+
+    Raises:
+        ValueError: There are fewer or more, or one is unknown, gives no gradients, is not
+            of ImageNet's 1000 labels, or has them in another order.
+    """
+    found = [_checked(each) for each in imagenet_runs.classifiers_of(context, count)]
+    for each in found:
+        if each.labels is not None and len(each.labels) != _NUM_LABELS:
+            raise ValueError(
+                f"{each.name} has {len(each.labels)} labels, this experiment is about networks of "
+                f"ImageNet's {_NUM_LABELS}: name such a network in --models, and in --label_names "
+                f"a file of {_NUM_LABELS} names."
+            )
+        _check_order(each)
+    usual = tuple(_PLACES.get(label, str(label)) for label in range(_NUM_LABELS))
+    return [each if each.labels else classifiers.with_labels(each, usual) for each in found]
+
+
+def _checked(
+    found: classifiers.AnyClassifier,
+) -> classifiers.Classifier | classifiers.Ensemble:
+    if isinstance(found, endpoints.Endpoint):
+        raise ValueError(
+            f"{found.name} is an endpoint, and an endpoint gives no gradients to ascend: name a "
+            "model that runs on this machine in --models."
+        )
+    return found
 
 
 def _check_order(classifier: classifiers.Classifier | classifiers.Ensemble) -> None:
@@ -126,8 +163,8 @@ def _check_order(classifier: classifiers.Classifier | classifiers.Ensemble) -> N
         ValueError: One of them is elsewhere.
     """
     labels = tuple(classifier.labels or ())
-    found = names.places(list(CLASSES.values()), labels)
-    for (number, name), there in zip(CLASSES.items(), found, strict=True):
+    found = names.places(list(_PLACES.values()), labels)
+    for (number, name), there in zip(_PLACES.items(), found, strict=True):
         if there and number not in there:
             raise ValueError(
                 f"label {there[0]} of {classifier.name} is {name}, which is label {number} in "

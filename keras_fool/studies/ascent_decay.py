@@ -7,7 +7,6 @@ decay a network bears depends on the network and on what its steps aim at; both 
 here, on the classes whose confidences are legible in the paper.
 """
 
-import csv
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,7 +29,6 @@ _CHANGES = {
     "aims x 10": {"early": 10 * _SETTINGS.early, "late": 10 * _SETTINGS.late},
 }
 _SIDE = 144
-_LAST_STEPS = 100
 
 
 def run(context: experiment.Context) -> experiment.Outcome:
@@ -99,7 +97,7 @@ def _table(ascents: Sequence[ascended_runs.Ascent], images: Sequence[champions.C
                 ascent_report.percent_of(str(found.confidences.min())),
                 f"{100 * rounded:.3f}",
                 f"{np.sqrt(np.mean(np.square(found.offsets))):.2f}",
-                f"{100 * _share_of_losses(planned, found.niches):.0f}",
+                f"{100 * ascent_report.share_of_losses(planned, found.niches):.0f}",
             ]
         )
     headings = [
@@ -110,7 +108,7 @@ def _table(ascents: Sequence[ascended_runs.Ascent], images: Sequence[champions.C
         "lowest, %",
         "average once rounded, %",
         "offsets, grey levels",
-        f"steps that lower it, %, of the last {_LAST_STEPS}",
+        f"steps that lower it, %, of the last {ascent_report.LAST_STEPS}",
     ]
     return "\n".join(
         [
@@ -120,16 +118,6 @@ def _table(ascents: Sequence[ascended_runs.Ascent], images: Sequence[champions.C
             transfer_tables.markdown(headings, lines),
         ]
     )
-
-
-def _share_of_losses(planned: ascended_runs.Ascent, shown: Sequence[int]) -> float:
-    """Of the last steps the share after which the confidence is lower than before."""
-    confidences = {int(label): [] for label in shown}
-    with open(planned.path / "metrics.csv", newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if int(row["label"]) in confidences:
-                confidences[int(row["label"])].append(float(row["confidence"]))
-    return float(np.mean([np.diff(of[-_LAST_STEPS - 1 :]) < 0 for of in confidences.values()]))
 
 
 EXPERIMENT = experiment.Experiment(

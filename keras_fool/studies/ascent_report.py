@@ -9,6 +9,7 @@ from keras_fool.runs import workdir
 from keras_fool.sheets.sheet_drawing import percent
 from keras_fool.studies import ascended_runs, transfer_tables
 
+LAST_STEPS = 100  # of which a table says how often they lower the confidence
 _THRESHOLDS = (0.9, 0.99, 0.9999)
 _ROUNDED = "rounded to bytes"
 _COLUMNS = (
@@ -42,6 +43,28 @@ def records(ascents: Sequence[ascended_runs.Ascent], shown: Sequence[int]) -> li
                 if int(row["label"]) in shown:
                     found.append({"preset": planned.preset, **row})
     return found
+
+
+def confidences(planned: ascended_runs.Ascent) -> dict[tuple[int, int], np.ndarray]:
+    """The confidences of an ascent's images before each step: float64 [steps], by (seed, label)."""
+    found = {}
+    with open(planned.path / "metrics.csv", newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            of_image = found.setdefault((int(row["run"]), int(row["label"])), [])
+            of_image.append(float(row["confidence"]))
+    return {image: np.array(values) for image, values in found.items()}
+
+
+def share_of_losses(
+    planned: ascended_runs.Ascent, shown: Sequence[int], last: int = LAST_STEPS
+) -> float:
+    """Of the `last` steps of the shown labels the share after which the confidence is lower."""
+    falls = [
+        np.diff(values[-last - 1 :]) < 0
+        for (_, label), values in confidences(planned).items()
+        if label in shown
+    ]
+    return float(np.mean(falls))
 
 
 def images_csv(rows: Sequence[Record]) -> str:

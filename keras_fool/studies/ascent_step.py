@@ -20,9 +20,10 @@ from keras_fool.runs import champions
 from keras_fool.studies import ascended_runs, curves, experiment, transfer_tables
 
 _PRESET = "s5"
-_PARTS = np.arange(31) / 20
+PARTS = np.arange(31) / 20
+_DECAY = "decay"  # of the regularisers
 _NAMED = (1, 5, 10, 20)  # of the parts, in the table
-_SIGMAS = (0.3, 0.4)  # of Figures S6 and S7
+SIGMAS = (0.3, 0.4)  # of Figures S6 and S7
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,8 +33,10 @@ class Measured:
     Attributes:
         confidence: float64 [images]; for the target, before the step.
         aims: float64 [images]; the gain d that a whole step aims at.
-        gains: float64 [parts, images]; what parts of the step gain.
-        decayed: float64 [images]; what the whole step gains after decay.
+        gains: float64 [parts, images]; what `PARTS` of the step gain.
+        after: By regulariser, in their order, float64 [images]; what the whole step gains
+            once this one and those before it have been at work.
+        alone: By regulariser, float64 [images]; what it gains by itself, without the step.
         blur_takes: By sigma, float64 [images]: the share of the gain to first order that is
             lost where the gradient is blurred.
     """
@@ -41,7 +44,8 @@ class Measured:
     confidence: np.ndarray
     aims: np.ndarray
     gains: np.ndarray
-    decayed: np.ndarray
+    after: dict[str, np.ndarray]
+    alone: dict[str, np.ndarray]
     blur_takes: dict[float, np.ndarray]
 
 
@@ -59,7 +63,7 @@ def measure(
         offsets: float32 [images, height, width, channels]; the images less their mean.
         mean: Anything that broadcasts to an image, in 0..255.
         labels: The images' targets.
-        config: What a step aims at, and the decay.
+        config: What a step aims at, and the regularisers, of each kind at most one.
     """
     mean = tf.broadcast_to(tf.constant(mean, tf.float32), offsets.shape[1:])
     labels = tf.constant(labels, tf.int32)
@@ -87,13 +91,19 @@ def measure(
     def gain(moved: tf.Tensor) -> np.ndarray:
         return confidence(moved).numpy().astype(np.float64) - before
 
-    decay = regularisers.Decay(config.decay)
+    moved, after, alone = offsets + step, {}, {}
+    for regularise in regularisers.of(config):
+        name = type(regularise).__name__.lower()
+        moved = regularise(moved, gradient, tf.constant(0))
+        after[name] = gain(moved)
+        alone[name] = gain(regularise(offsets, gradient, tf.constant(0)))
     return Measured(
         confidence=before,
         aims=aims,
-        gains=np.stack([gain(offsets + np.float32(part) * step) for part in _PARTS]),
-        decayed=gain(decay(offsets + step, gradient, tf.constant(0))),
-        blur_takes={sigma: _blur_takes(gradient, sigma) for sigma in _SIGMAS},
+        gains=np.stack([gain(offsets + np.float32(part) * step) for part in PARTS]),
+        after=after,
+        alone=alone,
+        blur_takes={sigma: _blur_takes(gradient, sigma) for sigma in SIGMAS},
     )
 
 
@@ -119,7 +129,7 @@ def run(context: experiment.Context) -> experiment.Outcome:
             table=_table(measured),
             files={
                 "ascent_step.png": curves.along_a_step(
-                    _PARTS, measured.gains / measured.aims, title
+                    PARTS, measured.gains / measured.aims, title
                 ),
                 "images.csv": _images_csv(measured, [images.labels[n] for n in images.niches]),
             },
@@ -135,10 +145,9 @@ def _blur_takes(gradient: tf.Tensor, sigma: float) -> np.ndarray:
 
 def _table(measured: Measured) -> str:
     rows = [
-        [f"{_PARTS[part]:g}", *_gain(measured, measured.gains[part], _PARTS[part])]
-        for part in _NAMED
+        [f"{PARTS[part]:g}", *_gain(measured, measured.gains[part], PARTS[part])] for part in _NAMED
     ]
-    rows.append(["1, then decay", *_gain(measured, measured.decayed, 1)])
+    rows.append(["1, then decay", *_gain(measured, measured.after[_DECAY], 1)])
     headings = ["part of the step", "aims at, %", "gains, %", "gain / aim, %"]
     blurs = [
         [f"{sigma:g}", f"{100 * taken.mean():.2f}"] for sigma, taken in measured.blur_takes.items()
@@ -162,14 +171,14 @@ def _gain(measured: Measured, gains: np.ndarray, part: float) -> list[str]:
 
 
 def _images_csv(measured: Measured, labels: Sequence[str]) -> bytes:
-    columns = ["label", "confidence", "aim", *(f"gain_{part:g}" for part in _PARTS)]
-    columns += ["gain_decayed", *(f"blur_{sigma:g}_takes" for sigma in _SIGMAS)]
+    columns = ["label", "confidence", "aim", *(f"gain_{part:g}" for part in PARTS)]
+    columns += ["gain_decayed", *(f"blur_{sigma:g}_takes" for sigma in SIGMAS)]
     numbers = np.column_stack(
         [
             measured.confidence,
             measured.aims,
             *measured.gains,
-            measured.decayed,
+            measured.after[_DECAY],
             *measured.blur_takes.values(),
         ]
     )

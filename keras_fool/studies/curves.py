@@ -12,6 +12,7 @@ from keras_fool.studies import figures
 _INK, _FAINT = "#1d1d1f", "#6e6e73"
 _COLOURS = ("#0b6bcb", "#c2410c", "#15803d", "#7c3aed", "#b45309")
 _BINS = 40
+_SMALLEST = 1e-10  # of confidences on a logarithmic axis
 _TITLE_SIZES, _HEADING_SIZES = range(14, 3, -1), range(11, 3, -1)  # points: the largest that fits
 
 
@@ -72,6 +73,49 @@ def along_a_step(parts: np.ndarray, gains: np.ndarray, title: str) -> bytes:
     axes.set_xlim(0, parts[-1])
     axes.set_ylim(min(-20, 100 * gains.min() - 5), 120)
     axes.legend(frameon=False, loc="upper left", labelcolor=_INK)
+    return figures.png(sheet)
+
+
+def gains_of_steps(
+    networks: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    published: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    title: str,
+) -> bytes:
+    """What the first steps gain, over the confidence that they are taken at.
+
+    Args:
+        networks: By name, confidences in [0, 1] before each step, float [steps, images], and
+            what the steps gain, as shares of their aims, likewise.
+        published: The same of single images, [steps] each; drawn as stars that are joined.
+        title: The first line.
+
+    Returns:
+        A PNG file: a point per image and step, filled for the first one.
+    """
+    sheet, axes = _axes(title)
+    axes.set_xscale("log")
+    axes.set_yscale("symlog", linthresh=1, linscale=0.5)
+    for colour, (name, (confidences, shares)) in zip(
+        _colours(networks), networks.items(), strict=True
+    ):
+        for number, (across, up) in enumerate(zip(confidences, shares, strict=True)):
+            axes.scatter(
+                100 * np.maximum(across, _SMALLEST),
+                100 * up,
+                s=16,
+                alpha=0.7,
+                edgecolors=colour,
+                facecolors="none" if number else colour,
+                linewidths=0.8,
+                label=None if number else name,
+            )
+    for name, (across, up) in published.items():
+        percent = [100 * np.asarray(values) for values in (across, up)]
+        axes.plot(*percent, color=_INK, marker="*", markersize=13, linewidth=0.8, label=name)
+    axes.axhline(100, color=_FAINT, linestyle="--", linewidth=1)
+    axes.set_xlabel("confidence before the step, % (filled: first step)", color=_INK)
+    axes.set_ylabel("gain, % of what the step aims at", color=_INK)
+    axes.legend(frameon=False, loc="upper left", labelcolor=_INK, fontsize=8)
     return figures.png(sheet)
 
 

@@ -52,6 +52,8 @@ NAMES = (
     "figure_s9",
     "ascent_decay",
     "ascent_step",
+    "ascent_losses",
+    "ascent_first_step",
     "ascent_mnist",
 )
 

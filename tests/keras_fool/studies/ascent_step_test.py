@@ -40,7 +40,7 @@ def test_parts_gain_what_the_curve_says():
     np.testing.assert_allclose(found.gains, gains, atol=1e-6)
     moved = 0.99 * (x + (aims / squared)[:, None, None, None] * (SLOPE - 2 * BEND * x))
     after = 0.3 + (SLOPE * moved - BEND * moved * moved).sum(axis=(1, 2, 3))
-    np.testing.assert_allclose(found.decayed, after - p, atol=1e-6)
+    np.testing.assert_allclose(found.after["decay"], after - p, atol=1e-6)
 
 
 def test_blur_takes_nothing_of_a_plain_gradient_and_nearly_all_of_a_checkerboard():

@@ -23,7 +23,12 @@ def draw_step(title: str) -> bytes:
     return curves.along_a_step(parts, parts[:, None] * np.ones(4), title)
 
 
-@pytest.mark.parametrize("draw", [draw_curve, draw_distributions, draw_step])
+def draw_gains(title: str) -> bytes:
+    several = {f"net{number}": (np.ones((2, 3)) / 10, np.eye(2, 3)) for number in range(6)}
+    return curves.gains_of_steps(several, {"one": ([0.001, 0.01], [0.2, 1.4])}, title)
+
+
+@pytest.mark.parametrize("draw", [draw_curve, draw_distributions, draw_step, draw_gains])
 @pytest.mark.parametrize("letters", [10, 100])
 def test_title_fits(draw, letters):
     sheet = Image.open(io.BytesIO(draw("W" * letters))).convert("L")
