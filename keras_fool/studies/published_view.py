@@ -323,6 +323,6 @@ def _seen(planned: evolved_runs.Evolution, context: experiment.Context) -> bytes
 EXPERIMENT = experiment.Experiment(
     "published_view",
     "Table S1, MNIST, as the published code shows images to the network",
-    "Images evolved through three squeezed copies minus the mean; do they transfer as the paper's?",
+    "Images evolved through three squeezed copies minus the mean: how many of them transfer.",
     run,
 )
