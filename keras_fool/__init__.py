@@ -9,4 +9,5 @@
     serving         classifiers behind TF Serving: a client, a local server
     command_line    flags, help, exit codes
     errors          what is the user's to mend
+    foreign_files   JSON and tables that may come from anyone
 """

@@ -4,9 +4,9 @@ https://keras.io/api/applications. The tests hold the table to Keras itself.
 """
 
 import dataclasses
-import json
 import pathlib
 
+from keras_fool import foreign_files
 from trainers import names
 
 # By the mode in which a network's `preprocess_input` works (the others have it inside):
@@ -111,7 +111,7 @@ def imagenet_ids() -> tuple[tuple[str, str], ...] | None:
     """For ImageNet's 1000 labels WordNet's id and the name, where Keras has downloaded them."""
     path = pathlib.Path.home() / ".keras" / "models" / "imagenet_class_index.json"
     try:
-        index = json.loads(path.read_text("utf-8"))
+        index = foreign_files.json_object(path)
         rows = [index[str(label)] for label in range(_NUM_LABELS)]
         labels = names.checked_labels([row[1].replace("_", " ") for row in rows], path)
         return tuple(zip((str(row[0]) for row in rows), labels, strict=True))

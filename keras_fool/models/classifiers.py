@@ -8,11 +8,11 @@ ensemble. `model_specs` has the words that users name them with.
 import dataclasses
 import functools
 import hashlib
-import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from keras_fool import foreign_files
 from keras_fool.models import applications, image_views, label_orders, model_specs
 from keras_fool.serving import endpoints
 from trainers import names, regular_file
@@ -488,7 +488,7 @@ def _with_card(folder: pathlib.Path, dataset: str | None) -> Classifier:
     labels = None
     if path.is_file():
         try:
-            card = json.loads(regular_file.read(path, _MOST_CARD_BYTES))
+            card = foreign_files.parse_json(regular_file.read(path, _MOST_CARD_BYTES))
             labels = names.checked_labels(card["labels"], "its labels")
             trained_on = str(card["dataset"])
         except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:

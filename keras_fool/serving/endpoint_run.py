@@ -4,11 +4,14 @@ A run goes on only with what it was begun with: the same signature, images and l
 unless it is allowed otherwise the same version, giving the same answers.
 """
 
+import hashlib
 import json
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
+from keras_fool import foreign_files
 from keras_fool.runs import files
 from keras_fool.serving import client
 
@@ -72,6 +75,7 @@ class EndpointRun:
         entry = {"from_generation": number, "version": self._scorer.version}
         self._versions.append({**entry, "probes": self._probes()})
         content = {**self._what, "versions": self._versions}
+        content["sha256"] = _digest(content)
         files.write(self._path, (json.dumps(content, indent=2) + "\n").encode())
         files.sync_folder(self._path.parent)
 
@@ -93,11 +97,16 @@ class EndpointRun:
 
     def _read(self) -> list[dict]:
         try:
-            begun = json.loads(self._path.read_text("utf-8"))
+            begun = foreign_files.json_object(self._path)
+            if (given := begun.pop("sha256", None)) is not None and given != _digest(
+                begun
+            ):  # once there was none
+                raise ValueError("its sha256 does not fit")
             versions = begun.pop("versions")
             for entry in versions:
-                entry["from_generation"], entry["version"], entry["probes"]
-            versions[0]
+                self._check_entry(entry)
+            if versions[0]["from_generation"] != 0:
+                raise ValueError("its first version is not from generation 0 on.")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(
                 f"{self._path} is missing or damaged ({error!r}): the run cannot be continued."
@@ -110,13 +119,37 @@ class EndpointRun:
                 )
         return versions
 
+    def _check_entry(self, entry: dict) -> None:
+        """Looks whether what is said of a version is of the right kind.
+
+        Raises:
+            ValueError, KeyError, TypeError: It is not.
+        """
+        if type(entry["from_generation"]) is not int or entry["from_generation"] < 0:
+            raise ValueError("expected whole numbers as from_generation.")
+        if type(entry["version"]) not in (int, type(None)):
+            raise ValueError("expected numbers of versions.")
+        for label, confidence in entry["probes"]:
+            if type(label) is not int or not 0 <= label < self._what["num_labels"]:
+                raise ValueError("expected labels of the model in its probes.")
+            if type(confidence) not in (int, float):
+                raise ValueError("expected confidences in its probes.")
+
     def _compare(self, begun: np.ndarray) -> None:
         """Looks whether the version is the one of that number that it was."""
         probes = self._scorer.probes
+        if begun.shape != (len(probes), 2):
+            raise ValueError(f"{self._path} is damaged: expected {len(probes)} probes.")
         now = np.take_along_axis(probes, begun[:, :1].astype(int), axis=1)
-        if np.abs(now - begun[:, 1:]).max() > _TOLERANCE and not self._scorer.may_change:
+        # Of a NaN no comparison holds.
+        same = (np.abs(now - begun[:, 1:]) <= _TOLERANCE).all()
+        if not same and not self._scorer.may_change:
             raise ValueError(
                 f"{self._scorer.name} gives other confidences than when {self._path.parent} was "
                 f"begun, though its version is still {self._scorer.version}. To go on all the "
                 "same, say --allow_version_change."
             )
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

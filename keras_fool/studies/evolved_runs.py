@@ -9,11 +9,11 @@ In the folder that an experiment works in, and that another one finds them in:
 
 import dataclasses
 import itertools
-import json
 import pathlib
 from collections.abc import Iterator, Sequence
 
 from evolvers import config as evolvers_config
+from keras_fool import foreign_files
 from keras_fool.models import classifiers
 from keras_fool.runs import evolution_run, training_run
 from keras_fool.studies import cross_scoring, experiment
@@ -207,7 +207,7 @@ def _identity(classifier: classifiers.Classifier) -> dict[str, object]:
     path = getattr(classifier, "path", None)  # ensembles and endpoints have none
     card = path and path.with_name(classifiers.CARD_FILE)
     if card and card.is_file():
-        error = json.loads(card.read_text("utf-8")).get(_TEST_ERROR)
+        error = foreign_files.json_object(card).get(_TEST_ERROR)
         identity[_TEST_ERROR] = error
     return {"name": classifier.name, **identity}
 

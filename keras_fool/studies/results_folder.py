@@ -13,6 +13,7 @@ import pathlib
 import platform
 from collections.abc import Mapping
 
+from keras_fool import foreign_files
 from keras_fool.runs import files, workdir
 from keras_fool.studies import experiment
 
@@ -52,7 +53,8 @@ class ResultsFolder:
             if there and there.get(name) != value:
                 raise ValueError(
                     f"{self.path} holds results of other settings: {name} is "
-                    f"{there.get(name)!r} there and {value!r} here. Choose other --results, "
+                    f"{foreign_files.shown(there.get(name))} there and "
+                    f"{foreign_files.shown(value)} here. Choose other --results, "
                     "or say --overwrite."
                 )
 
@@ -64,7 +66,7 @@ class ResultsFolder:
         """
         stage = {"seconds": round(seconds, 1), "reused": reused}
         if reused:
-            stage = _read(self.path / _TIMING).get("stages", {}).get(name, stage)
+            stage = _read_stages(self.path / _TIMING).get(name, stage)
         self._stages[name] = stage
         self._write_timing()
 
@@ -100,7 +102,7 @@ class ResultsFolder:
 
     def _write_timing(self) -> None:
         # What earlier starts did and this one has not come to yet is not forgotten.
-        earlier = _read(self.path / _TIMING).get("stages", {})
+        earlier = _read_stages(self.path / _TIMING)
         stages = {**earlier, **self._stages}
         value = {
             "begun": self._begun,
@@ -120,9 +122,25 @@ class ResultsFolder:
 def _read(path: pathlib.Path) -> dict:
     """A JSON file's object; an empty one where there is no such file."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        return foreign_files.json_object(path)
     except FileNotFoundError:
         return {}
+
+
+def _read_stages(path: pathlib.Path) -> dict[str, dict]:
+    """What timing.json says of stages by name; nothing where there is no such file.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    stages = _read(path).get("stages", {})
+    fits = isinstance(stages, dict) and all(
+        isinstance(stage, dict) and type(stage.get("seconds")) in (int, float)
+        for stage in stages.values()
+    )
+    if not fits:
+        raise ValueError(f"{path} is damaged: expected seconds of each of its stages.")
+    return stages
 
 
 def _now() -> str:

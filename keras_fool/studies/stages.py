@@ -14,9 +14,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import tqdm
 
+from keras_fool import foreign_files
 from keras_fool.runs import files
 
-_FIELDS = ("stage", "kind", "work", "seconds", "resumed")
+_COLUMNS = {
+    "stage": foreign_files.TEXT,
+    "kind": foreign_files.TEXT,
+    "work": foreign_files.whole(),
+    "seconds": foreign_files.DURATION,
+    "resumed": foreign_files.Column("True or False", lambda field: field in ("True", "False")),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,25 +130,28 @@ class Clock:
 
 
 def read(path: pathlib.Path) -> list[Record]:
-    """The finished stages, in order; none where there is no such file yet."""
+    """The finished stages, in order; none where there is no such file yet.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [
-            Record(
-                row["stage"],
-                row["kind"],
-                int(row["work"]),
-                float(row["seconds"]),
-                row["resumed"] == "True",
-            )
-            for row in csv.DictReader(file)
-        ]
+    return [
+        Record(
+            row["stage"],
+            row["kind"],
+            int(row["work"]),
+            float(row["seconds"]),
+            row["resumed"] == "True",
+        )
+        for row in foreign_files.table(path, _COLUMNS)
+    ]
 
 
 def _table(records: Sequence[Record]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, _FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(text, _COLUMNS.keys(), lineterminator="\n")
     writer.writeheader()
     for record in records:
         writer.writerow({**dataclasses.asdict(record), "seconds": f"{record.seconds:.1f}"})

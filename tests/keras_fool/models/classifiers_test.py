@@ -79,6 +79,16 @@ def test_identity_is_of_the_content(here):
     assert (identity["preprocess"], identity["from_logits"]) == ("none", False)
 
 
+def test_cards_of_strangers_are_refused_in_one_line(here):
+    make(here / "saved_models" / "pets" / "1", CARD)
+    card = here / "saved_models" / "pets" / "1" / "card.json"
+    for text in ("[" * 10**5, '{"labels":' * 10**5, "[]", '{"labels": NaN}', "\0"):
+        card.write_text(text)
+        with pytest.raises(ValueError, match=r"card\.json is no classifier's card") as caught:
+            classifiers.find("pets")
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("model", "dataset", "message"),
     [

@@ -368,12 +368,20 @@ def test_what_must_match_to_go_on(command, shipped_server, here):
     arguments = [f"--model={model}", *small, "--max_images=70"]
     assert command(evolve, *arguments)[0] == 1
     endpoint = here / "run" / "endpoint.json"
-    whole = endpoint.read_text()
+    begun = json.loads(endpoint.read_text())
+    endpoint.write_text(json.dumps(begun | {"num_labels": 11}, indent=2))
+    code, _, err = command(evolve, f"--model={model}", *small)
+    assert (code, "endpoint.json is missing or damaged" in err) == (1, True)
+    del begun["sha256"]  # as it was once written
+    whole = json.dumps(begun, indent=2)
 
     for old, new, message in [
         ('"num_labels": 10', '"num_labels": 11', "its num_labels was 11 and is 10 now"),
         ('"probabilities"', '"scores"', "its output was 'scores' and is 'probabilities' now"),
         (whole, "{", "is missing or damaged"),
+        (whole, "[" * 10**5, "is missing or damaged"),
+        ('"from_generation": 0', '"from_generation": "0"', "is missing or damaged"),
+        ('"version": 1,', '"version": {},', "is missing or damaged"),
     ]:
         endpoint.write_text(whole.replace(old, new))
         code, _, err = command(evolve, f"--model={model}", *small)
@@ -383,6 +391,11 @@ def test_what_must_match_to_go_on(command, shipped_server, here):
     endpoint.write_text(json.dumps(begun))
     code, _, err = command(evolve, f"--model={model}", *small)
     assert (code, "gives other confidences than when" in err) == (1, True)
+    begun["versions"][0]["probes"][0][0] = 10
+    endpoint.write_text(json.dumps(begun))
+    code, _, err = command(evolve, f"--model={model}", *small)
+    assert (code, "expected labels of the model in its probes" in err) == (1, True)
+    endpoint.write_text(whole)
 
     code, _, err = command(evolve, f"--model={model}?signature=serving_default", *small)
     assert (code, "scorer.signature is None there" in err) == (1, True)

@@ -118,3 +118,15 @@ def test_settings_known_before_are_checked_before(tmp_path):
 
     with pytest.raises(ValueError, match="seed is 1 there and 2 here"):
         results.check({"seed": 2})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "{", '{"stages": []}', '{"stages": {"a": {"seconds": "1"}}}', '{"stages": {"a": 1}}'],
+)
+def test_damaged_times_are_refused(tmp_path, text):
+    (tmp_path / "timing.json").write_text(text)
+    results = results_folder.ResultsFolder(tmp_path, overwrite=False)
+
+    with pytest.raises(ValueError, match=r"timing\.json is damaged"):
+        results.on_stage("b", 1.0, reused=False)

@@ -73,3 +73,17 @@ def test_a_stage_that_failed_is_not_done(tmp_path, now):
     assert clock.done_now == []
     assert not (tmp_path / "times.csv").exists()
     assert clock.seconds_left() == 410
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("50.0", "nan"), ("50.0", "-1"), ("100", "1e3"), ("False", ""), (",False", ""), ("kind", "")],
+)
+def test_a_damaged_file_of_times_is_refused(tmp_path, now, old, new):
+    path = tmp_path / "times.csv"
+    with stages.Clock(PLAN, GUESSES, path, lambda _: None).stage(resumed=False):
+        now(50)
+    path.write_text(path.read_text().replace(old, new))
+
+    with pytest.raises(ValueError, match=r"times\.csv is damaged"):
+        stages.Clock(PLAN, GUESSES, path, lambda _: None)
