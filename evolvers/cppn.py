@@ -89,10 +89,10 @@ class Cppn:
             ends[:, 1].copy(),
             np.array([weight for _, _, weight in edges], np.float32),
         )
-        genome._check_network()
+        genome.check_network()
         return genome
 
-    def _check_network(self) -> None:
+    def check_network(self) -> None:
         """Checks the graph of a genome that comes from outside.
 
         Raises:

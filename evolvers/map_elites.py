@@ -21,7 +21,7 @@ from typing import Protocol
 
 import numpy as np
 
-from evolvers import duplicates
+from evolvers import duplicates, stored_state
 from evolvers.archive import Archive, Elite, Offers
 from evolvers.canvas import Canvas
 from evolvers.config import Config
@@ -259,7 +259,18 @@ class Evolution:
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state` of an evolution of the same configuration and scorer."""
+        """Goes on from a `state` of an evolution of the same configuration and scorer.
+
+        Raises:
+            ValueError: It is none.
+        """
+        stored_state.check(
+            state,
+            self.config,
+            self.canvas,
+            len(self.archives[0].elites),
+            len(self._scorer.labels),
+        )
         arrays = {
             name.removeprefix("genomes_"): array
             for name, array in state.items()

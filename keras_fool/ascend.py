@@ -31,7 +31,6 @@ Costs, per image and step, the network forward and backward: seconds for MNIST, 
 images of SqueezeNet 1.1 and 1500 steps 11 minutes on two cores.
 """
 
-import csv
 import dataclasses
 import pathlib
 import shlex
@@ -203,8 +202,10 @@ def _mean(
 
 
 def _print_results(path: pathlib.Path) -> None:
-    with open(path / "champions.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    from keras_fool.runs import run_records
+
+    with errors.reported(ValueError):
+        rows = run_records.RunRecords(path).rows
     print(f"\n{'label':<24}{'seed':>5}{'confidence':>13}{'best':>12}  top-1 at  0.9999 at step")
     for row in rows[:_MOST_SHOWN]:
         print(

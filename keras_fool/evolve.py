@@ -26,14 +26,13 @@ that dies, stalls or babbles (--patience), then stops with all generations saved
 
 Writes a run folder: config.json, checkpoint/, images/ (the champions of the first and the
 last generation as PNG with their genomes inside), champions.csv, metrics.csv, lineage.csv,
-gallery.png and events for TensorBoard. Started again on the folder of a run that was
-stopped or killed, the run goes on and ends with the same bytes.
+gallery.png, SHA256SUMS and events for TensorBoard. Started again on the folder of a run that
+was stopped or killed, the run goes on and ends with the same bytes.
 
 Costs, for MNIST, 40,400 images and some seconds after the start-up of TensorFlow; it
 should reach a median confidence of at least 0.9999.
 """
 
-import csv
 import dataclasses
 import pathlib
 import shlex
@@ -191,8 +190,10 @@ def _run_path(classifier: classifiers.AnyClassifier) -> pathlib.Path:
 
 
 def _print_results(path: pathlib.Path) -> None:
-    with open(path / "champions.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    from keras_fool.runs import run_records
+
+    with errors.reported(ValueError):
+        rows = run_records.RunRecords(path).rows
     confidences = [float(row["confidence"]) for row in rows]
     by_label = {}
     for row in rows:

@@ -228,7 +228,21 @@ class Training:
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Goes back, or on, to what `state` gave in a training of the same settings."""
+        """Goes back, or on, to what `state` gave in a training of the same settings.
+
+        Raises:
+            ValueError: It is none.
+        """
+        for name, array in self.state().items():
+            given = state.get(name)
+            if given is None or given.dtype != array.dtype or given.shape != array.shape:
+                raise ValueError(f"no state of this training: {name} is missing or another array.")
+            if name != "step" and not np.isfinite(given).all():
+                raise ValueError(f"no state of this training: {name} holds a number not finite.")
+        if not 0 <= int(state["step"]) <= self.settings.iterations:
+            raise ValueError(
+                f"no state of this training: expected step in 0..{self.settings.iterations}."
+            )
         self.step = int(state["step"])
         self._solver.step.assign(self.step)
         for name, variable in self._variables().items():

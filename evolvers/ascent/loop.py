@@ -165,7 +165,19 @@ class Ascent:
         return {"step": np.array(self.step), **arrays}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state` of an ascent of the same arguments."""
+        """Goes on from a `state` of an ascent of the same arguments.
+
+        Raises:
+            ValueError: It is none.
+        """
+        for name, array in self.state().items():
+            given = state.get(name)
+            if given is None or given.dtype.kind != array.dtype.kind or given.shape != array.shape:
+                raise ValueError(f"no state of this ascent: {name} is missing or another array.")
+            if given.dtype.kind == "f" and not np.isfinite(given).all():
+                raise ValueError(f"no state of this ascent: {name} holds a number not finite.")
+        if not 0 <= int(state["step"]) <= self.config.steps:
+            raise ValueError(f"no state of this ascent: expected step in 0..{self.config.steps}.")
         self.step = int(state["step"])
         self._states = self._split_state(State(*(state[name] for name in State._fields)))
 

@@ -3,8 +3,11 @@
 What all of them do alike:
 
     workdir             the folder: its settings, its lock, whether it is complete
+    environment         what else decides the last bits
     files               files that are whole or absent, and ones that only grow
     checkpoints         complete states
+    checksums           what files must be
+    run_records         what a run folder says, checked where it enters
     background          a thread that writes
     progress            what stderr shows; stopping: Ctrl-C and SIGTERM
     summaries           what TensorBoard shows

@@ -4,14 +4,16 @@
     checkpoint/      the newest complete states
     images/run_000/last/label_3.png, .../best/, .../top1/, .../0.99/, .../0.999/, .../0.9999/
     metrics.csv      a row per image and step
-    champions.csv    a row per image; written last: with it the run is complete
     gallery.png
+    SHA256SUMS       of all of these, and of champions.csv
+    champions.csv    a row per image; written last: with it the run is complete
 
 The number of a run is the seed of its noise. What `evolution_folder` says of an evolution's folder
 holds of this one: killed at any moment and started again, it ends with the same bytes.
 """
 
 import contextlib
+import hashlib
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,10 +21,20 @@ import numpy as np
 from PIL import Image
 
 from evolvers.ascent import config, loop, step
-from keras_fool.runs import ascent_tables, champion_png, checkpoints, files, tables, workdir
+from keras_fool.runs import (
+    ascent_tables,
+    champion_png,
+    checkpoints,
+    checksums,
+    files,
+    run_records,
+    tables,
+    workdir,
+)
 from keras_fool.sheets import galleries
 
 _METRICS_BYTES = "ascent_folder/metrics_bytes"
+_METRICS_SUM = "ascent_folder/metrics_sha256"
 
 
 class AscentFolder:
@@ -42,6 +54,7 @@ class AscentFolder:
         """Creates the folder, or opens one of the same settings; see `EvolutionFolder`."""
         self.path = path
         self._note = note
+        self._settings, self._about = settings, about
         self._metrics = None
         self._checkpoints = checkpoints.CheckpointFolder(path / "checkpoint")
         self._lock = workdir.opened(path, settings, about, note)
@@ -50,14 +63,35 @@ class AscentFolder:
         """Opens metrics.csv; gives the newest whole state, or None where a run begins.
 
         Raises:
-            ValueError: There are checkpoints but none is whole, or the table is too short.
+            ValueError: There are checkpoints but none is whole, or the rows that the newest one
+                builds on are missing or damaged.
         """
         arrays = self._checkpoints.resume(self._note)
-        length = None if arrays is None else int(arrays.pop(_METRICS_BYTES))
+        length = digest = None
+        if arrays is not None:
+            length, digest = self._recorded(arrays)
+        else:
+            run_records.announce_repair(self.path, has_state=False, note=self._note)
+            if (self.path / run_records.METRICS).exists():
+                self._note(f"{self.path} has no checkpoint: its run begins again.")
+            # Whatever an earlier start left: what is written now is of this one.
+            workdir.write_config(self.path, self._settings, self._about)
         self._metrics = files.GrowingFile(
-            self.path / "metrics.csv", ascent_tables.METRICS_HEADER, length
+            self.path / run_records.METRICS, ascent_tables.METRICS_HEADER, length, digest
         )
+        if arrays is not None:
+            run_records.announce_repair(self.path, has_state=True, note=self._note)
         return arrays
+
+    def _recorded(self, arrays: dict[str, np.ndarray]) -> tuple[int, str | None]:
+        """Length and SHA-256 of metrics.csv; None in checkpoints from before there was any."""
+        length, digest = arrays.pop(_METRICS_BYTES, None), arrays.pop(_METRICS_SUM, None)
+        fits = length is not None and length.shape == () and length.dtype.kind == "i"
+        if digest is not None:
+            fits = fits and digest.shape == () and digest.dtype.kind == "U"
+        if not fits or length < 0:
+            raise ValueError(f"the newest checkpoint in {self.path} is not one of an ascent.")
+        return int(length), None if digest is None else str(digest)
 
     def append(self, trace: loop.Trace, targets: Sequence[tuple[int, int]]) -> None:
         """Adds the rows of some steps to metrics.csv."""
@@ -65,8 +99,9 @@ class AscentFolder:
 
     def checkpoint(self, state: Mapping[str, np.ndarray]) -> None:
         """Makes everything so far durable: from here the run can go on."""
-        length = np.array(self._metrics.sync())
-        self._checkpoints.save(int(state["step"]), {**state, _METRICS_BYTES: length})
+        length, digest = self._metrics.sync()
+        builds_on = {_METRICS_BYTES: np.array(length), _METRICS_SUM: np.array(digest)}
+        self._checkpoints.save(int(state["step"]), {**state, **builds_on})
 
     def finish(
         self,
@@ -83,12 +118,13 @@ class AscentFolder:
             labels: The names of all labels.
             gallery: The contact sheet.
         """
-        scored = {}
+        scored, sums = {}, {}
         for kept in config.KEPT:
             images, came = ascent.images(kept), ascent.steps(kept) != step.NEVER
             scored[kept] = score(images)
-            self._write_images(ascent, kept, images, came, scored[kept], labels)
-        files.write(self.path / "gallery.png", galleries.png(gallery))
+            sums |= self._write_images(ascent, kept, images, came, scored[kept], labels)
+        sheet = galleries.png(gallery)
+        files.write(self.path / run_records.GALLERY, sheet)
         # How many checkpoints there were depends on how fast the machine was.
         self._checkpoints.keep(1)
         files.sync_folder(self.path)
@@ -96,7 +132,15 @@ class AscentFolder:
             ascent_tables.champion_row(ascent, place, scored, labels)
             for place in range(len(ascent.targets))
         ]
-        files.write(self.path / workdir.CHAMPIONS, tables.champions_table(rows).encode())
+        champions = tables.champions_table(rows).encode()
+        sums |= {
+            **self._checkpoints.sums(),
+            run_records.METRICS: self._metrics.sync()[1],
+            run_records.GALLERY: hashlib.sha256(sheet).hexdigest(),
+            workdir.CHAMPIONS: hashlib.sha256(champions).hexdigest(),
+        }
+        files.write(self.path / checksums.FILE, checksums.text(sums))
+        files.write(self.path / workdir.CHAMPIONS, champions)
         files.sync_folder(self.path)
 
     def close(self) -> None:
@@ -114,12 +158,13 @@ class AscentFolder:
         came: np.ndarray,
         scored: np.ndarray,
         labels: Sequence[str],
-    ) -> None:
+    ) -> dict[str, str]:
+        """Writes those that came; gives their SHA-256 by name."""
         pngs = {}
         for place in np.flatnonzero(came):
             label, seed = ascent.targets[place]
             about = ascent_tables.in_png(ascent, place, kept, scored[place, label], labels)
-            path = self.path / ascent_tables.file_name(label, seed, kept)
+            path = self.path / run_records.image_file(seed, label, kept)
             pngs[path] = champion_png.encode(champion_png.Champion(images[place], "", about))
         folders = {path.parent for path in pngs}
         for folder in folders:
@@ -127,3 +172,7 @@ class AscentFolder:
         files.write_all(pngs)
         for folder in folders:
             files.sync_folder(folder)
+        return {
+            path.relative_to(self.path).as_posix(): hashlib.sha256(png).hexdigest()
+            for path, png in pngs.items()
+        }

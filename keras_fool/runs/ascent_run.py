@@ -17,7 +17,7 @@ import numpy as np
 from evolvers.ascent import config as config_module
 from keras_fool import errors
 from keras_fool.models import classifiers
-from keras_fool.runs import progress, stopping, workdir
+from keras_fool.runs import progress, run_records, stopping, workdir
 
 if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer without
     from evolvers.ascent import loop
@@ -58,12 +58,15 @@ def settings(
 
 
 def is_complete(path: pathlib.Path, settings: dict[str, object]) -> bool:
-    """Whether the ascent of these settings in `path` is complete.
+    """Whether the ascent of these settings in `path` is complete, with all of its files.
 
     Raises:
-        ValueError: The folder holds something else, or a run of other settings.
+        ValueError: The folder holds something else, or a run of other settings, or one from
+            before there were checksums that is damaged.
+        OSError: A file in it cannot be read.
     """
-    return workdir.status(path, settings) is workdir.Status.COMPLETE
+    complete = workdir.status(path, settings) is workdir.Status.COMPLETE
+    return complete and run_records.is_whole(path)
 
 
 def ascend(
@@ -117,7 +120,7 @@ def ascend(
     from keras_fool.runs import ascent_folder, ascent_recorder, summaries
 
     with contextlib.ExitStack() as stack:
-        with errors.reported(ValueError):
+        with errors.reported(ValueError, FileNotFoundError):
             scorer = scorer or scoring.LocalScorer(classifier)
             about = {
                 "classifier": classifier.name,
@@ -138,7 +141,8 @@ def ascend(
             batch=image_batch or fitting_batch(scorer),
         )
         if state is not None:
-            ascent.restore(state)
+            with errors.reported(ValueError):
+                ascent.restore(state)
             note(f"{path} goes on after step {ascent.step - 1}.")
         events = summaries.Summaries(path, ascent.step)
         stack.callback(events.close)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evolvers.ascent import config, loop, step
-from keras_fool.runs import tables
+from keras_fool.runs import run_records, tables
 
 METRICS_HEADER = "run,label,step,confidence,gradient_norm,learning_rate,top1_label\n"
 
@@ -30,11 +30,6 @@ def metrics_rows(trace: loop.Trace, targets: Sequence[tuple[int, int]]) -> str:
                 f"{trace.top1[index, place]}\n"
             )
     return "".join(rows)
-
-
-def file_name(label: int, seed: int, kept: str) -> str:
-    """Where an image lies in its run folder."""
-    return f"images/run_{seed:03d}/{kept}/label_{label}.png"
 
 
 def champion_row(
@@ -70,7 +65,7 @@ def champion_row(
         "best_confidence": tables.number(scored["best"][place][label]),
         "best_iterate_confidence": tables.number(ascent.confidences("best")[place]),
         **{f"step_{kept}": _step(ascent, kept, place) for kept in config.KEPT[1:]},
-        "file": file_name(label, seed, "last"),
+        "file": run_records.image_file(seed, label, "last"),
     }
 
 

@@ -8,16 +8,34 @@ An image made by gradient ascent has no genome, and says how it was made.
 import dataclasses
 import io
 import pathlib
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from trainers import pictures, regular_file
+from keras_fool import foreign_files
+from trainers import pictures
 
 # The genome of a colour image of 256x256 pixels in the direct encoding, the largest there
 # is, has a fraction of this; a file with more is no champion.
 _MOST_GENOME_CHARACTERS = 2**24
-
+MAX_BYTES = 2**28
+_MOST_PIXELS = 2**26  # the largest print, 8192 x 8192
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# What Pillow raises of a file that is none, besides its own errors.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    Image.DecompressionBombError,
+)
 
 MADE_BY = "made_by"  # the text that says so where it was no evolution
 
@@ -55,20 +73,29 @@ def read(path: pathlib.Path) -> Champion:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no PNG image, grey or RGB, or there is no genome in it, or
-            its texts are larger than any champion's.
+        ValueError: As `decode` says, or it is too large.
+    """
+    return decode(foreign_files.content(path, MAX_BYTES), path)
+
+
+def decode(content: bytes, path: pathlib.Path) -> Champion:
+    """The champion in a file's bytes.
+
+    Args:
+        content: The bytes.
+        path: The file, for messages.
+
+    Raises:
+        ValueError: It is no whole PNG image, grey or RGB, or there is no genome in it, or
+            it is larger than any champion.
     """
     try:
-        content = io.BytesIO(regular_file.read(path))
-        with Image.open(content, formats=["PNG"]) as image:
+        _check_whole(content)
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             mode = image.mode
             pixels = np.asarray(image)
-            texts = dict(image.text)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path}.") from None
-    except regular_file.NoFileError as error:
-        raise ValueError(f"{path} is no PNG image that can be read: {error.strerror}") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            texts = {str(name): str(text) for name, text in image.text.items()}
+    except _UNREADABLE as error:
         problem = pictures.reason(error)
         raise ValueError(f"{path} is no PNG image that can be read: {problem}") from error
     if mode not in ("L", "RGB"):
@@ -78,4 +105,40 @@ def read(path: pathlib.Path) -> Champion:
         raise ValueError(f"there is no genome in {path}: it was not written by an evolution.")
     if len(genome) > _MOST_GENOME_CHARACTERS:
         raise ValueError(f"the genome in {path} has {len(genome)} characters, more than any.")
-    return Champion(pixels.reshape(*pixels.shape[:2], -1), str(genome), texts)
+    return Champion(pixels.reshape(*pixels.shape[:2], -1), genome, texts)
+
+
+def check_whole(path: pathlib.Path) -> None:
+    """Looks whether a PNG file has all of its parts, and each as it was written.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It has not.
+    """
+    try:
+        _check_whole(foreign_files.content(path, MAX_BYTES))
+    except ValueError as error:
+        raise ValueError(f"{path} is no whole PNG image: {error}") from error
+
+
+def _check_whole(content: bytes) -> None:
+    """Pillow itself looks at the checksums of few parts, and takes what is missing as black."""
+    if not content.startswith(_SIGNATURE):
+        raise ValueError("it does not begin like one.")
+    names, start = [], len(_SIGNATURE)
+    while start < len(content):
+        length = int.from_bytes(content[start : start + 4])
+        end = start + 12 + length
+        if end > len(content):
+            raise ValueError("its end is missing.")
+        checksum = int.from_bytes(content[end - 4 : end])
+        if zlib.crc32(memoryview(content)[start + 4 : end - 4]) != checksum:
+            raise ValueError(f"its part at byte {start} is damaged.")
+        names.append(content[start + 4 : start + 8])
+        start = end
+    once = names.count(b"IHDR") == names.count(b"IEND") == 1
+    if not once or (names[0], names[-1]) != (b"IHDR", b"IEND"):
+        raise ValueError("its parts are not in order.")
+    width, height = struct.unpack_from(">II", content, len(_SIGNATURE) + 8)
+    if width * height > _MOST_PIXELS:
+        raise ValueError(f"it has {width} x {height} pixels, a decompression bomb.")

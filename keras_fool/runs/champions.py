@@ -5,22 +5,19 @@ first one that the classifier it was evolved on no longer gives its recorded con
 """
 
 import contextlib
-import csv
 import dataclasses
-import json
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from evolvers.ascent import config as ascent_config
 from keras_fool.models import classifiers
-from keras_fool.runs import champion_png, checkpoints, workdir
-from trainers import names
+from keras_fool.runs import checkpoints, run_records
 
-WHENS = ("first", "last")
+WHENS = run_records.WHENS
 # Confidences are the same bits on the same machine; another one rounds otherwise.
 _TOLERANCE = 1e-5
+_HALF = 0.5001  # by which rounding to bytes changes a value at most
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,8 +105,8 @@ class Champions:
         shape = self.images.shape[1:]
         if tuple(image_shape) != shape:
             raise ValueError(
-                f"{name} takes images of {_by(image_shape)}, those in {self.folder} are "
-                f"{_by(shape)} (height x width x channels)."
+                f"{name} takes images of {run_records.by(image_shape)}, those in {self.folder} are "
+                f"{run_records.by(shape)} (height x width x channels)."
             )
         if num_labels != len(self.labels):
             raise ValueError(
@@ -128,7 +125,8 @@ class Champions:
             ValueError: One of them, which is named, has another confidence.
         """
         own = confidences[np.arange(len(self)), self.niches]
-        wrong = np.flatnonzero(np.abs(own - self.confidences) > _TOLERANCE)
+        # Of a NaN no comparison holds: it is wrong.
+        wrong = np.flatnonzero(~(np.abs(own - self.confidences) <= _TOLERANCE))
         if len(wrong):
             first = wrong[0]
             others = f", and so are {len(wrong) - 1} others" if len(wrong) > 1 else ""
@@ -155,40 +153,31 @@ def read(folder: pathlib.Path, when: str = "last", *, unrounded: bool = False) -
 
     Raises:
         ValueError: It is no run folder, or its run is not complete, or a file in it is
-            damaged, or an image has another shape than the run's.
+            damaged, or not what is recorded of it.
         FileNotFoundError: An image is missing.
+        OSError: A file cannot be read.
     """
-    config = _config(folder)
-    records = _records(folder)
-    files = listed(folder, when)
-    pngs = [champion_png.read(folder / file) for file in files]
-    if when != "last":  # champions.csv is about the last ones; the images say it themselves
-        records = [png.about for png in pngs]
-    shape = tuple(config["image_shape"])
-    for file, png in zip(files, pngs, strict=True):
-        if png.image.shape != shape:
-            raise ValueError(
-                f"{folder / file} is an image of {_by(png.image.shape)}, its run makes "
-                f"images of {_by(shape)} (height x width x channels)."
-            )
-    with _damaged(f"what is recorded of the champions in {folder}"):
-        found = Champions(
-            folder=folder,
-            config=config,
-            labels=names.checked_labels(config["labels"], "the list of labels"),
-            runs=np.array([int(record["run"]) for record in records]),
-            niches=np.array([int(record["label"]) for record in records]),
-            confidences=np.array([float(record["confidence"]) for record in records], np.float32),
-            images=np.stack([png.image for png in pngs]),
-            genomes=tuple(png.genome for png in pngs),
-            files=tuple(files),
-        )
-    if unrounded and when == "last" and "mean" in config["settings"]:
-        return _unrounded(found, records)
+    records = run_records.RunRecords(folder)
+    places = records.places(when)
+    pngs = [records.champion(place, when) for place in places]
+    rows = [records.rows[place] for place in places]
+    found = Champions(
+        folder=folder,
+        config=records.config,
+        labels=records.labels,
+        runs=np.array([int(row["run"]) for row in rows]),
+        niches=np.array([int(row["label"]) for row in rows]),
+        confidences=np.array([float(png.about["confidence"]) for png in pngs], np.float32),
+        images=np.stack([png.image for png in pngs]),
+        genomes=tuple(png.genome for png in pngs),
+        files=tuple(records.file(place, when) for place in places),
+    )
+    if unrounded and when == "last" and records.is_ascent:
+        return _unrounded(found, rows)
     return found
 
 
-def _unrounded(found: Champions, records: Sequence[dict[str, str]]) -> Champions:
+def _unrounded(found: Champions, rows: Sequence[dict[str, str]]) -> Champions:
     """The last state of the ascent has its images as they were."""
     path = found.folder / "checkpoint"
     state, damaged = None, []
@@ -199,34 +188,20 @@ def _unrounded(found: Champions, records: Sequence[dict[str, str]]) -> Champions
             f"there is no whole state in {path}, which has the images as they were before they "
             "were rounded."
         )
-    with _damaged(found.folder / workdir.CHAMPIONS):
-        confidences = np.array([float(record["iterate_confidence"]) for record in records])
-    return dataclasses.replace(
-        found, confidences=confidences.astype(np.float32), offsets=state["offsets"]
+    offsets = state.get("offsets", np.array(None))
+    mean = np.asarray(found.config["settings"]["mean"], np.float32)
+    if offsets.dtype == np.float32 and offsets.shape == found.images.shape:
+        exact = np.clip(offsets + mean, np.float32(0), np.float32(255))
+        # Of a NaN no comparison holds.
+        if (np.abs(exact - found.images) <= _HALF).all():
+            confidences = [float(row["iterate_confidence"]) for row in rows]
+            return dataclasses.replace(
+                found, confidences=np.array(confidences, np.float32), offsets=offsets
+            )
+    raise ValueError(
+        f"the state in {path} is not the one of the images in {found.folder}: rounded, it gives "
+        "others."
     )
-
-
-def listed(folder: pathlib.Path, when: str = "last") -> list[str]:
-    """The PNGs of a complete run folder's champions, relative to it; opens none of them.
-
-    Args:
-        folder: What `evolve` or `ascend` wrote.
-        when: Of an evolution those of the "first" or of the "last" generation; of an
-            ascent what is in `evolvers.ascent.config.KEPT`, where it came.
-
-    Raises:
-        ValueError: Its run is not complete, or the list is damaged.
-    """
-    records = _records(folder)
-    ascended = f"step_{ascent_config.KEPT[1]}" in records[0]
-    kept = ascent_config.KEPT if ascended else WHENS
-    if when not in kept:
-        raise ValueError(f"{folder} has no {when} images: those of {', '.join(kept)} are kept.")
-    if ascended and when != "last":
-        records = [record for record in records if record[f"step_{when}"]]
-    if not records:
-        raise ValueError(f"no image in {folder} came as far as {when}.")
-    return [_inside(folder, record["file"]).replace("/last/", f"/{when}/") for record in records]
 
 
 def original(
@@ -253,56 +228,3 @@ def original(
         f"{champions.folder} was evolved on {name}, which is not among --models, and {spec} is "
         "not it: name its version folder or .keras file, with the options it had, in --models."
     )
-
-
-def _config(folder: pathlib.Path) -> dict:
-    path = folder / workdir.CONFIG
-    if not folder.is_dir():
-        there = [path.name for path in folder.parent.glob("*/")]
-        hint = names.did_you_mean(folder.name, there) or "."
-        raise ValueError(f"there is no folder {folder}{hint}")
-    if not path.is_file():
-        raise ValueError(f"{folder} is no run folder: there is no {path.name} in it.")
-    with _damaged(path):
-        config = json.loads(path.read_text("utf-8"))
-        scorer = dict(config["settings"]["scorer"])
-        if "classifier_path" in config:  # written before there were specs
-            logits = ["logits"] if scorer["from_logits"] else []
-            words = [config["classifier_path"], scorer["preprocess"], *logits]
-            config.setdefault("classifier_spec", ":".join(words))
-        for name in ("classifier", "classifier_spec", "labels", "image_shape"):
-            config[name]
-    return config
-
-
-def _records(folder: pathlib.Path) -> list[dict[str, str]]:
-    path = folder / workdir.CHAMPIONS
-    if not path.is_file():
-        raise ValueError(
-            f"the run in {folder} is not complete, there is no {path.name} in it yet: the "
-            "command that began it goes on with it."
-        )
-    with _damaged(path), open(path, newline="", encoding="utf-8") as file:
-        records = list(csv.DictReader(file))
-    if not records or "file" not in records[0]:
-        raise ValueError(f"{path} names no champions.")
-    return records
-
-
-def _inside(folder: pathlib.Path, file: str) -> str:
-    """`file`, which may come from anyone, as long as it lies in the folder."""
-    if not (folder / file).resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"{folder / workdir.CHAMPIONS} names {file}, which is not in its folder.")
-    return file
-
-
-@contextlib.contextmanager
-def _damaged(what: object) -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"{what} is damaged: {error!r}.") from error
-
-
-def _by(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))

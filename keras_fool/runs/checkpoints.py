@@ -4,15 +4,31 @@ A checkpoint is one `.npz` without objects, named `generation_<number>-<digest>.
 the SHA-256 of its bytes, so that it and its checksum appear in the same rename.
 """
 
-import hashlib
 import pathlib
 import re
+import zipfile
+import zlib
 from collections.abc import Callable
 
 import numpy as np
 
+from keras_fool import foreign_files
 from keras_fool.runs import files
 
+# What reading a file that is no `.npz` raises.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+# What counts in the states of evolutions, ascents and trainings.
+_NUMBERS = ("generation", "step")
 _KEPT = 2
 _NAME = re.compile(r"generation_(\d+)-([0-9a-f]{32})\.npz")
 
@@ -72,7 +88,7 @@ class CheckpointFolder:
         self._folder.mkdir(exist_ok=True)
         part = self._folder / "newest.npz.part"
         try:
-            with files.named(part), open(part, "wb") as file:
+            with files.named(part), files.create(part) as file:
                 np.savez(file, allow_pickle=False, **arrays)
             path = self._folder / f"generation_{generation:08d}-{_digest(part)}.npz"
             files.rename(part, path)
@@ -90,6 +106,12 @@ class CheckpointFolder:
             if path not in self._whole:
                 path.unlink()
 
+    def sums(self) -> dict[str, str]:
+        """The SHA-256 of the checkpoints there are, by their names in the run folder."""
+        return {
+            f"{self._folder.name}/{path.name}": foreign_files.sha256(path) for path in self._paths()
+        }
+
     def _paths(self) -> list[pathlib.Path]:
         """What has a checkpoint's name, newest first."""
         found = [path for path in self._folder.glob("*.npz") if _NAME.fullmatch(path.name)]
@@ -98,12 +120,20 @@ class CheckpointFolder:
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray] | None:
     """The arrays of a checkpoint; None where it is not what was written."""
-    if _digest(path) != _NAME.fullmatch(path.name)[2]:
+    number, digest = _NAME.fullmatch(path.name).groups()
+    try:
+        if _digest(path) != digest:
+            return None
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                return None  # a small file could ask for any amount of memory
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        counted = [int(arrays[name]) for name in _NUMBERS if name in arrays]
+    except (*_UNREADABLE, TypeError):
         return None
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+    return arrays if counted == [int(number)] else None
 
 
 def _digest(path: pathlib.Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    return foreign_files.sha256(path)[:32]

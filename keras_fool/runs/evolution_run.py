@@ -17,7 +17,7 @@ from evolvers import config as evolvers_config
 from evolvers import map_elites
 from keras_fool import errors
 from keras_fool.models import classifiers, scorer_contract
-from keras_fool.runs import progress, stopping, workdir
+from keras_fool.runs import progress, run_records, stopping, workdir
 from keras_fool.serving import endpoints
 
 if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer without
@@ -51,12 +51,15 @@ def settings(
 
 
 def is_complete(path: pathlib.Path, settings: dict[str, object]) -> bool:
-    """Whether the run of these settings in `path` is complete.
+    """Whether the run of these settings in `path` is complete, with all of its files.
 
     Raises:
-        ValueError: The folder holds something else, or a run of other settings.
+        ValueError: The folder holds something else, or a run of other settings, or one from
+            before there were checksums that is damaged.
+        OSError: A file in it cannot be read.
     """
-    return workdir.status(path, settings) is workdir.Status.COMPLETE
+    complete = workdir.status(path, settings) is workdir.Status.COMPLETE
+    return complete and run_records.is_whole(path)
 
 
 def open_scorer(
@@ -134,7 +137,7 @@ def evolve(
     from keras_fool.runs import evolution_folder, evolution_recorder, summaries
 
     with contextlib.ExitStack() as stack:
-        with errors.reported(ValueError):
+        with errors.reported(ValueError, FileNotFoundError):
             scorer = scorer or open_scorer(config, classifier)
             about = {
                 "classifier": classifier.name,
@@ -152,7 +155,8 @@ def evolve(
         stack.callback(evolution.close)
         _warm_up(evolution, note)
         if state is not None:
-            evolution.restore(state)
+            with errors.reported(ValueError):
+                evolution.restore(state)
             note(f"{path} goes on after generation {evolution.generation}.")
         watch = _watch(classifier, path, scorer, evolution.generation)
         stack.callback(watch.close)

@@ -1,9 +1,18 @@
-"""Files that are whole or absent: written beside, synced, renamed; and ones that only grow."""
+"""Files that are whole or absent: written beside, synced, renamed; and ones that only grow.
+
+A folder may come from anyone, with links planted in it. Every file is therefore created anew
+under a name of its own and renamed: no file that was there before is opened for writing.
+"""
 
 import contextlib
+import hashlib
 import os
 import pathlib
+import stat
 from collections.abc import Iterator, Mapping
+from typing import IO
+
+from keras_fool import foreign_files
 
 
 def write(path: pathlib.Path, content: bytes) -> None:
@@ -26,14 +35,48 @@ def write_all(contents: Mapping[pathlib.Path, bytes]) -> None:
     parts = {path: path.with_name(f".{path.name}.part") for path in contents}
     try:
         for path, content in contents.items():
-            with named(path):
-                parts[path].write_bytes(content)
+            with named(path), create(parts[path]) as file:
+                file.write(content)
         for path, part in parts.items():
             rename(part, path)
     except BaseException:
         for part in parts.values():
             part.unlink(missing_ok=True)
         raise
+
+
+def create(path: pathlib.Path) -> IO[bytes]:
+    """Opens a new file for writing; what a killed process left under its name is removed.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    path.unlink(missing_ok=True)  # of a link this removes the link
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666), "wb")
+
+
+def refuse_links(folder: pathlib.Path) -> None:
+    """Looks whether a folder holds nothing but files and folders of its own.
+
+    The folder itself may be a link: that was its user's choice.
+
+    Raises:
+        ValueError: There is a link in it, or a pipe, a socket or a device.
+        OSError: It cannot be read.
+    """
+    waiting = [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                mode = entry.stat(follow_symlinks=False).st_mode
+                if stat.S_ISDIR(mode):
+                    waiting.append(pathlib.Path(entry.path))
+                elif not stat.S_ISREG(mode):
+                    kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a regular file"
+                    raise ValueError(
+                        f"{entry.path} is {kind}, and a command that writes into {folder} might "
+                        "change what is elsewhere: remove it, or put a file in its place."
+                    )
 
 
 def rename(part: pathlib.Path, path: pathlib.Path) -> None:
@@ -65,44 +108,76 @@ def named(path: pathlib.Path) -> Iterator[None]:
 class GrowingFile:
     """A text file that lines are appended to, and that a resumed run cuts back."""
 
-    def __init__(self, path: pathlib.Path, header: str, num_bytes: int | None = None):
+    def __init__(
+        self,
+        path: pathlib.Path,
+        header: str,
+        num_bytes: int | None = None,
+        sha256: str | None = None,
+    ):
         """Opens it.
 
         Args:
             path: The file.
             header: The first line of a new file.
             num_bytes: The length to cut an existing file back to; None begins anew.
+            sha256: What these bytes must have, in hexadecimal; None where it is not known.
 
         Raises:
-            ValueError: The file is shorter than `num_bytes`.
+            ValueError: The file is shorter than `num_bytes`, or other bytes.
         """
         self._path = path
-        if num_bytes is None:
-            self._file = open(path, "wb")  # noqa: SIM115, closed by close()
-            self.append(header)
-            return
-        if not path.is_file() or path.stat().st_size < num_bytes:
-            raise ValueError(
-                f"{path} is shorter than the {num_bytes} bytes it had at the checkpoint: "
-                "the run cannot be continued."
-            )
-        self._file = open(path, "rb+")  # noqa: SIM115
-        self._file.truncate(num_bytes)
-        self._file.seek(num_bytes)
+        kept = header.encode() if num_bytes is None else self._kept(num_bytes, sha256)
+        self._hash = hashlib.sha256(kept)
+        with named(path):
+            part = path.with_name(f".{path.name}.part")
+            self._file = create(part)  # closed by close()
+            try:
+                self._file.write(kept)
+                self._file.flush()
+                os.replace(part, path)
+            except BaseException:
+                self._file.close()
+                part.unlink(missing_ok=True)
+                raise
 
     def append(self, text: str) -> None:
         """Adds whole lines."""
+        content = text.encode()
         with named(self._path):
-            self._file.write(text.encode())
+            self._file.write(content)
+        self._hash.update(content)
 
-    def sync(self) -> int:
-        """Makes everything appended durable; returns the length in bytes."""
+    def sync(self) -> tuple[int, str]:
+        """Makes everything appended durable.
+
+        Returns:
+            The length in bytes, and the SHA-256 of all of them.
+        """
         with named(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
-            return self._file.tell()
+            return self._file.tell(), self._hash.hexdigest()
 
     def close(self) -> None:
         """Closes the file."""
         with named(self._path):
             self._file.close()
+
+    def _kept(self, num_bytes: int, sha256: str | None) -> bytes:
+        """What an existing file begins with."""
+        there = foreign_files.content(self._path) if self._path.is_file() else b""
+        if len(there) < num_bytes:
+            raise ValueError(
+                f"{self._path} is shorter than the {num_bytes} bytes it had at the checkpoint: "
+                "the run cannot be continued."
+            )
+        kept = there[:num_bytes]
+        same = sha256 is None or hashlib.sha256(kept).hexdigest() == sha256
+        if not same or not kept.endswith(b"\n"):
+            raise ValueError(
+                f"{self._path} is damaged: its first {num_bytes} bytes are not those it had at "
+                "the checkpoint, so the run cannot be continued. Put a copy of the file in its "
+                "place, or begin again in another --workdir."
+            )
+        return kept

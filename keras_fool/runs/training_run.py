@@ -58,7 +58,7 @@ def train(
             folder = training_folder.TrainingFolder(path, recorded, note)
             stack.callback(folder.close)
             state = folder.resume()
-        done = 0 if state is None else int(state["step"])
+        done = 0 if state is None else int(state.get("step", 0))
         if done:
             note(f"{path} goes on after step {done}.")
         bar = stack.enter_context(_bar(settings.iterations, done, hidden=folder is None))

@@ -3,25 +3,34 @@
     config.json      every setting that shapes the result, versions, what scored
     champions.csv    written last: with it the run is complete
 
-What else is in it say `evolution_folder`, `ascent_folder` and `training_folder`.
+What else is in it say `evolution_folder`, `ascent_folder` and `training_folder`. A folder may
+come from anyone: `config` reads it, and `opened` looks for links before anything is written.
 """
 
 import contextlib
 import enum
 import fcntl
+import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO
 
-from keras_fool.runs import files
+from keras_fool import foreign_files
+from keras_fool.runs import environment, files
 
 _VERSIONS_OF = ("keras_fool", "tensorflow", "keras", "numpy", "numba", "neat-python", "pillow")
 CHAMPIONS = "champions.csv"
 CONFIG = "config.json"
 _LOCK = ".lock"
+_SHA256, _ENVIRONMENT = "sha256", "environment"
+# Where the classifier was found is no part of a run: it may move.
+_NOT_HASHED = (_SHA256, "classifier_spec", "classifier_path")
+# What is recorded besides the settings and must be the same to go on.
+_COMPARED = ("labels", "image_shape")
 
 
 def opened(
@@ -29,7 +38,7 @@ def opened(
     settings: Mapping[str, object],
     about: Mapping[str, object],
     note: Callable[[str], None],
-) -> IO[str]:
+) -> IO[bytes]:
     """Creates a folder with its config.json, or opens one of the same settings.
 
     Args:
@@ -42,25 +51,99 @@ def opened(
         What holds the folder for this process alone, until it is closed.
 
     Raises:
-        ValueError: The folder holds something else, or what other settings made, or
-            another process is writing it.
+        ValueError: The folder holds something else, or what other settings or another
+            environment made, or links, or another process is writing it.
         OSError: It cannot be made or written.
     """
     status(path, settings)
     path.mkdir(parents=True, exist_ok=True)
+    files.refuse_links(path)
     lock = _locked(path)
     try:
-        config = path / CONFIG
         if status(path, settings) is Status.NEW:  # once more, now that nobody else writes
-            content = {"settings": settings, **about, "versions": versions()}
-            files.write(config, (json.dumps(content, indent=2) + "\n").encode())
-            files.sync_folder(path)
+            write_config(path, settings, about)
         else:
-            _compare_versions(json.loads(config.read_text("utf-8"))["versions"], note)
+            begun = config(path)
+            for name in _COMPARED:
+                here = json.loads(json.dumps(about.get(name)))
+                if name in about and begun.get(name, here) != here:
+                    raise ValueError(
+                        f"{path} was begun with other {name}: {foreign_files.shown(begun[name])} "
+                        f"there and {foreign_files.shown(here)} here."
+                    )
+            if _computes_here(settings):
+                environment.compare(begun.get(_ENVIRONMENT), path)
+            _compare_versions(begun["versions"], note)
+            spec = about.get("classifier_spec")
+            if spec is not None and begun.get("classifier_spec", spec) != spec:  # it has moved
+                _write(path, {**begun, "classifier_spec": spec})
     except BaseException:
         lock.close()
         raise
     return lock
+
+
+def write_config(
+    path: pathlib.Path, settings: Mapping[str, object], about: Mapping[str, object]
+) -> None:
+    """Writes the config.json of a run that begins now.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    content = {
+        "settings": settings,
+        **about,
+        _ENVIRONMENT: environment.recorded() if _computes_here(settings) else {},
+        "versions": versions(),
+    }
+    content = json.loads(json.dumps(content))
+    _write(path, {**content, _SHA256: _digest(content)})
+
+
+def _write(path: pathlib.Path, content: Mapping[str, object]) -> None:
+    files.write(path / CONFIG, (json.dumps(content, indent=2) + "\n").encode())
+    files.sync_folder(path)
+
+
+def config(path: pathlib.Path) -> dict:
+    """What config.json says: `settings` and `versions`, and by other names what was recorded.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged, or was changed since it was written.
+    """
+    file = path / CONFIG
+    begun = foreign_files.json_object(file)
+    for name in ("settings", "versions"):
+        if not isinstance(begun.get(name), dict):
+            raise ValueError(f"{file} is damaged: expected an object {name} in it.")
+    for name, version in begun["versions"].items():
+        if not isinstance(version, str):
+            raise ValueError(f"{file} is damaged: expected text as version of {name!r}.")
+    hashed = is_hashed(begun) or _SHA256 in begun
+    if hashed and begun.get(_SHA256) != _digest(begun):
+        raise ValueError(
+            f"{file} is damaged: it is not what was written, as its {_SHA256} does not fit. Put "
+            "a copy of the file in its place."
+        )
+    return begun
+
+
+def is_hashed(begun: Mapping[str, object]) -> bool:
+    """Whether a folder with this config.json has checksums; those of before have none."""
+    return _ENVIRONMENT in begun
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    hashed = {name: value for name, value in content.items() if name not in _NOT_HASHED}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
+
+
+def _computes_here(settings: Mapping[str, object]) -> bool:
+    """Whether what is scored or trained is computed by this process: not by an endpoint."""
+    scorer = settings.get("scorer")
+    return not (isinstance(scorer, Mapping) and "endpoint" in scorer)
 
 
 class Status(enum.Enum):
@@ -77,20 +160,20 @@ def status(path: pathlib.Path, settings: Mapping[str, object]) -> Status:
     Raises:
         ValueError: The folder holds something else, or a run of other settings.
     """
-    config = path / CONFIG
-    if not config.is_file():
+    if not (path / CONFIG).is_file():
         ours = {_LOCK, f".{CONFIG}.part"}
         if path.is_dir() and any(entry.name not in ours for entry in path.iterdir()):
             raise ValueError(f"{path} holds other files and no run; choose another --workdir.")
         return Status.NEW
-    there = dict(flat(_begun(config)["settings"]))
+    there = dict(flat(config(path)["settings"]))
     here = dict(flat(json.loads(json.dumps(settings))))
     for name in [*here, *there]:
         if there.get(name) != here.get(name):
             raise ValueError(
-                f"{path} holds a run of other settings: {name} is {there.get(name)!r} there and "
-                f"{here.get(name)!r} here. Give the settings it was begun with, or another "
-                "--workdir."
+                f"{path} holds a run of other settings: {name} is "
+                f"{foreign_files.shown(there.get(name))} there and "
+                f"{foreign_files.shown(here.get(name))} here. Give the settings it was begun "
+                "with, or another --workdir."
             )
     return Status.COMPLETE if (path / CHAMPIONS).is_file() else Status.BEGUN
 
@@ -101,20 +184,7 @@ def recorded_settings(path: pathlib.Path) -> Mapping[str, object] | None:
     Raises:
         ValueError: They are damaged.
     """
-    config = path / CONFIG
-    return _begun(config)["settings"] if config.is_file() else None
-
-
-def _begun(config: pathlib.Path) -> dict:
-    try:
-        begun = json.loads(config.read_text("utf-8"))
-        dict(flat(begun["settings"]))
-        begun["versions"].items()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{config} is damaged ({error!r}): the run cannot be continued."
-        ) from error
-    return begun
+    return config(path)["settings"] if (path / CONFIG).is_file() else None
 
 
 def flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -142,14 +212,16 @@ def _compare_versions(begun: Mapping[str, str], note: Callable[[str], None]) -> 
     for name, version in versions().items():
         if begun.get(name, version) != version:
             note(
-                f"this run was begun with {name} {begun[name]} and goes on with "
-                f"{version}: its last digits may depend on that."
+                f"this run was begun with {name} {foreign_files.shown(begun[name])[1:-1]} and "
+                f"goes on with {version}: its last digits may depend on that."
             )
 
 
-def _locked(path: pathlib.Path) -> IO[str]:
+def _locked(path: pathlib.Path) -> IO[bytes]:
     """The lock file, held until it is closed or this process ends, however it ends."""
-    lock = open(path / _LOCK, "w")  # noqa: SIM115
+    with files.named(path / _LOCK):
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        lock = open(os.open(path / _LOCK, flags, 0o666), "r+b", buffering=0)  # noqa: SIM115
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -267,7 +267,13 @@ def _drawn(of: champions_module.Champions, place: int, look: Look) -> np.ndarray
             f"the images in {of.folder} were made by gradient ascent: there is no genome that "
             "could be drawn at another --image_size."
         )
-    genome, canvas = genome_json.loads(of.genomes[place])
+    path = of.folder / of.files[place]
+    try:
+        genome, canvas = genome_json.loads(of.genomes[place])
+    except ValueError as error:
+        raise ValueError(f"the genome in {path} is damaged: {error}") from error
+    if canvas.shape != of.images[place].shape:
+        raise ValueError(f"the genome in {path} is not one of an image of its shape.")
     longest = max(canvas.height, canvas.width)
     height, width = (
         max(1, round(side * look.image_size / longest)) for side in (canvas.height, canvas.width)

@@ -1,11 +1,10 @@
 """What ascents found, beside the paper's figures, as Markdown and CSV."""
 
-import csv
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_fool.runs import workdir
+from keras_fool.runs import run_records
 from keras_fool.sheets.sheet_drawing import percent
 from keras_fool.studies import ascended_runs, transfer_tables
 
@@ -38,20 +37,20 @@ def records(ascents: Sequence[ascended_runs.Ascent], shown: Sequence[int]) -> li
     """The rows of some ascents' champions.csv with their preset, of the shown labels."""
     found = []
     for planned in ascents:
-        with open(planned.path / workdir.CHAMPIONS, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if int(row["label"]) in shown:
-                    found.append({"preset": planned.preset, **row})
+        found += [
+            {"preset": planned.preset, **row}
+            for row in run_records.RunRecords(planned.path).rows
+            if int(row["label"]) in shown
+        ]
     return found
 
 
 def confidences(planned: ascended_runs.Ascent) -> dict[tuple[int, int], np.ndarray]:
     """The confidences of an ascent's images before each step: float64 [steps], by (seed, label)."""
     found = {}
-    with open(planned.path / "metrics.csv", newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            of_image = found.setdefault((int(row["run"]), int(row["label"])), [])
-            of_image.append(float(row["confidence"]))
+    for row in run_records.RunRecords(planned.path).metrics():
+        of_image = found.setdefault((int(row["run"]), int(row["label"])), [])
+        of_image.append(float(row["confidence"]))
     return {image: np.array(values) for image, values in found.items()}
 
 

@@ -4,13 +4,12 @@ The first runs are those of Table S1, if it has been made; a run makes the same 
 whatever runs beside it.
 """
 
-import csv
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fool.runs import champions, tables
+from keras_fool.runs import champions, run_records, tables
 from keras_fool.sheets import galleries, sheet_drawing, tile_sheets
 from keras_fool.studies import (
     bootstrap,
@@ -157,12 +156,11 @@ def _generations(folders: Sequence[pathlib.Path]) -> list[list[object]]:
     """After how many generations runs have images that the classifier is sure of."""
     firsts = {"max": {}, "median": {}}
     for folder in folders:
-        with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                for column, first in firsts.items():
-                    value = int(row["generation"]) if float(row[column]) >= _SURE else np.inf
-                    key = folder, row["run"]
-                    first[key] = min(first.get(key, np.inf), value)
+        for row in run_records.RunRecords(folder).metrics():
+            for column, first in firsts.items():
+                value = int(row["generation"]) if float(row[column]) >= _SURE else np.inf
+                key = folder, row["run"]
+                first[key] = min(first.get(key, np.inf), value)
     return [
         [f"first generation {what}", said, _spread(np.array(list(firsts[column].values())))]
         for what, said, column in (

@@ -8,7 +8,7 @@ import pathlib
 
 import numpy as np
 
-from keras_fool.runs import champion_png, champions
+from keras_fool.runs import champion_png, run_records
 
 
 class Pool:
@@ -26,9 +26,9 @@ class Pool:
         Raises:
             ValueError: It is none.
         """
-        self._folder = folder
+        self._records = run_records.RunRecords(folder)
         self._places = [
-            (when, file) for when in champions.WHENS for file in champions.listed(folder, when)
+            (when, place) for when in run_records.WHENS for place in self._records.places(when)
         ]
 
     def __len__(self) -> int:
@@ -38,17 +38,17 @@ class Pool:
         """An image, uint8 [height, width, channels].
 
         Raises:
-            ValueError: Its file is damaged.
+            ValueError: Its file is damaged, or not what is recorded of it.
             FileNotFoundError: There is no such file.
         """
         return self._read(place).image
 
     def row(self, place: int) -> dict[str, object]:
         """What is recorded of an image, for a table."""
-        when, file = self._places[place]
+        when, row = self._places[place]
         about = self._read(place).about
         return {
-            "file": file,
+            "file": self._records.file(row, when),
             "when": when,
             "run": int(about["run"]),
             "label": int(about["label"]),
@@ -56,5 +56,5 @@ class Pool:
         }
 
     def _read(self, place: int) -> champion_png.Champion:
-        _, file = self._places[place]
-        return champion_png.read(self._folder / file)
+        when, row = self._places[place]
+        return self._records.champion(row, when)

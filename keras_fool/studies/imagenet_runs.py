@@ -5,7 +5,6 @@ Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897: one run over 
 ten crops. The networks are the user's: --models names them and what they see.
 """
 
-import csv
 import dataclasses
 import hashlib
 import json
@@ -16,6 +15,7 @@ import numpy as np
 
 from evolvers import config as evolvers_config
 from keras_fool.models import classifiers
+from keras_fool.runs import run_records
 from keras_fool.studies import cross_scoring, evolved_runs, experiment, transfer_tables
 
 GENERATIONS = 5000
@@ -103,8 +103,7 @@ class Summary:
 
 def summary(planned: evolved_runs.Evolution) -> Summary:
     """Reads it off the folder of a complete run."""
-    with open(planned.path / "champions.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = run_records.RunRecords(planned.path).rows
     confidences = np.array([float(row["confidence"]) for row in rows], np.float32)
     return Summary(
         images=len(rows),
@@ -148,6 +147,5 @@ def summary_table(
 
 def curve(folder: pathlib.Path) -> dict[str, np.ndarray]:
     """metrics.csv of a run: by column, float64 [generations]."""
-    with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = run_records.RunRecords(folder).metrics()
     return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}

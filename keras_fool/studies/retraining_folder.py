@@ -6,6 +6,8 @@
     evolutions/dnn_01/     the run folder of the evolution against it
     draws/dnn_01.csv       which images were drawn from that for the fooling class
     draws/dnn_01_train.npy, dnn_01_val.npy    these images
+    draws/dnn_01.sha256    the SHA-256 of both and of the CSV file
+    trainings/dnn_01/classifier.sha256        of the files of DNN 1
     times.csv              how long each stage took
 
 The classifier's folder, the run folder's champions.csv and the draw's CSV file each appear
@@ -14,17 +16,21 @@ in one rename when their stage is done.
 
 import csv
 import dataclasses
+import hashlib
 import io
-import json
 import pathlib
+import zipfile
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keras_fool import foreign_files
 from keras_fool.models import classifiers
-from keras_fool.runs import files, workdir
+from keras_fool.runs import checksums, files, run_records, workdir
 
 _CARD = "card.json"
+_PARTS = ("train", "val")
+_SUMS = ".sha256"
 ORIGINAL_ERROR = "original_test_error_percent"
 
 
@@ -87,8 +93,22 @@ class Folder:
         return first[kind].exists()
 
     def card(self, number: int) -> dict:
-        """What is said of DNN `number`, both of its errors included."""
-        return json.loads((self.classifier(number) / _CARD).read_text("utf-8"))
+        """What is said of DNN `number`, both of its errors included.
+
+        Raises:
+            FileNotFoundError: It is missing.
+            ValueError: It is damaged.
+        """
+        path = self.classifier(number) / _CARD
+        card = foreign_files.json_object(path)
+        for name in ("test_error_percent", ORIGINAL_ERROR):
+            error = card.get(name)
+            if type(error) not in (int, float) or not 0 <= error <= 100:
+                raise ValueError(f"{path} is damaged: expected {name} in 0..100.")
+        for name in ("num_train", "num_test"):
+            if type(card.get(name)) is not int or card[name] < 1:
+                raise ValueError(f"{path} is damaged: expected a whole number from 1 as {name}.")
+        return card
 
     def find_classifier(
         self,
@@ -101,9 +121,11 @@ class Folder:
     def confidences(self, number: int) -> np.ndarray:
         """float32 [runs, niches] of the last champions evolved against DNN `number`."""
         path = self.evolution(number) / workdir.CHAMPIONS
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        columns = {"run": foreign_files.whole(), "confidence": foreign_files.SHARE}
+        rows = foreign_files.table(path, columns)
         num_runs = len({row["run"] for row in rows})
+        if not rows or len(rows) % num_runs:
+            raise ValueError(f"{path} is damaged: expected as many rows for each run.")
         confidences = np.array([float(row["confidence"]) for row in rows], np.float32)
         return confidences.reshape(num_runs, -1)
 
@@ -140,20 +162,69 @@ class Folder:
         path.parent.mkdir(exist_ok=True)
         for part, places in parts.items():
             _write_images(self._draw(number, f"_{part}.npy"), pool, places)
-        files.write(path, table.getvalue().encode())
+        content = table.getvalue().encode()
+        sums = {path.name: hashlib.sha256(content).hexdigest()}
+        for part in parts:
+            written = self._draw(number, f"_{part}.npy")
+            sums[written.name] = foreign_files.sha256(written)
+        files.write(self._draw(number, _SUMS), checksums.text(sums))
+        files.write(path, content)
         files.sync_folder(path.parent)
+
+    def save_classifier_sums(self, number: int) -> None:
+        """Writes the SHA-256 of the files of DNN `number`, which was trained just now."""
+        folder = self.classifier(number)
+        sums = {
+            path.relative_to(folder).as_posix(): foreign_files.sha256(path)
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+        files.write(self._classifier_sums(number), checksums.text(sums))
+
+    def damaged(self, kind: str, number: int) -> list[pathlib.Path]:
+        """What of a stage that is done is missing, or not as it was then.
+
+        Stages of studies from before there were checksums are taken as they are.
+
+        Raises:
+            ValueError: The checksums themselves are damaged.
+        """
+        if kind == "evolve":
+            whole = run_records.is_whole(self.evolution(number))
+            return [] if whole else [self.evolution(number)]
+        folder, path = {
+            "train": (self.classifier(number), self._classifier_sums(number)),
+            "draw": (self.path / "draws", self._draw(number, _SUMS)),
+        }[kind]
+        if not path.is_file():
+            return []
+        sums = checksums.read(path)
+        names = [name for name in sums if not pathlib.PurePosixPath(name).is_absolute()]
+        return [folder / name for name in checksums.wrong(folder, names, sums)]
+
+    def _classifier_sums(self, number: int) -> pathlib.Path:
+        return self.training(number) / f"classifier{_SUMS}"
 
     def _drawn(self, number: int) -> Drawn:
         packed = self._draw(number, ".npz")
-        if packed.exists():  # as draws were written when all images were small
-            with np.load(packed, allow_pickle=False) as arrays:
-                return Drawn(arrays["train"], arrays["val"])
-        return Drawn(
-            *(
-                np.load(self._draw(number, f"_{part}.npy"), mmap_mode="r", allow_pickle=False)
-                for part in ("train", "val")
-            )
-        )
+        try:
+            if packed.exists():  # as draws were written when all images were small
+                with np.load(packed, allow_pickle=False) as arrays:
+                    parts = [arrays[part] for part in _PARTS]
+            else:
+                paths = [self._draw(number, f"_{part}.npy") for part in _PARTS]
+                parts = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"the images of {name(number)} in {packed.parent} are damaged: {error}"
+            ) from error
+        for images in parts:
+            if images.dtype != np.uint8 or images.ndim != 4:
+                raise ValueError(
+                    f"the images of {name(number)} in {packed.parent} are damaged: expected uint8 "
+                    f"[number, height, width, channels], got {images.dtype} {images.shape}."
+                )
+        return Drawn(*parts)
 
     def _draw(self, number: int, ending: str) -> pathlib.Path:
         return self.path / "draws" / f"{name(number)}{ending}"
@@ -164,7 +235,7 @@ def _write_images(path: pathlib.Path, pool: Sequence[np.ndarray], places: Sequen
     shape = (len(places), *pool[places[0]].shape)
     part = path.with_name(f".{path.name}.part")
     try:
-        with files.named(path), open(part, "wb") as file:
+        with files.named(path), files.create(part) as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             for place in places:

@@ -81,7 +81,7 @@ class Study:
             guesses = _GUESSES.get(self.config.architecture, _OF_OTHERS)
             clock = stages.Clock(plan, guesses, self.folder.times, self._note)
             for stage in plan:
-                if self.folder.is_done(stage.kind, stage.number):
+                if self._is_done(stage):
                     clock.skip()
                     continue
                 with clock.stage(resumed=self.folder.is_begun(stage.kind, stage.number)):
@@ -89,6 +89,27 @@ class Study:
                 if stage.kind == "evolve":
                     on_fooled()
         return clock.done_now
+
+    def _is_done(self, stage: stages.Stage) -> bool:
+        """Whether a stage is done and what it left is whole.
+
+        Raises:
+            ValueError: A classifier is not: nothing that was made with it may change.
+        """
+        kind, number = stage.kind, stage.number
+        if not self.folder.is_done(kind, number):
+            return False
+        damaged = self.folder.damaged(kind, number)
+        if not damaged:
+            return True
+        if kind == "train":
+            raise ValueError(
+                f"{damaged[0]} is missing or damaged; put a copy in place, or remove "
+                f"{self.folder.classifier(number).parent}: then the same command makes it again."
+            )
+        if kind == "draw":
+            self._note(f"{damaged[0]} is missing or damaged: drawn again.")
+        return False
 
     def _train(self, number: int) -> None:
         """Trains DNN `number` afresh on the data and all images drawn so far."""
@@ -127,6 +148,7 @@ class Study:
             # The mean of the data alone, as in the published code: not of the fooling class.
             mean = self._data.mean_image
             export.save(self.folder.classifier(number), model, card, images, mean)
+            self.folder.save_classifier_sums(number)
         self._name_unreadable(data)
         keras.backend.clear_session()  # what Keras keeps of it, which would add up
 

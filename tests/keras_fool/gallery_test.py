@@ -3,8 +3,10 @@ import pytest
 from PIL import Image
 
 from evolvers import genome_json, render
+from evolvers.config import Config
 from keras_fool import gallery
-from keras_fool.runs import champions
+from keras_fool.models import classifiers
+from keras_fool.runs import champions, evolution_run
 from keras_fool.sheets import galleries
 from keras_fool.studies import cross_scoring
 
@@ -144,11 +146,12 @@ def test_what_cannot_be_is_said(command, run_folder, arguments, code, message, t
     assert not list(tmp_path.iterdir())
 
 
-def test_run_folders_of_different_labels_are_no_sheet(command, run_folder, altered):
-    config = altered / "config.json"
-    config.write_text(config.read_text().replace('"2"', '"two"'))
+def test_run_folders_of_different_labels_are_no_sheet(command, run_folder, tiny_model, tmp_path):
+    classifier = classifiers.with_labels(classifiers.find(str(tiny_model)), ("0", "1", "two"))
+    config, named = Config(generations=1, initial=20, batch=20), tmp_path / "named"
+    evolution_run.evolve(named, config, classifier, command="again", note=print)
 
-    code, _, err = command(gallery, f"--images={run_folder},{altered}")
+    code, _, err = command(gallery, f"--images={run_folder},{named}")
 
     assert code == 1
     assert "the run folders have different labels" in err

@@ -1,6 +1,7 @@
 """A small study from end to end on `digits`; killed in every stage it ends the same."""
 
 import json
+import shutil
 import signal
 
 import numpy as np
@@ -27,6 +28,55 @@ def study(tmp_path_factory) -> retraining_folder.Folder:
         cli.run(retrain.main, uses=retrain.USES, argv=argv)
     assert ended.value.code == 0
     return retraining_folder.Folder(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("draws/dnn_01_train.npy", "dnn_01_train.npy is missing or damaged: drawn again"),
+        ("draws/dnn_02.csv", "dnn_02.csv is missing or damaged: drawn again"),
+        ("evolutions/dnn_02/images/run_000/last/label_3.png", "written again"),
+    ],
+)
+def test_damaged_parts_are_made_again(study, tmp_path, command, name, said):
+    path = shutil.copytree(study.path, tmp_path / "work")
+    content = bytearray((path / name).read_bytes())
+    content[-5] ^= 1
+    (path / name).write_bytes(content)
+
+    code, _, err = command(retrain, *FLAGS, f"--workdir={path}")
+
+    assert code == 0
+    assert said in err
+    found, expected = (retraining_kills.contents(of) for of in (path, study.path))
+    # It was copied: config.json says where classifiers lay before.
+    assert {file for file in expected if found[file] != expected[file]} <= {
+        f"evolutions/dnn_0{number}/config.json" for number in (1, 2, 3)
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("classifiers/dnn_02/1/classifier.keras", "the same command makes it again"),
+        ("classifiers/dnn_03/1/card.json", "card.json is missing or damaged"),
+        ("evolutions/dnn_01/metrics.csv", "metrics.csv is shorter"),
+        ("draws/dnn_01.sha256", "dnn_01.sha256 is damaged"),
+        ("times.csv", "times.csv is damaged"),
+        ("config.json", "config.json is damaged"),
+    ],
+)
+def test_other_damage_is_one_line(study, tmp_path, command, name, said):
+    path = shutil.copytree(study.path, tmp_path / "work")
+    content = (path / name).read_bytes()
+    (path / name).write_bytes(content[: len(content) // 2])
+
+    code, _, err = command(retrain, *FLAGS, f"--workdir={path}")
+
+    assert code == 1
+    assert said in err
+    assert err.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in err
 
 
 def test_every_classifier_is_trained_on_all_that_was_drawn_before(study):

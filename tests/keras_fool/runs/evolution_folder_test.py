@@ -74,6 +74,7 @@ def test_has_every_file(complete):
             "lineage.csv",
             "champions.csv",
             "gallery.png",
+            "SHA256SUMS",
             *[f"checkpoint/{file.name}" for file in (complete / "checkpoint").iterdir()],
             *[
                 f"images/run_{run:03d}/{when}/label_{label}.png"

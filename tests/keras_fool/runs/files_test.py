@@ -29,11 +29,11 @@ def test_growing_file_is_cut_back_to_what_was_synced(tmp_path):
     path = tmp_path / "table.csv"
     file = files.GrowingFile(path, "a,b\n")
     file.append("1,2\n")
-    length = file.sync()
+    length, sha256 = file.sync()
     file.append("3,4\n7,8\n")
     file.close()
 
-    again = files.GrowingFile(path, "a,b\n", length)
+    again = files.GrowingFile(path, "a,b\n", length, sha256)
     again.append("5,6\n")
     again.close()
 

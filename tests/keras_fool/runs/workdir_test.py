@@ -1,19 +1,23 @@
 """What every run folder does alike: settings compared, versions noted, one process at a time."""
 
+import ast
 import json
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
-from keras_fool.runs import workdir
+from keras_fool.runs import environment, workdir
 
 SETTINGS = {"seed": 5, "generations": 6, "scorer": {"sha256": "abc"}}
 
 
-def opened(path: pathlib.Path, change: dict | None = None) -> list[str]:
+def opened(path: pathlib.Path, change: dict | None = None, about: dict | None = None) -> list[str]:
     """Opens and closes a folder of SETTINGS, some of them changed; returns the notes."""
-    notes = []
-    workdir.opened(path, SETTINGS | (change or {}), {"labels": ["a"]}, notes.append).close()
+    notes, settings = [], SETTINGS | (change or {})
+    workdir.opened(path, settings, about or {"labels": ["a"]}, notes.append).close()
     return notes
 
 
@@ -80,10 +84,103 @@ def test_other_versions_are_noted(tmp_path):
     config = tmp_path / "config.json"
     content = json.loads(config.read_text())
     content["versions"]["numpy"] = "1.0"
+    del content["sha256"], content["environment"]  # as in folders from before they were there
     config.write_text(json.dumps(content))
 
     (note,) = opened(tmp_path)
     assert "begun with numpy 1.0" in note
+
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+
+
+@pytest.fixture
+def now(monkeypatch) -> dict[str, str]:
+    """The environment that is seen, to be changed; what TensorFlow sees is fixed in a process."""
+    seen = {ONEDNN: "0"}
+    monkeypatch.setattr(environment, "recorded", lambda: dict(seen))
+    return seen
+
+
+def test_another_environment_is_refused_by_both_values(tmp_path, now):
+    opened(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["environment"] == now
+    opened(tmp_path)
+
+    now[ONEDNN] = "1"
+    with pytest.raises(ValueError, match=f"{ONEDNN}=0.*{ONEDNN}=1") as caught:
+        opened(tmp_path)
+    assert "\n" not in str(caught.value)
+
+    now |= {ONEDNN: "0", "TF_XLA_FLAGS": "--tf_xla_auto_jit=2"}
+    with pytest.raises(ValueError, match=r"TF_XLA_FLAGS unset.*TF_XLA_FLAGS=--tf_xla_auto_jit=2"):
+        opened(tmp_path)
+
+
+def test_folders_from_before_it_was_recorded_go_on_in_any(tmp_path, now):
+    opened(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    del content["sha256"], content["environment"]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+
+    now[ONEDNN] = "1"
+    assert opened(tmp_path) == []
+
+
+def test_endpoints_compute_elsewhere(tmp_path, now):
+    of_endpoint = {"scorer": {"endpoint": "mnist"}}
+    opened(tmp_path, of_endpoint)
+    now[ONEDNN] = "1"
+    assert opened(tmp_path, of_endpoint) == []
+
+
+def test_effective_value_is_recorded(monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    found = environment.recorded()
+    assert found.pop(ONEDNN) in ("0", "1")
+    assert found.pop("ONEDNN_MAX_CPU_ISA") == "AVX2"
+    assert "TF_XLA_FLAGS" not in found
+
+
+@pytest.mark.slow
+def test_unset_is_what_it_stands_for():
+    """In processes of their own: TensorFlow looks once."""
+    program = "from keras_fool.runs import environment; print(environment.recorded())"
+    found = {}
+    for value in (None, "0", "1", "true", "false"):
+        variables = {name: text for name, text in os.environ.items() if name != ONEDNN}
+        variables |= {} if value is None else {ONEDNN: value}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=variables, capture_output=True, text=True
+        )
+        found[value] = ast.literal_eval(done.stdout)[ONEDNN]
+
+    assert (found["0"], found["1"]) == (found["false"], found["true"]) == ("0", "1")
+    assert found[None] in ("0", "1")
+
+
+def test_changed_config_is_refused(tmp_path):
+    opened(tmp_path, about={"labels": ["a"], "classifier": "mine", "classifier_spec": "here"})
+    config = tmp_path / "config.json"
+    text = config.read_text()
+    for old, new in (("mine", "mina"), ('"a"', '"b"'), ("environment", "environmant")):
+        assert old in text
+        config.write_text(text.replace(old, new))
+        with pytest.raises(ValueError, match=r"config\.json is damaged.*sha256"):
+            opened(tmp_path)
+
+
+def test_classifier_that_moved_is_recorded_where_it_is(tmp_path):
+    opened(tmp_path, about={"labels": ["a"], "classifier_spec": "here"})
+    opened(tmp_path, about={"labels": ["a"], "classifier_spec": "there"})
+    assert workdir.config(tmp_path)["classifier_spec"] == "there"
+
+
+def test_other_labels_are_refused(tmp_path):
+    opened(tmp_path)
+    with pytest.raises(ValueError, match=r"begun with other labels: \['a'\] there and \['b'\]"):
+        opened(tmp_path, about={"labels": ["b"]})
 
 
 def test_folder_is_held_until_closed(tmp_path):

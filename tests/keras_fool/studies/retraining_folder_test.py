@@ -56,3 +56,58 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, full_disk):
         folder.save_drawn(1, pool, {"train": [0], "val": [0]}, ROWS)
 
     assert list((tmp_path / "draws").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["dnn_01_train.npy", "dnn_01_val.npy", "dnn_01.csv"])
+def test_a_damaged_draw_is_known(folder, name):
+    assert folder.damaged("draw", 1) == folder.damaged("draw", 2) == []
+
+    path = folder.path / "draws" / name
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+    assert folder.damaged("draw", 1) == [path]
+    assert folder.damaged("draw", 2) == []
+    (folder.path / "draws" / "dnn_01.sha256").unlink()  # as in studies of before
+    assert folder.damaged("draw", 1) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"text", np.zeros((2, 3, 4, 1), np.float32), np.zeros((2, 3), np.uint8)]
+)
+def test_what_is_no_draw_is_refused(folder, content):
+    path = folder.path / "draws" / "dnn_01_val.npy"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, content)
+
+    with pytest.raises(ValueError, match=r"images of dnn_01 in .*draws are damaged"):
+        folder.drawn([1])
+
+
+def test_a_classifier_is_known_by_all_of_its_files(tmp_path):
+    folder = retraining_folder.Folder(tmp_path)
+    (folder.classifier(1) / "assets").mkdir(parents=True)
+    folder.training(1).mkdir(parents=True)
+    files = [folder.classifier(1) / name for name in ("card.json", "assets/labels.txt")]
+    for file in files:
+        file.write_text("mine")
+    assert folder.damaged("train", 1) == []  # as in studies of before
+    folder.save_classifier_sums(1)
+    assert folder.damaged("train", 1) == []
+
+    for file in files:
+        file.write_text("yours")
+    assert sorted(folder.damaged("train", 1)) == sorted(files)
+
+
+@pytest.mark.parametrize(
+    "card", ["[]", "{}", '{"test_error_percent": NaN}', '{"test_error_percent": 200}']
+)
+def test_a_card_that_is_none_is_refused(tmp_path, card):
+    folder = retraining_folder.Folder(tmp_path)
+    folder.classifier(1).mkdir(parents=True)
+    (folder.classifier(1) / "card.json").write_text(card)
+
+    with pytest.raises(ValueError, match=r"card\.json is damaged"):
+        folder.card(1)

@@ -1,0 +1,113 @@
+"""Checks what an evolution goes on from: a state read from a file that may come from anyone.
+
+Compiled code takes genomes as they are, without a look at the bounds of its arrays, and no
+comparison with a NaN holds. So a state is looked at whole, once, before it is restored.
+"""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+
+from evolvers import activations
+from evolvers.canvas import Canvas
+from evolvers.config import Config
+from evolvers.cppn import CppnBatch
+
+_MOST_WEIGHT = 10
+_ROUNDING = 1e-3  # by which confidences may leave [0, 1]
+
+
+def check(
+    state: Mapping[str, np.ndarray],
+    config: Config,
+    canvas: Canvas,
+    num_niches: int,
+    num_labels: int,
+) -> None:
+    """Checks a state as `map_elites.Evolution.state` gives it.
+
+    Args:
+        state: The arrays.
+        config: The evolution's.
+        canvas: Likewise.
+        num_niches: Labels that are fooled.
+        num_labels: All of them.
+
+    Raises:
+        ValueError: It is no state of such an evolution; what is wrong is named.
+    """
+    (generation,) = _array(state, "generation", "i", ()).reshape(1)
+    _expect(0 <= generation <= config.generations, "generation", f"in 0..{config.generations}")
+    identity = _array(state, "identity", "i", (None,))
+    number = len(identity)
+    niches = _array(state, "niches", "i", (config.runs, num_niches))
+    _expect(((niches >= 0) & (niches < number)).all(), "niches", f"in 0..{number - 1}")
+    parent, born = (_array(state, name, "i", (number,)) for name in ("parent", "born"))
+    _expect((identity >= 0).all() and (parent >= -1).all(), "identity", "from 0")
+    _expect(((born >= 0) & (born <= generation)).all(), "born", f"in 0..{generation}")
+    confidences = _array(state, "confidences", "f4", (number, num_labels))
+    # Of a NaN no comparison holds.
+    _expect((np.abs(confidences - 0.5) <= 0.5 + _ROUNDING).all(), "confidences", "in [0, 1]")
+    _array(state, "images", "u1", (number, *canvas.shape))
+    _check_streams(state, config.runs)
+    if config.encoding == "direct":
+        shape = (number, canvas.channels, canvas.height, canvas.width)
+        genes = _array(state, "genomes_genes", "f4", shape)
+        _expect(((genes >= 0) & (genes <= 1)).all(), "genes", "in [0, 1]")
+    else:
+        _check_networks(state, number, canvas.channels)
+
+
+def _check_networks(state: Mapping[str, np.ndarray], number: int, num_outputs: int) -> None:
+    arrays = {}
+    for offsets, names in {
+        "node_offsets": {"activations": "u1"},
+        "edge_offsets": {"sources": "i4", "targets": "i4", "weights": "f4"},
+    }.items():
+        bounds = arrays[offsets] = _array(state, f"genomes_{offsets}", "i8", (number + 1,))
+        for name, kind in names.items():
+            arrays[name] = _array(state, f"genomes_{name}", kind, (int(bounds[-1]),))
+        fewest = num_outputs if offsets == "node_offsets" else 0
+        _expect(bounds[0] == 0 and (np.diff(bounds) >= fewest).all(), offsets, "ascending")
+    known = len(activations.NAMES)
+    _expect((arrays["activations"] < known).all(), "activations", f"in 0..{known - 1}")
+    _expect((np.abs(arrays["weights"]) <= _MOST_WEIGHT).all(), "weights", "in [-10, 10]")
+    batch = CppnBatch(num_outputs, **arrays)
+    for place in range(number):
+        batch[place].check_network()
+
+
+def _check_streams(state: Mapping[str, np.ndarray], runs: int) -> None:
+    text = str(_array(state, "streams", "U", ()))
+    try:
+        values = json.loads(text)
+        _expect(isinstance(values, list) and len(values) == runs, "streams", f"of {runs} runs")
+        for value in values:
+            np.random.PCG64(0).state = value
+    except (KeyError, TypeError, OverflowError, RecursionError, json.JSONDecodeError) as error:
+        raise ValueError(f"no state of an evolution: streams: {error!r}.") from error
+
+
+def _array(
+    state: Mapping[str, np.ndarray], name: str, kind: str, shape: tuple[int | None, ...]
+) -> np.ndarray:
+    """One of the arrays; None in its shape stands for any length, `kind` for a dtype."""
+    array = state.get(name)
+    if array is None:
+        raise ValueError(f"no state of an evolution: there is no array {name}.")
+    fits = array.dtype.kind == kind if len(kind) == 1 else array.dtype == np.dtype(kind)
+    same = len(array.shape) == len(shape) and all(
+        expected in (None, given) for expected, given in zip(shape, array.shape, strict=True)
+    )
+    if not fits or not same:
+        raise ValueError(
+            f"no state of this evolution: {name} is {array.dtype} {array.shape}, expected {kind} "
+            f"{shape}."
+        )
+    return array
+
+
+def _expect(holds: object, name: str, what: str) -> None:
+    if not holds:
+        raise ValueError(f"no state of this evolution: expected {name} {what}.")

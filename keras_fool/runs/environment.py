@@ -1,0 +1,54 @@
+"""What of a process's environment decides the last bits of what TensorFlow computes on a CPU."""
+
+import os
+
+_ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+# They choose other kernels or another precision where they are set.
+_OTHERS = (
+    "TF_SET_ONEDNN_FPMATH_MODE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+    "TF_XLA_FLAGS",
+    "NVIDIA_TF32_OVERRIDE",
+)
+
+
+def recorded() -> dict[str, str]:
+    """The variables by name, for config.json.
+
+    TF_ENABLE_ONEDNN_OPTS is "1" or "0", whichever holds: where it is not set, that depends
+    on the processor. The others are in it where they are set.
+    """
+    # Slow to import, and in memory already where something is computed.
+    from tensorflow.python.util import _pywrap_util_port
+
+    found = {_ONEDNN: "1" if _pywrap_util_port.IsMklEnabled() else "0"}
+    return found | {name: os.environ[name] for name in _OTHERS if os.environ.get(name)}
+
+
+def compare(begun: object, path: object) -> None:
+    """Looks whether a folder was begun in such an environment.
+
+    Args:
+        begun: What config.json says; None in folders from before it was recorded.
+        path: The folder, for the message.
+
+    Raises:
+        ValueError: It was another one.
+    """
+    if begun is None:
+        return
+    if not isinstance(begun, dict):
+        raise ValueError(f"the environment in {path}/config.json is damaged.")
+    here = recorded()
+    for name in [*here, *begun]:
+        if here.get(name) != begun.get(name):
+            raise ValueError(
+                f"{path} was begun with {_said(name, begun)}, and here {_said(name, here)} "
+                "holds, which changes the last bits of results: set it as it was, or choose "
+                "another --workdir."
+            )
+
+
+def _said(name: str, variables: dict[str, str]) -> str:
+    return f"{name}={variables[name]}" if name in variables else f"{name} unset"
