@@ -16,6 +16,9 @@ flags.FLAGS(["pytest"])
 
 from keras_fool.command_line import cli  # noqa: E402, it defines flags
 from keras_fool.models import classifiers  # noqa: E402, likewise
+from tests import exploring  # noqa: E402
+
+exploring.load_profile()
 
 
 @pytest.fixture(scope="session")

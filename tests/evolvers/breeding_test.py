@@ -8,6 +8,7 @@ from evolvers.cppn import CppnBatch
 from evolvers.cppn_genome import load_config
 from tests.evolvers import samples
 from tests.evolvers.chance import assert_distribution
+from tests.exploring import examples
 
 
 def contents(batch: CppnBatch) -> tuple[bytes, ...]:
@@ -19,7 +20,7 @@ def state(rng: np.random.Generator) -> dict:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@settings(max_examples=5)
+@settings(max_examples=examples(5))
 @given(seed=st.integers(0, 2**64 - 1), generations=st.integers(1, 40))
 @example(seed=1, generations=60)
 def test_equals_neat_breeding_draw_for_draw(channels, seed, generations):

@@ -13,6 +13,7 @@ from evolvers.cppn_genome import NUM_INPUTS
 from evolvers.program import Program
 from evolvers.render.cpu import CpuRenderer
 from tests.evolvers import samples
+from tests.exploring import examples
 
 
 def pack(*genomes: Cppn) -> Program:
@@ -88,7 +89,7 @@ def test_a_node_that_leads_nowhere_changes_nothing():
 
 
 @given(st.data())
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_the_numbering_of_hidden_nodes_does_not_matter(data):
     channels = data.draw(st.sampled_from([1, 3]))
     genomes = samples.drift(channels, steps=30, seed=data.draw(st.integers(0, 50)))

@@ -1,0 +1,48 @@
+"""How examples are drawn: always the same ones, or others each time.
+
+    python -m pytest                                  # the same ones, in any order, anywhere
+    HYPOTHESIS_PROFILE=explore python -m pytest ...   # others each time, and more of them
+
+What an exploration finds is pinned with `@example` beside the test, and then fixed.
+"""
+
+import os
+
+import hypothesis
+
+_VARIABLE = "HYPOTHESIS_PROFILE"
+_EXPLORE = "explore"
+_TIMES_AS_MANY = 20
+
+
+def load_profile() -> None:
+    """Loads the profile that the environment names, before any test is imported.
+
+    Raises:
+        KeyError: There is no such profile.
+    """
+    # No deadlines: what a compiled function takes at first, or a busy machine, is no flaw.
+    same = {"deadline": None, "derandomize": True, "database": None, "print_blob": False}
+    hypothesis.settings.register_profile("same", **same)
+    hypothesis.settings.register_profile(
+        _EXPLORE,
+        deadline=None,
+        derandomize=False,
+        max_examples=100 * _TIMES_AS_MANY,
+        print_blob=True,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    name = os.environ.get(_VARIABLE, "same")
+    if name not in ("same", _EXPLORE):
+        raise KeyError(f"{_VARIABLE} must be same or {_EXPLORE}, got {name!r}.")
+    hypothesis.settings.load_profile(name)
+
+
+def exploring() -> bool:
+    """Whether other examples are drawn each time."""
+    return os.environ.get(_VARIABLE) == _EXPLORE
+
+
+def examples(number: int) -> int:
+    """How many examples a test draws that needs another number than the usual 100."""
+    return number * _TIMES_AS_MANY if exploring() else number
