@@ -13,6 +13,10 @@ Reads the version folders under --model_base_path, every second: the largest num
 served, and those that --version_labels name. A new one is loaded before the old one goes.
 Writes nothing; on stdout, one line when it is ready, and on stderr what it loads.
 
+A request of more than some thousand rows, or 16 MiB, runs in pieces, where the model's outputs
+do not depend on it; what it takes then no longer grows with the request. A message may take
+30 seconds to come, and an answer to be read. What cannot be parsed is logged once a minute.
+
 Unlike TF Serving it refuses a tensor of another rank than its signature says, because
 oneDNN's kernels would end the process over it. For a model whose signature says no rank,
 set TF_ENABLE_ONEDNN_OPTS=0: slower, and safe. Packed gRPC messages are refused, too.
@@ -122,7 +126,9 @@ def main(arguments: Sequence[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with cli.native_messages_hidden(), errors.needs_extra("serving"):
-        from keras_fool.serving import server
+        from keras_fool.serving import server, short_log
+    if not common_flags.DEBUG.value:
+        short_log.install(cli.note)
     with errors.reported(ValueError):
         serving = server.Server(
             base_path,

@@ -16,9 +16,11 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from keras_fool.serving import metrics, predict, status, tensors
+from keras_fool.serving import grpc_admission, metrics, predict, status, tensors
 
 _LONGEST_MESSAGE = 1024  # TF Serving's
+# Answers that wait to be read, in the largest that a request may have.
+_MOST_ANSWERS = 4
 _TRUNCATED = "...TRUNCATED"
 _SERVICES = (
     "",  # the server as a whole
@@ -43,6 +45,7 @@ class GrpcServer:
         packed: bool,
         max_request_bytes: int,
         max_concurrent_requests: int,
+        message_seconds: float,
     ):
         """Takes the port; `start` begins to answer.
 
@@ -53,13 +56,22 @@ class GrpcServer:
             packed: Whether answers hold their values as bytes.
             max_request_bytes: Larger messages are refused unread.
             max_concurrent_requests: More at a time are refused.
+            message_seconds: How long a message may take to come, and an answer to be read.
 
         Raises:
             OSError: The port is taken or the address no address.
         """
+        threads = max_concurrent_requests + grpc_admission.WAITING
         self._server = grpc.server(
-            futures.ThreadPoolExecutor(max_concurrent_requests, "grpc"),
-            maximum_concurrent_rpcs=max_concurrent_requests,
+            futures.ThreadPoolExecutor(threads, "grpc"),
+            maximum_concurrent_rpcs=threads,
+            interceptors=[
+                grpc_admission.Admission(
+                    seconds=message_seconds,
+                    most_at_a_time=max_concurrent_requests,
+                    most_answer_bytes=_MOST_ANSWERS * max_request_bytes,
+                )
+            ],
             options=[
                 # Otherwise two servers share a port, and its requests, without a word.
                 ("grpc.so_reuseport", 0),
@@ -74,7 +86,7 @@ class GrpcServer:
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
             _Models(predictor, measured), self._server
         )
-        self._health = health.HealthServicer()
+        self._health = _Health()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         try:
             self.port = self._server.add_insecure_port(address)
@@ -98,6 +110,16 @@ class GrpcServer:
     def _report(self, serving: int) -> None:
         for service in _SERVICES:
             self._health.set(service, serving)
+
+
+class _Health(health.HealthServicer):
+    """The health service, which keeps no name that a stranger makes up."""
+
+    def Watch(self, request, context, send_response_callback=None):  # noqa: N802
+        """As the health protocol has it: a service that is not known may yet come."""
+        if request.service not in _SERVICES:
+            request = health_pb2.HealthCheckRequest(service="unknown")
+        return super().Watch(request, context, send_response_callback)
 
 
 class _Answers:
@@ -146,7 +168,9 @@ class _Prediction(_Answers, prediction_service_pb2_grpc.PredictionServiceService
                     alias: tensors.to_array(alias, proto, self._most_bytes)
                     for alias, proto in request.inputs.items()
                 }
-                outputs = self._predictor.run(loaded, name, inputs, request.output_filter)
+                outputs = self._predictor.run(
+                    loaded, name, inputs, request.output_filter, wanted=context.is_active
+                )
                 for alias, array in outputs.items():
                     proto = tensors.to_proto(
                         array, signature.outputs[alias].dtype, packed=self._packed

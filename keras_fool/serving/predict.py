@@ -1,6 +1,6 @@
 """What both protocols do to answer a request: a version, its signature, a run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -37,6 +37,8 @@ class Predictor:
         signature_name: str,
         inputs: Mapping[str, np.ndarray],
         output_filter: Sequence[str] = (),
+        *,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> dict[str, np.ndarray]:
         """Runs a signature of a version that is in use.
 
@@ -45,19 +47,24 @@ class Predictor:
             signature_name: Its signature.
             inputs: Its inputs by alias.
             output_filter: The outputs that are wanted; all by default.
+            wanted: Asked between the runs of a large request whether anybody still waits.
 
         Returns:
             The outputs by alias.
 
         Raises:
             ServingError: The inputs are others than the signature's, or an output is
-                unknown or named twice, or what the model says of the inputs.
+                unknown or named twice, or what the model says of the inputs; CANCELLED, nobody
+                waits any more.
         """
         signature = loaded.signature(signature_name)
         _check_inputs(signature, inputs)
         _check_outputs(signature, output_filter)
         outputs = self._runs.run(
-            (id(loaded), signature_name), lambda arrays: loaded.call(signature_name, arrays), inputs
+            (id(loaded), signature_name),
+            lambda arrays: loaded.call(signature_name, arrays),
+            inputs,
+            wanted,
         )
         return {alias: outputs[alias] for alias in output_filter or outputs}
 

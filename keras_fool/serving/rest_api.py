@@ -9,6 +9,7 @@ import re
 import threading
 import time
 import urllib.parse
+from collections.abc import Callable
 
 import tensorflow as tf
 from google.protobuf import json_format
@@ -28,8 +29,10 @@ _LOOK = re.compile(
 )
 _INT64 = 2**63
 _LONGEST_MESSAGE = 2048  # what was sent wrong may be long
-# A parsed document takes twenty times the memory of its text.
+# A parsed document takes twenty times the memory of its text: a large one is parsed alone,
+# so many others beside it.
 _PARSED_AT_A_TIME = 2
+_LARGE = 4 * 2**20  # bytes
 _JSON_OPTIONS = {"preserving_proto_field_name": True, "always_print_fields_with_no_presence": True}
 
 
@@ -57,14 +60,23 @@ class RestApi:
         self._predictor = predictor
         self._measured = measured
         self._parsing = threading.BoundedSemaphore(_PARSED_AT_A_TIME)
+        self._parsing_large = threading.Lock()
 
-    def answer(self, method: str, path: str, body: bytes | bytearray) -> Answer:
+    def answer(
+        self,
+        method: str,
+        path: str,
+        body: bytes | bytearray,
+        *,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Answer:
         """The answer to a request; every error is one, too.
 
         Args:
             method: Of HTTP, in capitals.
             path: As it came, undecoded; what follows a question mark is not looked at.
             body: The content, unpacked.
+            wanted: Asked in long work whether anybody still waits for the answer.
         """
         path = path.partition("?")[0]
         if method == "GET" and path in METRICS_PATHS:
@@ -81,7 +93,7 @@ class RestApi:
             called = (
                 match.groupdict().get("method") or match.groupdict().get("metadata") or "status"
             )
-            return self._routed(match, called, body)
+            return self._routed(match, called, body, wanted)
         except status.ServingError as error:
             code = error.code
             return failure(code, str(error))
@@ -91,7 +103,9 @@ class RestApi:
         finally:
             self._measured.count("rest", called.lower(), code.name, time.perf_counter() - begun)
 
-    def _routed(self, match: re.Match, called: str, body: bytes | bytearray) -> Answer:
+    def _routed(
+        self, match: re.Match, called: str, body: bytes | bytearray, wanted: Callable[[], bool]
+    ) -> Answer:
         name = urllib.parse.unquote(match["name"] or "")
         version = None if match["version"] is None else int(match["version"])
         label = match["label"] and urllib.parse.unquote(match["label"])
@@ -100,7 +114,7 @@ class RestApi:
         if not name:
             raise status.invalid("Missing model name in request.")
         if called.lower() == "predict":
-            content = self._predict(name, version, label, body)
+            content = self._predict(name, version, label, body, wanted)
         elif called.lower() == "metadata":
             content = self._metadata(name, version, label)
         elif called == "status":
@@ -110,10 +124,15 @@ class RestApi:
         return Answer(200, JSON, content)
 
     def _predict(
-        self, name: str, version: int | None, label: str | None, body: bytes | bytearray
+        self,
+        name: str,
+        version: int | None,
+        label: str | None,
+        body: bytes | bytearray,
+        wanted: Callable[[], bool],
     ) -> bytes:
         with contextlib.ExitStack() as stack:
-            with self._parsing:
+            with self._parsing_large if len(body) > _LARGE else self._parsing:
                 # Before anyone looks for the model, as TF Serving does.
                 request = rest_json.parse(body)
                 loaded = stack.enter_context(self._predictor.use(name, version, label))
@@ -125,7 +144,7 @@ class RestApi:
                 signature = loaded.signatures[signature_name]
                 inputs, form = rest_json.arrays(request, _dtypes(signature.inputs))
                 del request
-            outputs = self._predictor.run(loaded, signature_name, inputs)
+            outputs = self._predictor.run(loaded, signature_name, inputs, wanted=wanted)
             return rest_json.dumps(outputs, _dtypes(signature.outputs), form)
 
     def _metadata(self, name: str, version: int | None, label: str | None) -> bytes:

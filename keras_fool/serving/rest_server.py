@@ -9,13 +9,15 @@ from concurrent import futures
 
 from aiohttp import web
 
-from keras_fool.serving import rest_api, status
+from keras_fool.serving import rest_api, rest_bodies, status
 
 _KEEP_ALIVE = 75.0  # seconds that a connection may be idle, before its first request too
 _LINGERING = 1.0  # seconds that the rest of what was refused is thrown away in
 _MOST_CONNECTIONS = 1000
-# Bodies that are held at a time, in the largest that a request may have.
+# Bodies that are held at a time, in the largest that a request may have; as much of answers
+# that wait to be read, and of bodies that are unpacked.
 _MOST_HELD = 4
+_SMALL_ANSWER = 2**16  # bytes; below that the connection's own buffer takes it
 _TOO_LARGE = 413
 
 
@@ -42,7 +44,8 @@ class RestServer:
             api: What answers.
             host: The address to listen on.
             port: The port, 0 for a free one.
-            timeout: How long a body may take to come, and an answer to be found, in seconds.
+            timeout: How long a body may take to come and an answer to be found, in seconds;
+                and, after that, the answer to be read.
             max_request_bytes: Larger bodies, packed or unpacked, are refused.
             max_concurrent_requests: More at a time are refused.
 
@@ -53,7 +56,8 @@ class RestServer:
         self._timeout = timeout
         self._max_request_bytes = max_request_bytes
         self._slots = threading.BoundedSemaphore(max_concurrent_requests)
-        self._held = 0  # bytes of all bodies; only the loop's thread counts them
+        self._unpacking = threading.BoundedSemaphore(_MOST_HELD)
+        self._unread = 0  # bytes of answers; only the loop's thread counts them
         self._workers = futures.ThreadPoolExecutor(max_concurrent_requests, "rest")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -62,6 +66,7 @@ class RestServer:
             raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
         self.port = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
+        self._bodies = rest_bodies.Bodies(_MOST_HELD * max_request_bytes, self._loop.time)
         self._stop = asyncio.Event()
         self._grace = 0.0
         self._thread = threading.Thread(target=self._serve, name="rest", daemon=True)
@@ -101,6 +106,10 @@ class RestServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         answer = await self._answer(request)
+        size = len(answer.body)
+        most = _MOST_HELD * self._max_request_bytes
+        if size > _SMALL_ANSWER and self._unread > 0 and self._unread + size > most:
+            answer, size = _busy("answers wait to be read"), 0
         response = web.Response(
             status=answer.status,
             body=answer.body,
@@ -108,66 +117,91 @@ class RestServer:
         )
         if not request.content.at_eof():
             response.force_close()  # rather than read the rest of what was refused
+        if size > _SMALL_ANSWER:
+            await self._sent(response, request, size)
         return response
+
+    async def _sent(self, response: web.Response, request: web.BaseRequest, size: int) -> None:
+        """Sends a large answer, which is held until the client has read it."""
+        self._unread += size
+        try:
+            async with asyncio.timeout(self._timeout):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            self._unread -= size
 
     async def _answer(self, request: web.BaseRequest) -> rest_api.Answer:
         if (request.content_length or 0) > self._max_request_bytes:
             return self._too_large()
-        if not self._slots.acquire(blocking=False):
-            return _busy()
-        work, body = None, bytearray()
+        given_up = threading.Event()
         try:
-            async with asyncio.timeout(self._timeout):
-                refusal = await self._read(request, body)
-                if refusal is not None:
-                    return refusal
-                packed = request.headers.get("Content-Encoding", "identity").lower()
-                work = self._workers.submit(
-                    self._work, request.method, request.raw_path, body, packed
-                )
-                return await asyncio.shield(asyncio.wrap_future(work))
+            async with asyncio.timeout(self._timeout) as limit:
+                body = self._bodies.begin(limit)
+                try:
+                    refusal = await self._read(request, body)
+                    return refusal or await self._worked_on(request, body.content, given_up)
+                finally:
+                    self._bodies.end(body)
         except TimeoutError:
+            given_up.set()
             return rest_api.failure(
                 status.grpc.StatusCode.DEADLINE_EXCEEDED,
                 f"Timed out after {self._timeout:g} seconds",
             )
-        finally:
-            self._held -= len(body)
-            # What runs on after its time still counts, so that it cannot pile up.
-            if work is None:
-                self._slots.release()
-            else:
-                work.add_done_callback(lambda _: self._slots.release())
 
-    async def _read(self, request: web.BaseRequest, body: bytearray) -> rest_api.Answer | None:
+    async def _read(
+        self, request: web.BaseRequest, body: rest_bodies.Body
+    ) -> rest_api.Answer | None:
         """Reads the body; where it is too large, the answer that says so, the rest unread."""
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0  # the answer's own head is still to come
         async for chunk in request.content.iter_any():
-            body += chunk
-            self._held += len(chunk)
-            if len(body) > self._max_request_bytes:
+            if not self._bodies.add(body, chunk):
+                return _busy("requests at a time")
+            if len(body.content) > self._max_request_bytes:
                 return self._too_large()
-            if self._held > _MOST_HELD * self._max_request_bytes:
-                return _busy()
+        self._bodies.complete(body)
         return None
 
-    def _work(self, method: str, path: str, body: bytearray, packed: str) -> rest_api.Answer:
-        if packed == "gzip":
+    async def _worked_on(
+        self, request: web.BaseRequest, body: bytearray, given_up: threading.Event
+    ) -> rest_api.Answer:
+        """The answer, from another thread; a place there is taken once the body has come."""
+        if not self._slots.acquire(blocking=False):
+            return _busy("requests at a time")
+        packed = request.headers.get("Content-Encoding", "identity").lower()
+        work = self._workers.submit(
+            self._work, request.method, request.raw_path, body, packed, given_up
+        )
+        # What runs on after its time still counts, so that it cannot pile up.
+        work.add_done_callback(lambda _: self._slots.release())
+        return await asyncio.shield(asyncio.wrap_future(work))
+
+    def _work(
+        self, method: str, path: str, body: bytearray, packed: str, given_up: threading.Event
+    ) -> rest_api.Answer:
+        def answer(content: bytes | bytearray) -> rest_api.Answer:
+            return self._api.answer(method, path, content, wanted=lambda: not given_up.is_set())
+
+        if packed == "identity":
+            return answer(body)
+        if packed != "gzip":
+            return rest_api.failure(
+                status.grpc.StatusCode.INVALID_ARGUMENT, f"unknown Content-Encoding {packed[:50]!r}"
+            )
+        with self._unpacking:
             try:
-                body = _unpacked(body, self._max_request_bytes)
+                content = _unpacked(body, self._max_request_bytes)
             except (zlib.error, EOFError) as error:
                 return rest_api.failure(
                     status.grpc.StatusCode.INVALID_ARGUMENT, f"the body is no gzip: {error}"
                 )
-            if body is None:
-                return self._too_large()
-        elif packed != "identity":
-            return rest_api.failure(
-                status.grpc.StatusCode.INVALID_ARGUMENT, f"unknown Content-Encoding {packed[:50]!r}"
-            )
-        return self._api.answer(method, path, body)
+            return self._too_large() if content is None else answer(content)
 
     def _too_large(self) -> rest_api.Answer:
         content = f'{{"error": "a request may have {self._max_request_bytes} bytes at most"}}'
@@ -185,9 +219,9 @@ def _unpacked(body: bytearray, most_bytes: int) -> bytes | None:
     return found
 
 
-def _busy() -> rest_api.Answer:
+def _busy(what: str) -> rest_api.Answer:
     return rest_api.failure(
-        status.grpc.StatusCode.RESOURCE_EXHAUSTED, "too many requests at a time; try again"
+        status.grpc.StatusCode.RESOURCE_EXHAUSTED, f"too many {what}; try again"
     )
 
 

@@ -48,12 +48,14 @@ class Limits:
         max_concurrent_requests: Of each protocol.
         num_batch_threads: Runs of the model at a time.
         rest_timeout: Seconds until REST answers that it took too long.
+        message_seconds: How long a gRPC message may take to come, and an answer to be read.
     """
 
     max_request_bytes: int
     max_concurrent_requests: int
     num_batch_threads: int
     rest_timeout: float
+    message_seconds: float = 30.0
 
 
 class Server:
@@ -122,6 +124,7 @@ class Server:
             packed=packed,
             max_request_bytes=limits.max_request_bytes,
             max_concurrent_requests=limits.max_concurrent_requests,
+            message_seconds=limits.message_seconds,
         )
         self._rest = rest_server.RestServer(
             rest_api.RestApi(predictor, measured),

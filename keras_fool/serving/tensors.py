@@ -28,6 +28,7 @@ _FIELDS = {
     tf.complex128: "dcomplex_val",
 }
 _MOST_DIMENSIONS = 64  # NumPy's
+_AT_A_TIME = 2**16  # values
 _BYTES_OF_STRING = 32  # what an empty one takes in TensorFlow and NumPy together
 
 
@@ -93,13 +94,18 @@ def to_proto(array: np.ndarray, dtype: int, *, packed: bool) -> tensor_pb2.Tenso
     elif packed:
         proto.tensor_content = array.tobytes()
     elif kind in (tf.float16, tf.bfloat16):
-        proto.half_val.extend(array.ravel().view(np.uint16).tolist())
+        _extend(proto.half_val, array.ravel().view(np.uint16))
     elif kind.is_complex:
-        parts = array.ravel().view(array.real.dtype).tolist()
-        getattr(proto, _FIELDS[kind]).extend(parts)
+        _extend(getattr(proto, _FIELDS[kind]), array.ravel().view(array.real.dtype))
     else:
-        getattr(proto, _FIELDS[kind]).extend(array.ravel().tolist())
+        _extend(getattr(proto, _FIELDS[kind]), array.ravel())
     return proto
+
+
+def _extend(field, values: np.ndarray) -> None:
+    """Adds values one by one; as Python's numbers they take ten times the memory, so not all."""
+    for start in range(0, len(values), _AT_A_TIME):
+        field.extend(values[start : start + _AT_A_TIME].tolist())
 
 
 def _typed_values(proto: tensor_pb2.TensorProto, dtype: tf.DType) -> np.ndarray:

@@ -64,6 +64,86 @@ def test_requests_that_wait_share_a_run_and_get_their_own_rows():
     assert max(model.rows) == 8  # four of them, while the first one ran
 
 
+def ran_in(model, inputs) -> tuple[dict, list[int]]:
+    """The outputs of a run without batching, and the rows of each call."""
+    sizes = []
+
+    def call(arrays):
+        sizes.append(len(arrays["x"]))
+        return model(arrays)
+
+    return runs.Runs(1).run("m", call, inputs), sizes
+
+
+LARGE = {"x": np.random.default_rng(1).normal(size=(5000, 784)).astype(np.float32)}
+
+
+def test_a_large_request_runs_in_pieces_of_bounded_size():
+    outputs, sizes = ran_in(lambda inputs: {"y": 2 * inputs["x"]}, LARGE)
+
+    np.testing.assert_array_equal(outputs["y"], 2 * LARGE["x"])
+    assert max(sizes) <= 1.5 * 1024
+    assert min(sizes) >= 16
+    assert sum(sizes[:-1]) == 5000
+
+
+@pytest.mark.parametrize("shape", [(30, 1000, 1000), (40_000, 784), (3_000_000,), (400_000, 0)])
+def test_pieces_are_never_small_and_never_large(shape):
+    array = np.broadcast_to(np.uint8(0), shape)  # of any size, without any memory
+    pieces = runs._pieces({"x": array})
+    sizes = [end - begin for begin, end in pieces]
+    row = max(1, int(np.prod(shape[1:])))
+
+    assert sum(sizes) == len(array)
+    assert min(sizes) >= 15
+    assert max(sizes) * row <= max(2**24, 32 * row)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: x - x.mean(),
+        lambda x: x / np.abs(x).sum(),
+        lambda x: x + np.arange(len(x), dtype=np.float32)[:, None],
+        lambda x: x[::-1],
+        lambda x: np.concatenate([x, x]),
+        lambda x: x.sum(),
+        lambda x: np.sort(x, 0),
+        lambda x: x[:100],
+    ],
+    ids=range(8),
+)
+@pytest.mark.parametrize("data", ["random", "ones"])
+def test_a_model_whose_rows_depend_on_the_batch_runs_whole(model, data):
+    inputs = LARGE if data == "random" else {"x": np.ones_like(LARGE["x"])}
+
+    outputs, _ = ran_in(lambda arrays: {"y": model(arrays["x"])}, inputs)
+
+    np.testing.assert_array_equal(outputs["y"], model(inputs["x"]))
+
+
+def test_what_is_not_a_number_is_no_difference():
+    holed = {"x": np.where(LARGE["x"] > 2, np.float32(np.nan), LARGE["x"])}
+
+    _, sizes = ran_in(lambda inputs: {"y": np.sqrt(np.abs(inputs["x"]))}, holed)
+
+    assert max(sizes) < 5000
+
+
+def test_a_large_request_that_nobody_waits_for_any_more_ends():
+    calls = []
+
+    def model(inputs):
+        calls.append(len(inputs["x"]))
+        return {"y": inputs["x"]}
+
+    with pytest.raises(status.ServingError) as caught:
+        runs.Runs(1).run("m", model, LARGE, wanted=lambda: len(calls) < 2)
+
+    assert caught.value.code is status.grpc.StatusCode.CANCELLED
+    assert len(calls) == 2
+
+
 def test_a_batch_waits_for_more_rows_until_it_is_full():
     model = Model()
     model.free.set()

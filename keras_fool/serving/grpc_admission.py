@@ -1,0 +1,164 @@
+"""Which gRPC requests get in: how long a message may take to come, and how many are worked on.
+
+gRPC takes a thread for a request before its message is there, and keeps answers until they
+are read, both without end: a client that sends nothing, or reads nothing, would keep others
+out. Here a place among those that are worked on is taken once the message has come, and what
+takes too long, to come or to be read, is cancelled.
+"""
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import grpc
+from google.protobuf import message
+
+# Requests whose messages may be under way at a time, besides those that are worked on.
+WAITING = 256
+_SMALL_ANSWER = 2**16  # bytes; below that the connection's own buffers take it
+_LONGEST_LOOK = 0.5  # seconds
+
+
+class Admission(grpc.ServerInterceptor):
+    """Lets requests in; for all methods that take one message."""
+
+    def __init__(self, *, seconds: float, most_at_a_time: int, most_answer_bytes: int):
+        """Sets the limits.
+
+        Args:
+            seconds: How long a message may take to come, and an answer to be read.
+            most_at_a_time: How many requests are worked on; more are refused.
+            most_answer_bytes: Of answers that wait to be read; more are refused.
+        """
+        self._places = threading.BoundedSemaphore(most_at_a_time)
+        self._most_answer_bytes = most_answer_bytes
+        self._answer_bytes = 0
+        self._lock = threading.Lock()
+        self._limits = _TimeLimits(seconds)
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
+        """The handler of a request, which asks for its message itself.
+
+        On the wire one message is a stream of one. Of a stream the handler is called before
+        the message is there, so that it can limit the wait.
+        """
+        handler = continuation(handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
+        parse = handler.request_deserializer
+        if handler.response_streaming:
+            watch = functools.partial(self._stream, handler.unary_stream, parse)
+            watch.experimental_non_blocking = True  # it takes no thread while nothing happens
+            return grpc.stream_stream_rpc_method_handler(
+                watch, response_serializer=handler.response_serializer
+            )
+        return grpc.stream_unary_rpc_method_handler(
+            functools.partial(self._unary, handler.unary_unary, parse),
+            response_serializer=handler.response_serializer,
+        )
+
+    def _unary(
+        self,
+        behaviour: Callable[[message.Message, grpc.ServicerContext], message.Message],
+        parse: Callable[[bytes], message.Message],
+        messages: Iterator[bytes],
+        context: grpc.ServicerContext,
+    ) -> message.Message:
+        request = self._received(parse, messages, context)
+        if not self._places.acquire(blocking=False):
+            _refuse(context, "too many requests at a time; try again")
+        try:
+            answer = behaviour(request, context)
+        finally:
+            self._places.release()
+        self._hold(answer.ByteSize(), context)
+        return answer
+
+    def _stream(self, behaviour, parse, messages, context, send) -> None:
+        behaviour(self._received(parse, messages, context), context, send)
+
+    def _received(
+        self,
+        parse: Callable[[bytes], message.Message],
+        messages: Iterator[bytes],
+        context: grpc.ServicerContext,
+    ) -> message.Message:
+        with self._limits.until_done(context):
+            content = next(messages, None)
+        if content is None:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request has no message")
+        try:
+            return parse(content)
+        except message.DecodeError:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be parsed")
+
+    def _hold(self, size: int, context: grpc.ServicerContext) -> None:
+        """Counts the bytes of an answer until it is read or given up."""
+        if size <= _SMALL_ANSWER:
+            return
+        with self._lock:
+            fits = not self._answer_bytes or self._answer_bytes + size <= self._most_answer_bytes
+            if fits:
+                self._answer_bytes += size
+        if not fits:
+            _refuse(context, "too many answers wait to be read; try again")
+        limit = self._limits.begin(context)
+
+        def given_back() -> None:
+            self._limits.end(limit)
+            with self._lock:
+                self._answer_bytes -= size
+
+        if not context.add_callback(given_back):
+            given_back()
+
+
+class _TimeLimits:
+    """Cancels the requests that take too long, from a thread that they share."""
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+        self._ends: dict[object, tuple[float, grpc.ServicerContext]] = {}
+        self._lock = threading.Lock()
+        threading.Thread(target=self._watch, name="grpc limits", daemon=True).start()
+
+    def begin(self, context: grpc.ServicerContext) -> object:
+        """Begins to count the time; `end` takes what is returned."""
+        limit = object()
+        with self._lock:
+            self._ends[limit] = time.monotonic() + self._seconds, context
+        return limit
+
+    def end(self, limit: object) -> None:
+        """It did not take too long."""
+        with self._lock:
+            self._ends.pop(limit, None)
+
+    @contextlib.contextmanager
+    def until_done(self, context: grpc.ServicerContext) -> Iterator[None]:
+        """`begin` and `end` around what is done inside."""
+        limit = self.begin(context)
+        try:
+            yield
+        finally:
+            self.end(limit)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(min(_LONGEST_LOOK, self._seconds / 4))
+            now = time.monotonic()
+            with self._lock:
+                late = [limit for limit, (end, _) in self._ends.items() if end < now]
+                contexts = [self._ends.pop(limit)[1] for limit in late]
+            for context in contexts:
+                context.cancel()
+
+
+def _refuse(context: grpc.ServicerContext, reason: str) -> None:
+    context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, reason)
