@@ -1,6 +1,7 @@
 """What a genome is drawn on."""
 
 import dataclasses
+import reprlib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,15 +23,17 @@ class Canvas:
     def __post_init__(self):
         # JSON and models from elsewhere bring 1.0 and true, which count as 1.
         if type(self.channels) is not int or self.channels not in (1, 3):
-            raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {self.channels!r}.")
+            raise ValueError(
+                f"channels must be 1 (grey) or 3 (colour), got {reprlib.repr(self.channels)}."
+            )
         for side in (self.height, self.width):
             if type(side) is not int or side < 1:
                 raise ValueError(
                     "height and width must be whole numbers from 1, "
-                    f"got {self.height!r} x {self.width!r}."
+                    f"got {reprlib.repr(self.height)} x {reprlib.repr(self.width)}."
                 )
         if self.coords not in ("raw", "normalized"):
-            raise ValueError(f"coords must be raw or normalized, got {self.coords!r}.")
+            raise ValueError(f"coords must be raw or normalized, got {reprlib.repr(self.coords)}.")
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ other without loss. Whole batches stand one after another in a few long arrays
 import dataclasses
 import graphlib
 import operator
+import reprlib
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from evolvers import activations
 from evolvers.cppn_genome import NUM_INPUTS, CppnGenome
 
 _MOST_WEIGHT = 10
+# Of a genome from outside, which must not ask for any amount of memory and time. Ten thousand
+# generations breed some hundred nodes.
+MOST_NODES, MOST_CONNECTIONS = 2**16, 2**18
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,10 +68,17 @@ class Cppn:
         """The genome that `to_json` wrote.
 
         Raises:
-            ValueError: `value` describes no acyclic network of `num_outputs` outputs.
+            ValueError: `value` describes no acyclic network of `num_outputs` outputs, or one
+                of more than `MOST_NODES` nodes or `MOST_CONNECTIONS` connections.
         """
         try:
             names = list(value["nodes"])
+            for what, found, most in (
+                ("nodes", len(names), MOST_NODES),
+                ("connections", len(value["connections"]), MOST_CONNECTIONS),
+            ):
+                if found > most:
+                    raise ValueError(f"expected at most {most} {what}, got {found}")
             edges = [
                 (operator.index(source), operator.index(target), weight)
                 for source, target, weight in value["connections"]
@@ -80,7 +91,8 @@ class Cppn:
         for name in names:
             if name not in activations.NAMES:
                 raise ValueError(
-                    f"activations must be among {', '.join(activations.NAMES)}, got {name!r}."
+                    f"activations must be among {', '.join(activations.NAMES)}, "
+                    f"got {reprlib.repr(name)}."
                 )
         genome = cls(
             num_outputs,

@@ -1,6 +1,7 @@
 """Genomes as text, with the canvas they were evolved on: what a champion's PNG carries."""
 
 import json
+import reprlib
 
 from evolvers.canvas import Canvas
 from evolvers.cppn import Cppn
@@ -43,10 +44,10 @@ def loads(text: str) -> tuple[Cppn | DirectGenome, Canvas]:
             f"got {canvas.height} x {canvas.width}."
         )
     if number != _FORMAT:
-        raise ValueError(f"expected genome format {_FORMAT}, got {number!r}.")
+        raise ValueError(f"expected genome format {_FORMAT}, got {reprlib.repr(number)}.")
     if encoding == "cppn":
         return Cppn.from_json(value, canvas.channels), canvas
     if encoding == "direct":
         shape = (canvas.channels, canvas.height, canvas.width)
         return DirectGenome.from_json(value, shape), canvas
-    raise ValueError(f"encoding must be cppn or direct, got {encoding!r}.")
+    raise ValueError(f"encoding must be cppn or direct, got {reprlib.repr(encoding)}.")

@@ -131,6 +131,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -> "Image.Image":
+    from keras_fool.runs import progress
     from keras_fool.sheets import galleries
 
     originals = " and ".join(dict.fromkeys(of.config["classifier"] for of in images))
@@ -141,6 +142,7 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
         captions=_CAPTIONS.value,
         blocks=_BLOCKS.value,
         mean_subtracted=_MEAN_SUBTRACTED.value,
+        on_rows=progress.Drawing(unit="rows of images").advance,
     )
     if _LAYOUT.value == "runs":
         return galleries.by_run(images, choice, look)

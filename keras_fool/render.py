@@ -10,9 +10,11 @@ At the image's own size it is the image that the classifier scored, to the byte,
 
 Reads one PNG file that `evolve` wrote, writes another one with the same genome inside:
 --output, by default <name>-<size>.png in this folder. A print of 2048 pixels takes about
-a second.
+a second; of a genome of thousands of nodes minutes, which it says. The file may come from
+anyone: a genome that no run could have made, or a print that would take hours, is refused.
 """
 
+import contextlib
 import pathlib
 from collections.abc import Sequence
 
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
         raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
 
     from evolvers import genome_json, render
-    from keras_fool.runs import champion_png, files
+    from keras_fool.runs import champion_png, files, progress
 
     with errors.reported(ValueError, FileNotFoundError):
         champion = champion_png.read(path)
@@ -58,7 +60,8 @@ def main(arguments: Sequence[str]) -> None:
     height, width = (
         max(1, round(side * _SIZE.value / longest)) for side in (canvas.height, canvas.width)
     )
-    image = render.draw(genome, canvas, height, width)
+    with errors.reported(ValueError), contextlib.closing(progress.Drawing(height)) as shown:
+        image = render.draw(genome, canvas, height, width, shown.advance)
     enlarged = champion_png.Champion(image, champion.genome, champion.about)
     files.write(output, champion_png.encode(enlarged))
     print(f"{output}: {width}x{height} pixels")

@@ -31,6 +31,10 @@ class Grid:
         """The four arrays in the order in which compiled code takes them."""
         return self.x, self.y, self.across, self.down
 
+    def of_rows(self, rows: slice) -> "Grid":
+        """The inputs of some of the rows."""
+        return Grid(self.x, self.y[rows], self.across, self.down[rows])
+
     def inputs(self) -> np.ndarray:
         """The four inputs of every pixel: float32 [4, height, width]."""
         down, across = np.meshgrid(self.down, self.across, indexing="ij")

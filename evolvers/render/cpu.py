@@ -25,6 +25,7 @@ from evolvers.program import Program
 from evolvers.render import coordinates
 
 _TILE = 800  # pixels; a 28x28 image is one tile
+_MOST_VALUES = 2**22  # of a thread's tile in all slots, four bytes each
 _LANES = 32  # pixels that the widest unrolled vector loop takes at a time
 _BIAS = NUM_INPUTS - 1
 
@@ -48,7 +49,12 @@ class CpuRenderer:
         self._pool = concurrent.futures.ThreadPoolExecutor(self._threads, "render")
 
     def render(
-        self, program: Program, canvas: Canvas, height: int | None = None, width: int | None = None
+        self,
+        program: Program,
+        canvas: Canvas,
+        height: int | None = None,
+        width: int | None = None,
+        rows: slice = slice(None),
     ) -> np.ndarray:
         """Draws every program of a batch.
 
@@ -57,16 +63,18 @@ class CpuRenderer:
             canvas: What the genomes were evolved on.
             height: Rows to draw; the canvas' own by default.
             width: Columns to draw; likewise.
+            rows: Which of the rows; all by default.
 
         Returns:
-            uint8 [batch, height, width, channels]. An image does not depend on the
-            others of its batch, nor on the number of threads.
+            uint8 [batch, rows, width, channels]. An image does not depend on the others of
+            its batch, nor on the number of threads, nor a row on the rows drawn with it.
         """
         height, width = height or canvas.height, width or canvas.width
-        grid = coordinates.grid(canvas, height, width)
-        images = np.empty((len(program), height, width, canvas.channels), np.uint8)
-        pixels = height * width
-        tiles = -(-pixels // _TILE)
+        grid = coordinates.grid(canvas, height, width).of_rows(rows)
+        images = np.empty((len(program), len(grid.y), width, canvas.channels), np.uint8)
+        pixels = len(grid.y) * width
+        most_slots = NUM_INPUTS + np.diff(program.step_offsets).max(initial=0)
+        tiles = -(-pixels // max(_LANES, min(_TILE, _MOST_VALUES // most_slots)))
         tile = -(-pixels // (tiles * _LANES)) * _LANES
         tiles = -(-pixels // tile)
         jobs = [

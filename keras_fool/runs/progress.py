@@ -68,4 +68,40 @@ class Progress:
             )
 
 
+class Drawing:
+    """Shows that a drawing advances, once it takes longer than a moment."""
+
+    def __init__(self, total: int | None = None, unit: str = "rows"):
+        """Begins to count.
+
+        Args:
+            total: How many there are, where that is known.
+            unit: What they are called.
+        """
+        self._done, self._total, self._unit = 0, total, unit
+        self._begun = self._shown = time.monotonic()
+        self._bar = None
+        if sys.stderr.isatty():
+            self._bar = tqdm.tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, delay=1)
+
+    def advance(self, number: int) -> None:
+        """Counts what was drawn."""
+        self._done += number
+        now = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(number)
+        elif now - self._shown >= _SECONDS_BETWEEN_LINES:
+            self._shown = now
+            words = f"{self._done} {self._unit}"
+            if self._total is not None:
+                seconds = (now - self._begun) / self._done * (self._total - self._done)
+                words += f" of {self._total}, {tqdm.tqdm.format_interval(seconds)} left"
+            print(f"drawn: {words}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leaves the last state standing."""
+        if self._bar is not None:
+            self._bar.close()
+
+
 _FORMAT = "{unit} {n_fmt}/{total_fmt} |{bar}| {postfix}, {remaining} left"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,7 @@ class Look:
         captions: Whether there are words besides the title.
         mean_subtracted: Whether images of an ascent are shown less the data mean.
         blocks: Blocks of runs side by side.
+        on_rows: Told how many rows more of images are drawn again.
     """
 
     title: str = ""
@@ -43,6 +44,7 @@ class Look:
     captions: bool = True
     mean_subtracted: bool = False
     blocks: int = 1
+    on_rows: Callable[[int], None] = lambda _: None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -257,7 +259,9 @@ def _sure_tile(scores: "cross_scoring.CrossScores", place: int, look: Look) -> t
     return tile_sheets.Tile(_drawn(scores.champions, place, look), caption)
 
 
-def _drawn(of: champions_module.Champions, place: int, look: Look) -> np.ndarray:
+def _drawn(
+    of: champions_module.Champions, place: int, look: Look
+) -> np.ndarray | tile_sheets.Later:
     if look.mean_subtracted:
         return data_means.picture_of(of.less_mean(place))
     if look.image_size is None:
@@ -278,7 +282,10 @@ def _drawn(of: champions_module.Champions, place: int, look: Look) -> np.ndarray
     height, width = (
         max(1, round(side * look.image_size / longest)) for side in (canvas.height, canvas.width)
     )
-    return render.draw(genome, canvas, height, width)
+    return tile_sheets.Later(
+        (height, width, canvas.channels),
+        lambda: render.draw(genome, canvas, height, width, look.on_rows),
+    )
 
 
 def _summary(chosen: Sequence[champions_module.Champions]) -> str:

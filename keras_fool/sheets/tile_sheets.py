@@ -5,7 +5,7 @@ tiles is made for print: the images have the size that was asked for.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -29,16 +29,29 @@ _NARROWEST = 640  # where a title must fit
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Later:
+    """An image that is drawn when its place on the sheet is there: one at a time is held.
+
+    Attributes:
+        shape: (height, width, channels).
+        draw: Gives it, uint8.
+    """
+
+    shape: tuple[int, int, int]
+    draw: Callable[[], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Tile:
     """An image and the words below it.
 
     Attributes:
-        image: uint8 [height, width, channels].
+        image: uint8 [height, width, channels], or how to draw it.
         caption: Lines below it; may be empty.
         weak: Whether the caption is printed in another colour.
     """
 
-    image: np.ndarray
+    image: np.ndarray | Later
     caption: tuple[str, ...] = ()
     weak: bool = False
 
@@ -212,7 +225,8 @@ def _draw_tile(
     (x, y), (width, height) = at, layout.tile
     if layout.gap:
         draw.rectangle((x - 1, y - 1, x + width, y + height), outline=LINE)
-    paper.paste(scaled(tile.image, layout.tile), (x, y))
+    image = tile.image.draw() if isinstance(tile.image, Later) else tile.image
+    paper.paste(scaled(image, layout.tile), (x, y))
     for number, line in enumerate(tile.caption):
         text = cut(line, layout.letters, layout.pitch[0])
         place = (x + width // 2, y + height + round((0.25 + 1.3 * number) * layout.letters))

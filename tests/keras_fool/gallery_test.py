@@ -29,6 +29,19 @@ def test_runs_and_labels(command, altered, tmp_path):
     assert tiles == sorted(tiles)
 
 
+def test_a_sheet_that_is_too_large_is_refused_before_anything_is_drawn(
+    command, run_folder, monkeypatch
+):
+    drawn = []
+    monkeypatch.setattr(galleries.render, "draw", lambda *arguments: drawn.append(arguments))
+
+    code, _, err = command(gallery, f"--images={run_folder}", "--image_size=8192")
+
+    assert code == 1
+    assert "choose fewer or smaller ones" in err
+    assert not drawn
+
+
 def tiles_on(sheet: np.ndarray, read: champions.Champions, scale: int) -> list[tuple[int, int]]:
     """Where on a sheet champions stand, each of whose pixels is a square of `scale`."""
     found = []

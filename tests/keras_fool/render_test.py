@@ -1,10 +1,14 @@
+import os
+import re
+import signal
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from evolvers import canvas, genome_json, render
+from evolvers import canvas, cppn, genome_json, render
 from keras_fool import render as command_module
-from keras_fool.runs import champion_png
+from keras_fool.runs import champion_png, progress
 from tests.evolvers.samples import network
 
 CANVAS = canvas.Canvas(40, 30, 1)
@@ -50,6 +54,87 @@ def test_nothing_is_overwritten_unasked(command, champion, tmp_path):
 
     assert command(command_module, *arguments, "--overwrite")[0] == 0
     assert champion_png.read(tmp_path / champion).image.shape == (50, 38, 1)
+
+
+def written(path, genome_text: str) -> str:
+    """A PNG file with that genome, from wherever it may be."""
+    content = champion_png.Champion(np.zeros((40, 30, 1), np.uint8), genome_text, {})
+    path.write_bytes(champion_png.encode(content))
+    return str(path)
+
+
+def chain(nodes: int) -> cppn.Cppn:
+    """A network in which every node feeds the next one, and the last one draws."""
+    hidden = np.arange(5, 4 + nodes, dtype=np.int32)
+    ends = np.concatenate([hidden[1:], [4]]).astype(np.int32)
+    return cppn.Cppn(
+        1,
+        np.zeros(nodes, np.uint8),
+        np.concatenate([[0], hidden]).astype(np.int32),
+        np.concatenate([[5], ends]).astype(np.int32),
+        np.ones(nodes, np.float32),
+    )
+
+
+@pytest.mark.parametrize(
+    ("nodes", "size", "message"),
+    [
+        (100_000, 16, "at most 65536 nodes, got 100000"),
+        (60_000, 8192, "would take too long; choose one of 3495 pixels at most"),
+    ],
+)
+def test_genomes_that_would_take_hours_are_refused(command, tmp_path, nodes, size, message):
+    path = written(tmp_path / "large.png", genome_json.dumps(chain(nodes), CANVAS))
+
+    code, out, err = command(command_module, path, f"--size={size}", f"--output={tmp_path}/x.png")
+
+    assert (code, out) == (1, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_a_long_drawing_says_how_far_it_is_and_can_be_interrupted(command, tmp_path, monkeypatch):
+    path = written(tmp_path / "large.png", genome_json.dumps(chain(20_000), CANVAS))
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0)
+    advance = progress.Drawing.advance
+
+    def interrupted(self, rows):
+        advance(self, rows)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(progress.Drawing, "advance", interrupted)
+
+    code, _, err = command(command_module, path, "--size=4096", f"--output={tmp_path}/x.png")
+
+    assert code == 130
+    rows, total = re.search(r"drawn: (\d+) rows of (\d+), \S+ left", err).groups()
+    assert int(rows) < int(total) / 100  # of minutes, in all
+    assert not list(tmp_path.glob("*x.png*"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"format": %s}' % ("9" * 4000),
+        '{"format": 1, "height": 1e300, "width": 1, "channels": 1, "coords": "raw"}',
+        '{"format": 1, "height": 4, "width": 4, "channels": 1, "coords": "%s"}' % ("x" * 10**6),
+        '{"format": 1, "height": 4, "width": 4, "channels": 1, "coords": "raw", '
+        '"encoding": "cppn", "nodes": ["%s"], "connections": []}' % ("x" * 10**6),
+        '{"format": 1, "height": 4, "width": 4, "channels": 1, "coords": "raw", '
+        '"encoding": "cppn", "nodes": ["sine"], "connections": [%s[]]}' % ("[]," * 300_000),
+        "[" * 100_000,
+        "{" * 10 + '"a":' * 100_000,
+    ],
+    ids=range(7),
+)
+def test_what_no_run_wrote_is_refused_in_a_short_line(command, tmp_path, text):
+    code, _, err = command(command_module, written(tmp_path / "strange.png", text))
+
+    assert code == 1
+    assert "is damaged" in err
+    assert len(err) < 400
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

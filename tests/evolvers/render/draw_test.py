@@ -4,6 +4,7 @@ import pytest
 from evolvers import program, render
 from evolvers.canvas import Canvas
 from evolvers.direct import DirectGenome
+from evolvers.render import cpu
 from evolvers.render.cpu import CpuRenderer
 from tests.evolvers import samples
 
@@ -58,3 +59,18 @@ class TestDirect:
         rows = [0, 0, 0, 1, 1, 2, 2]
         columns = [0, 0, 0, 1, 1, 2, 2, 3, 3]
         np.testing.assert_array_equal(large, image[rows][:, columns])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bands_of_rows_and_small_tiles_change_no_byte(monkeypatch, channels):
+    canvas = Canvas(40, 30, channels)
+    genome = samples.drift(channels, 60, count=1)[0]
+    whole = render.draw(genome, canvas, 333, 250)
+    told = []
+
+    monkeypatch.setattr(render, "_WORK_AT_A_TIME", 1000)
+    monkeypatch.setattr(cpu, "_MOST_VALUES", 1)
+    banded = render.draw(genome, canvas, 333, 250, told.append)
+
+    np.testing.assert_array_equal(banded, whole)
+    assert told == [1] * 333
