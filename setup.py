@@ -4,14 +4,17 @@ import pathlib
 
 from setuptools import find_packages, setup
 
+# Floors are those below which a version has a vulnerability that is known; the history of
+# this file names the advisories.
 SERVING = [
-    "aiohttp>=3.13",
+    "aiohttp>=3.14.4",
     "grpcio>=1.80",
     "grpcio-health-checking>=1.80",
-    "orjson>=3.10",
+    "orjson>=3.11.6",
     "prometheus-client>=0.20",
-    "requests>=2.32",
+    "requests>=2.33.0",
     "tensorflow-serving-api>=2.21,<2.22",
+    "urllib3>=2.7.0",  # of requests, which would take an older one
 ]
 
 setup(
@@ -39,19 +42,19 @@ setup(
         "absl-py>=2.1",
         # TFDS 4.9.10 imports it to prepare a data set, without declaring it.
         "importlib_resources>=6.0",
-        "keras>=3.15,<3.16",
+        "keras>=3.15.1,<3.16",
         "matplotlib>=3.9",
         "neat-python>=2.0,<2.1",
         "numba>=0.61",
         "numpy>=2.0,<3",
-        "pillow>=11.0",
-        "protobuf>=6.31",
+        "pillow>=13.0",
+        "protobuf>=6.33.5",
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "tensorboard>=2.20",
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10,<5",
-        "tqdm>=4.66",
+        "tqdm>=4.66.3",
     ],
     extras_require={
         "serving": SERVING,
