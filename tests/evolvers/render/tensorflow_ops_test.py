@@ -64,14 +64,20 @@ def test_memory_is_bounded_by_tiles(renderer, monkeypatch):
     for places, tables in parts:
         slots = tables.weights.shape[3]
         assert len(places) == 1 or len(places) * slots * 700 * 4 * 2 <= 2**19
-    np.testing.assert_array_equal(tiled, whole)
+    assert_same_but_for_rounding(tiled, whole)
 
 
 def test_padding_draws_nothing_else(renderer):
     packed = program.pack(samples.drift(1, 30, count=10))
     canvas = Canvas(10, 10, 1)
     alone = [renderer.render(packed.take(np.array([place])), canvas)[0] for place in range(10)]
-    np.testing.assert_array_equal(renderer.render(packed, canvas), np.stack(alone))
+    assert_same_but_for_rounding(renderer.render(packed, canvas), np.stack(alone))
+
+
+def assert_same_but_for_rounding(images, others):
+    """On some processors TensorFlow's sums round otherwise in a batch of another size."""
+    assert np.abs(images.astype(int) - others).max() <= 1
+    assert (images != others).mean() < 1e-3
 
 
 def test_a_node_without_input_is_its_activation_of_zero(renderer):
