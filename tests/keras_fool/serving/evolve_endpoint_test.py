@@ -355,7 +355,7 @@ def test_ctrl_c_while_nobody_answers(command, shipped_server, undisturbed, proxy
 
     vanished.join()
     assert code == 130
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 150  # the patience is 300
     assert "stopped after generation" in err
     one.cut_after = None
     assert command(evolve, *arguments)[0] == 0

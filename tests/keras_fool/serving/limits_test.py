@@ -191,14 +191,14 @@ def test_bytes_that_are_no_message_are_refused(server):
 
 def test_more_requests_than_may_be_are_refused_and_the_others_answered(server):
     def rest(_):
-        body = json.dumps({"signature_name": "wait", "instances": [0.5]})
+        body = json.dumps({"signature_name": "wait", "instances": [1]})
         return post(server, body)[0]
 
     def rpc(_):
         request = predict_pb2.PredictRequest()
         request.model_spec.name = "zoo"
         request.model_spec.signature_name = "wait"
-        request.inputs["seconds"].CopyFrom(tf.make_tensor_proto(np.float32([0.5])))
+        request.inputs["seconds"].CopyFrom(tf.make_tensor_proto(np.float32([1])))
         try:
             predict(server, request)
             return "answered"

@@ -30,8 +30,10 @@ def batched(**changes) -> runs.BatchedRuns:
 def ask_all(scheduled, model, requests) -> list:
     """Asks for all at once: each answer, or the error."""
     answers = [None] * len(requests)
+    coming = threading.Semaphore(0)
 
     def ask(number):
+        coming.release()
         try:
             answers[number] = scheduled.run("m", model, requests[number])
         except status.ServingError as error:
@@ -41,7 +43,9 @@ def ask_all(scheduled, model, requests) -> list:
     for thread in threads:
         thread.start()
     model.begun.wait(30)
-    time.sleep(0.3)  # all have come by now
+    for _ in requests:
+        assert coming.acquire(timeout=30)
+    time.sleep(0.3)  # from there to the queue
     model.free.set()
     for thread in threads:
         thread.join()

@@ -13,6 +13,8 @@ from keras_fool.serving import client
 from tests.keras_fool.serving import scripted
 from tests.keras_fool.serving.client.asking import PROTOCOLS, images
 
+LONG = 15  # seconds; less than the patience of 20, more than a busy machine needs
+
 
 class TestFailures:
     @PROTOCOLS
@@ -40,7 +42,7 @@ class TestFailures:
         endpoint.model.script = [1.0]
         begun = time.monotonic()
         np.testing.assert_array_equal(scorer.score(images(5)), scripted.confidences(images(5)))
-        assert 0.3 < time.monotonic() - begun < 2
+        assert 0.3 < time.monotonic() - begun < LONG
 
     @PROTOCOLS
     @pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "UNAUTHENTICATED"])
@@ -61,7 +63,7 @@ class TestFailures:
         with pytest.raises(client.EndpointError, match=r"no usable answer for 0.5 seconds; .*not"):
             scorer.score(images(300))
 
-        assert 0.3 < time.monotonic() - begun < 3
+        assert 0.3 < time.monotonic() - begun < LONG
 
     @PROTOCOLS
     def test_interrupt_ends_waiting(self, serve, connect, protocol):
@@ -72,7 +74,7 @@ class TestFailures:
         begun = time.monotonic()
         with pytest.raises(client.EndpointError, match="interrupted"):
             scorer.score(images(5))
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < LONG
 
     @PROTOCOLS
     def test_closing_ends_a_score_under_way(self, serve, connect, protocol):
@@ -82,9 +84,9 @@ class TestFailures:
         threading.Timer(0.5, scorer.close).start()
         begun = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(1) as other:
-            error = other.submit(scorer.score, images(300)).exception(timeout=10)
+            error = other.submit(scorer.score, images(300)).exception(timeout=60)
         assert isinstance(error, client.EndpointError)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < LONG
         with pytest.raises(client.EndpointError):
             scorer.score(images(3))
 
@@ -128,7 +130,7 @@ class TestReplicas:
         one, two = serve(protocol), serve(protocol)
         scorer = connect(one.url.replace(one.address, f"{one.address},{two.address}"))
         one.model.script = [("UNAVAILABLE", "not now")] * 3
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         batch = images(100)
         while len(scorer.notes) < 2:
             np.testing.assert_array_equal(scorer.score(batch), scripted.confidences(batch))

@@ -76,4 +76,4 @@ class TestBudget:
         scorer = connect(endpoint.url, requests_per_second=10)
         for _ in range(4):
             scorer.score(images(2))
-        assert 0.4 <= time.monotonic() - begun < 2
+        assert time.monotonic() - begun >= 0.4

@@ -1,5 +1,6 @@
 """Cases 24 to 30, and one of 20: status, labels, versions that come and go, batches."""
 
+import re
 import shutil
 import threading
 import time
@@ -62,7 +63,7 @@ FAST = (
     "--max_batch_size=4",
     "--max_enqueued_batches=1",
     "--num_batch_threads=1",
-    "--rest_api_timeout_in_ms=1000",
+    "--rest_api_timeout_in_ms=3000",
 )
 State = get_model_status_pb2.ModelVersionStatus
 
@@ -191,9 +192,14 @@ def test_case_29_batches(alive):
         except grpc.RpcError as error:
             results.append(error.code())
 
-    running = threading.Thread(target=ask, args=(1, 1.5))
+    def runs() -> float:
+        page = endpoint.ask("GET", "/metrics")[2]
+        return float(re.search(r"keras_fool_run_rows_count (\S+)", page)[1])
+
+    before = runs()
+    running = threading.Thread(target=ask, args=(1, 3))
     running.start()
-    time.sleep(0.5)
+    wait_until(lambda: runs() > before)
     waiting = [threading.Thread(target=ask, args=(3, 0.01)) for _ in range(3)]
     for thread in waiting:
         thread.start()
@@ -205,7 +211,7 @@ def test_case_29_batches(alive):
 
 def test_case_30_rest_gives_up(alive):
     endpoint = alive[0]
-    code, message = endpoint.refused({"signature_name": "wait", "instances": [2.5]})
+    code, message = endpoint.refused({"signature_name": "wait", "instances": [4.5]})
 
     assert code == 504
     assert "Timed out" in message
