@@ -240,7 +240,7 @@ def test_help_names_every_experiment_without_starting_tensorflow():
     program = (
         "import atexit, runpy, sys; sys.argv = ['reproduce', '--help']; "
         "atexit.register(lambda: print('tensorflow' in sys.modules)); "
-        "runpy.run_module('keras_fool.reproduce', run_name='__main__')"
+        "runpy.run_module('keras_fool.reproduce', run_name='__main__', alter_sys=True)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
