@@ -13,18 +13,18 @@ from concurrent import futures
 
 import numpy as np
 
-from keras_fool.models import scorer_contract
+from keras_fool.models import batch_shapes
 from keras_fool.serving import status
 
 Arrays = Mapping[str, np.ndarray]
 
 
 _PIECE_ROWS, _PIECE_BYTES = 2**10, 2**23  # of a large request, at most
+_SMALLEST_PIECE = 2 * batch_shapes.UNIT
 _TINY_BYTES = 2**20  # of rows of few bytes more go into a piece
 # Requests of twice that run whole: what they take is bounded, and pieces cost a check.
 _WHOLE = 2
-# How far rows may differ between batches, in the largest value: kernels round a batch's last
-# rows otherwise.
+# How far rows may differ between batches, in the largest value: kernels may round otherwise.
 _TOLERANCE, _HALF_TOLERANCE = 1e-5, 1e-2
 
 
@@ -96,7 +96,7 @@ class Runs:
             parts.append(part)
         outputs = {alias: np.concatenate([part[alias] for part in parts]) for alias in parts[0]}
         first = pieces[0][1]
-        some = np.linspace(0, pieces[-1][1] - 1, first + first // 2).astype(np.int64)
+        some = np.linspace(0, pieces[-1][1] - 1, _in_units(first + first // 2)).astype(np.int64)
         again = self._one(call, {a: array[some] for a, array in inputs.items()}, wanted)
         same = all(
             again[alias].shape == (len(some), *array.shape[1:]) and _same(again[alias], array[some])
@@ -244,12 +244,18 @@ def _pieces(inputs: Arrays) -> list[tuple[int, int]]:
         return [(0, 0)]
     row_bytes = max(1, sum(map(_bytes, inputs.values())) // rows)
     most_rows = max(_PIECE_ROWS, _TINY_BYTES // row_bytes)
-    # Never fewer than those from which on a row does not depend on its batch.
-    piece = max(scorer_contract.SMALLEST_BATCH, min(most_rows, -(-_PIECE_BYTES // row_bytes)))
+    piece = max(_SMALLEST_PIECE, min(most_rows, -(-_PIECE_BYTES // row_bytes)))
     if rows <= _WHOLE * piece:
         return [(0, rows)]
-    ends = np.linspace(0, rows, -(-rows // piece) + 1).astype(int).tolist()
-    return list(itertools.pairwise(ends))
+    # Whole numbers of kernels' blocks, and what is left over at the end, as in the request.
+    begins = list(range(0, rows, _in_units(-(-rows // -(-rows // piece)))))
+    if rows - begins[-1] < _SMALLEST_PIECE:
+        begins.pop()
+    return list(itertools.pairwise([*begins, rows]))
+
+
+def _in_units(rows: int) -> int:
+    return -(-rows // batch_shapes.UNIT) * batch_shapes.UNIT
 
 
 def _bytes(array: np.ndarray) -> int:

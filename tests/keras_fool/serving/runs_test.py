@@ -87,7 +87,7 @@ def test_a_large_request_runs_in_pieces_of_bounded_size():
 
     np.testing.assert_array_equal(outputs["y"], 2 * LARGE["x"])
     assert max(sizes) <= 1.5 * 1024
-    assert min(sizes) >= 16
+    assert min(sizes) >= 48
     assert sum(sizes[:-1]) == 5000
 
 
@@ -99,8 +99,9 @@ def test_pieces_are_never_small_and_never_large(shape):
     row = max(1, int(np.prod(shape[1:])))
 
     assert sum(sizes) == len(array)
-    assert min(sizes) >= 15
-    assert max(sizes) * row <= max(2**24, 32 * row)
+    assert min(sizes) >= min(48, len(array))
+    assert all(begin % 24 == 0 for begin, _ in pieces)
+    assert max(sizes) * row <= max(2**24, 144 * row)
 
 
 @pytest.mark.parametrize(
