@@ -177,6 +177,15 @@ class Evolution:
         if self.config.renderer == "cpu":
             duplicates.fresh(self._emitter.draw([first, children]), [])
 
+    def random_images(self, count: int) -> np.ndarray:
+        """Images like those that a run begins with; touches no run.
+
+        Returns:
+            uint8 [count, height, width, channels], the same for every run and seed.
+        """
+        drawn = self._emitter.draw([self._emitter.initial(np.random.default_rng(0), count)])
+        return np.ascontiguousarray(drawn)
+
     def advance(self) -> Generation:
         """Breeds, draws, scores and offers one generation of every run.
 

@@ -176,7 +176,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     if complete:
         print(f"{path} is complete already; nothing was changed.")
-    _print_results(path)
+    _print_results(path, classifier)
 
 
 def _config() -> config_module.Config:
@@ -201,7 +201,9 @@ def _mean(
     return data_means.known(classifier, num_channels)
 
 
-def _print_results(path: pathlib.Path) -> None:
+def _print_results(
+    path: pathlib.Path, classifier: classifiers.Classifier | classifiers.Ensemble
+) -> None:
     from keras_fool.runs import run_records
 
     with errors.reported(ValueError):
@@ -219,7 +221,7 @@ def _print_results(path: pathlib.Path) -> None:
     print(
         f"\n{len(rows)} images, mean confidence {sum(confidences) / len(rows):.7f}, "
         f"{sum(confidence >= 0.9999 for confidence in confidences)} of at least 0.9999\n"
-        f"run folder   {path}\n"
+        f"{model_flags.remark(classifier)}run folder   {path}\n"
         f"gallery      {path / 'gallery.png'}\n"
         f"TensorBoard  tensorboard --logdir={shlex.quote(str(path))}"
     )

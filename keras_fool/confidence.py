@@ -69,6 +69,8 @@ def main(arguments: Sequence[str]) -> None:
         fooling = _fooling(scorer)
         with tqdm.tqdm(total=data.num_test, unit="image", dynamic_ncols=True) as bar:
             real = real_images.score(scorer, data, bar.update)
+        for words in filter(None, (*scorer.notes, confidence.advice(scorer, data, real))):
+            cli.note(words)
     title = f"How sure {scorer.name} is of {data.name}"
     table, picture = confidence.report(real, fooling, title)
     _write(output, title, table, picture, confidence.images_csv(real, scorer.labels))
@@ -80,10 +82,11 @@ def _output(dataset: str) -> str:
 
 
 def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
-    """The top-1 confidences of the champions in --images, if there are any."""
+    """The confidences of the champions in --images, if there are any."""
     import numpy as np
 
     from keras_fool.runs import champions
+    from keras_fool.studies import confidence
 
     if not common_flags.IMAGES.value:
         return None
@@ -91,7 +94,7 @@ def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
     found = [champions.read(folder) for folder in folders]
     for of in found:
         of.check_fits(scorer.name, scorer.image_shape, len(of.labels))
-    return np.concatenate([scorer.score(of.images).max(axis=1) for of in found])
+    return np.concatenate([confidence.of_fooling(scorer, of) for of in found])
 
 
 def _write(output: pathlib.Path, title: str, table: str, picture: bytes, images: str) -> None:

@@ -1,7 +1,7 @@
 r"""Evolves images that a classifier takes for each of its labels.
 
     python -m keras_fool.evolve --dataset=mnist
-    python -m keras_fool.evolve --model=my_model.keras --preprocess=tf --from_logits
+    python -m keras_fool.evolve --model=my_model.keras --preprocess=tf --outputs=logits
     python -m keras_fool.evolve --model=MobileNet --weights=imagenet --batch=400
     python -m keras_fool.evolve --model=a.keras,b.keras --image_size=256 --crops=10
     python -m keras_fool.evolve --dataset=mnist --view=published
@@ -10,6 +10,10 @@ r"""Evolves images that a classifier takes for each of its labels.
 MAP-Elites over images drawn by evolved networks (CPPNs) or made of evolved pixels: for
 every label it keeps the image that the classifier is surest of. Nguyen, Yosinski and
 Clune, 2015, https://arxiv.org/abs/1412.1897.
+
+What the model's outputs mean is read off its last layer, or said by --outputs, and checked:
+confidences, logits, or sigmoid. Independent labels (several sigmoids) are fooled each by its
+own probability; a single sigmoid p stands for two labels, 1 - p and p, in this order.
 
 Reads the classifier: a name under ./saved_models/ or among the shipped ones, a version
 folder, any Keras model in a .keras file that takes one image and gives a confidence
@@ -20,7 +24,7 @@ Or a model behind TF Serving's API, asked for nothing but confidences:
   grpc://host:port[,host:port...]/name[/version or @label]      grpcs:// with TLS
   http://host:port[,...]/v1/models/name[/versions/N or /labels/L]      https:// with TLS
 several hosts being replicas, and behind a question mark signature=NAME, output=NAME,
-image=HEIGHTxWIDTHxCHANNELS, preprocess=WORD, logits=true where the model does not tell. The
+image=HEIGHTxWIDTHxCHANNELS, preprocess=WORD, outputs=WORD where the model does not tell. The
 environment variable KERAS_FOOL_TOKEN may hold a bearer token. A run waits for an endpoint
 that dies, stalls or babbles (--patience), then stops with all generations saved.
 
@@ -125,7 +129,7 @@ def main(arguments: Sequence[str]) -> None:
         settings = evolution_run.settings(config, classifier)
         if evolution_run.is_complete(path, settings):
             print(f"{path} is complete already; nothing was changed.")
-            _print_results(path)
+            _print_results(path, classifier)
             return
         with cli.native_messages_hidden():
             scorer = evolution_run.open_scorer(config, classifier, score_batch)
@@ -140,7 +144,7 @@ def main(arguments: Sequence[str]) -> None:
         checkpoint_every=_CHECKPOINT_EVERY.value,
         montage_every=_MONTAGE_EVERY.value,
     )
-    _print_results(path)
+    _print_results(path, classifier)
 
 
 def _config() -> evolvers_config.Config:
@@ -189,7 +193,7 @@ def _run_path(classifier: classifiers.AnyClassifier) -> pathlib.Path:
     return cli.run_path(f"{what}-{_ENCODING.value}-seed{common_flags.SEED.value}")
 
 
-def _print_results(path: pathlib.Path) -> None:
+def _print_results(path: pathlib.Path, classifier: classifiers.AnyClassifier) -> None:
     from keras_fool.runs import run_records
 
     with errors.reported(ValueError):
@@ -213,7 +217,7 @@ def _print_results(path: pathlib.Path) -> None:
     print(
         f"\n{len(rows)} champions, median confidence {statistics.median(confidences):.7f}, "
         f"highest {max(confidences):.7f}, {counts}\n"
-        f"run folder   {path}\n"
+        f"{model_flags.remark(classifier)}run folder   {path}\n"
         f"gallery      {path / 'gallery.png'}\n"
         f"TensorBoard  tensorboard --logdir={shlex.quote(str(path))}"
     )

@@ -45,9 +45,16 @@ def main(arguments: Sequence[str]) -> None:
     print(
         f"exported {scorer.name}: {len(scorer.labels)} labels, images "
         f"{' x '.join(map(str, scorer.image_shape))}\n"
-        f"folder   {folder}\n"
+        f"{_remark(scorer.independent)}folder   {folder}\n"
         f"serve    python -m keras_fool.serve --model_base_path={folder.parent}"
     )
+
+
+def _remark(independent: bool) -> str:
+    """What those who ask the server have to say of it, where it is not the usual."""
+    if not independent:
+        return ""
+    return "outputs  independent labels: ask it with ?outputs=sigmoid behind the address\n"
 
 
 def _version_folder(name: str) -> pathlib.Path:

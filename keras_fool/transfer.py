@@ -11,6 +11,9 @@ they were not evolved on:
   (b) the share of all images that both give the same label with at least 99 %;
   (c) of the images in (a), the share that the original is surer of than the other one.
 
+Where a classifier's labels are independent (sigmoid), a match is an image that both give the
+label it was evolved for, with at least 0.5, and that label's confidences are compared.
+
 Reads run folders that evolve wrote. The original is the classifier that their config.json
 names; it is found among --models, or where it lay then. Its confidences must be the
 recorded ones again: an image that was altered since is named, and nothing is written.
@@ -32,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, endpoint_flags, model_flags, path_flags
-from keras_fool.models import classifiers
+from keras_fool.models import classifiers, meanings
 
 if TYPE_CHECKING:
     from keras_fool.studies import cross_scoring
@@ -83,6 +86,8 @@ def main(arguments: Sequence[str]) -> None:
                 f"{studies[0].original} is the classifier that the images were evolved on: "
                 "name another one in --models."
             )
+    for words in scorers.notes:
+        cli.note(words)
     _write(output, studies)
 
 
@@ -98,10 +103,12 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
             heading = f"{other} on images of {scores.original}"
             if heading in columns:
                 heading += f" ({folder})"
-            columns[heading] = transfer.count(original, scores.confidences[other])
+            columns[heading] = transfer.count(original, scores.confidences[other], scores.own)
             intervals[heading] = transfer_tables.intervals(scores, other, common_flags.SEED.value)
             label_tables.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
-            given = transfer.given_labels(scores.confidences[other], scores.champions.niches)
+            given = transfer.given_labels(
+                scores.confidences[other], scores.champions.niches, scores.independent
+            )
             name = f"heat_map_{folder}_{other}".replace("/", "-").removesuffix(".keras")
             contents[output / f"{name}.png"] = figures.heat_maps(
                 [figures.HeatMap(given, "numbers of images", f"label that {other} gives")],
@@ -115,6 +122,11 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
         for heading, c in columns.items()
     )
     note = "In brackets: 95 % intervals, bootstrap over runs; there is none of a single run.\n"
+    if any(scores.independent for scores in studies):
+        note += (
+            f"\n{meanings.INDEPENDENT} A match is an image that both give the label that it was "
+            "evolved for.\n"
+        )
     lines = dict.fromkeys(line for scores in studies for line in scores.taken_lines)
     orders = [f"{line[0].upper()}{line[1:]}\n" for line in lines]
     for line in lines:

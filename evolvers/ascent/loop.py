@@ -63,6 +63,7 @@ class Ascent:
         targets: Sequence[tuple[int, int]],
         *,
         batch: int = 64,
+        independent: bool = False,
     ):
         """Draws the first images: the mean plus noise of one grey level, by the seed.
 
@@ -76,6 +77,8 @@ class Ascent:
                 its noise; images of one seed begin alike.
             batch: How many images go through the network together, at most. No result
                 depends on it.
+            independent: Whether each label has a probability of its own, whatever the
+                others have.
 
         Raises:
             ValueError: There are no targets.
@@ -87,7 +90,7 @@ class Ascent:
         self.step = 0
         self.traces = 0
         self._mean = np.broadcast_to(np.asarray(mean, np.float32), image_shape)
-        self._one_step = step_module.Step(config, confidences, self._mean)
+        self._one_step = step_module.Step(config, confidences, self._mean, independent)
         self._function = tf.function(self._traced, autograph=False)
         num_batches = -(-len(targets) // batch)
         self._batch = max(_SMALLEST_BATCH, -(-len(targets) // num_batches))

@@ -37,4 +37,12 @@ def logit(confidences: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return log_probability(confidences, labels) - tf.math.log(rest)
 
 
+def independent_logit(confidences: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The same where each label has a probability of its own; arguments as `probability`."""
+    own = probability(confidences, labels)
+    return log_probability(confidences, labels) - tf.math.log(tf.maximum(1 - own, _TINY))
+
+
 BY_NAME = {"probability": probability, "log_probability": log_probability, "logit": logit}
+# Of labels that do not share one distribution.
+BY_NAME_INDEPENDENT = {**BY_NAME, "logit": independent_logit}

@@ -68,6 +68,7 @@ class Step:
         config: config_module.Config,
         confidences: Callable[[tf.Tensor], tf.Tensor],
         mean: np.ndarray,
+        independent: bool = False,
     ):
         """Takes what all steps share.
 
@@ -76,13 +77,15 @@ class Step:
             confidences: Differentiable: float32 images [batch, height, width, channels] in
                 0..255 -> float32 [batch, num_labels].
             mean: float32 [height, width, channels], in 0..255.
+            independent: Whether each label has a probability of its own.
         """
         self._config = config
         self._confidences = confidences
         self._confidences_apart = _apart(confidences)
         self._gradient = _apart(self._traced_gradient)
         self._mean = mean
-        self._objective = objectives.BY_NAME[config.objective]
+        known = objectives.BY_NAME_INDEPENDENT if independent else objectives.BY_NAME
+        self._objective = known[config.objective]
         self._regularisers = regularisers.of(config)
 
     def __call__(
@@ -133,7 +136,13 @@ class Step:
             # Each image's objective depends on that image alone, so the gradient of the sum
             # is every image's own.
             objective = tf.reduce_sum(self._objective(confidences, labels))
-        return confidences, tape.gradient(objective, images)
+        gradient = tape.gradient(objective, images)
+        if gradient is None:
+            raise ValueError(
+                "the classifier has no gradient: something in it is cut off from the image, such "
+                "as an argmax. Evolution needs none."
+            )
+        return confidences, gradient
 
     def _learning_rate(self, probability: tf.Tensor, squared: tf.Tensor) -> tf.Tensor:
         """What gains `d` to first order: float32 [batch]."""

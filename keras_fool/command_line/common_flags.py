@@ -6,7 +6,7 @@ A command names the ones it takes in `cli.run(main, uses=[...])`; the others are
 from absl import flags
 
 from keras_fool.command_line import path_flags
-from keras_fool.models import image_views, model_specs
+from keras_fool.models import image_views, meanings, model_specs
 from keras_fool.serving import endpoints
 from trainers import config as trainers_config
 
@@ -51,9 +51,15 @@ PREPROCESS = flags.DEFINE_enum(
     "(unit), as keras.applications prepares them in its modes caffe, tf and torch, or BGR minus "
     "(104, 117, 123) (bgr). Networks of keras.applications have their own.",
 )
-FROM_LOGITS = flags.DEFINE_bool(
-    "from_logits", False, "The outputs of --model are logits: a softmax makes them confidences."
+OUTPUTS = flags.DEFINE_enum(
+    "outputs",
+    None,
+    meanings.MEANINGS,
+    "What the outputs of --model mean: confidences, which add up to 1; logits, whose softmax does; "
+    "or sigmoid, a probability of its own for each label (one output p stands for two labels, "
+    "1 - p and p). By default what its last layer tells, else confidences; it is checked.",
 )
+FROM_LOGITS = flags.DEFINE_bool("from_logits", False, "The same as --outputs=logits.")
 IMAGE_SIZE = flags.DEFINE_integer(
     "image_size",
     None,
@@ -131,7 +137,8 @@ MODELS = flags.DEFINE(
     "models",
     None,
     "Classifiers, with commas between them, each as --model takes one. A .keras file that "
-    "takes no bytes or gives no confidences says so: my.keras:tf:logits (preprocess, logits). "
+    "takes no bytes or whose outputs do not tell what they mean says so: my.keras:tf:logits "
+    "(preprocess; confidences, logits or sigmoid). "
     "Plus signs make an ensemble: a+b,c. A file or folder that exists is meant as it stands, "
     "whatever commas, colons and plus signs are in its name.",
 )

@@ -3,13 +3,14 @@
 import pathlib
 
 from keras_fool.command_line import cli, common_flags, label_names
-from keras_fool.models import classifiers, model_specs
+from keras_fool.models import classifiers, meanings, model_specs
 
 USES = (
     common_flags.DATASET,
     common_flags.MODEL,
     common_flags.WEIGHTS,
     common_flags.PREPROCESS,
+    common_flags.OUTPUTS,
     common_flags.FROM_LOGITS,
     *(VIEWS := (common_flags.IMAGE_SIZE, common_flags.CROPS, common_flags.CROP_SIZE)),
     common_flags.VIEW,
@@ -62,13 +63,25 @@ def views() -> classifiers.Views:
     )
 
 
+def remark(classifier: classifiers.AnyClassifier) -> str:
+    """A line for results where a confidence is no share of a distribution; else nothing."""
+    if all(member.meaning != meanings.SIGMOID for member in classifier.members):
+        return ""
+    return "outputs      sigmoid: a confidence is the label's own probability\n"
+
+
 def _members() -> list[str] | None:
     """--model, or each of an ensemble, with the flags about it as its options."""
     said = {
         "weights": common_flags.WEIGHTS.value,
         "preprocess": common_flags.PREPROCESS.value,
+        "outputs": common_flags.OUTPUTS.value,
         "from_logits": common_flags.FROM_LOGITS.value,
     }
+    if said["from_logits"] and said["outputs"] not in (None, meanings.LOGITS):
+        raise ValueError(
+            f"--from_logits is --outputs=logits, and --outputs={said['outputs']} is said: give one."
+        )
     said = [name for name, value in said.items() if value]
     model = common_flags.MODEL.value
     if model is None:
@@ -78,7 +91,7 @@ def _members() -> list[str] | None:
     if model.startswith(model_specs.URL_SCHEMES) and (said or views() != classifiers.Views()):
         raise ValueError(
             f"--{said[0] if said else 'image_size'} is not about endpoints: what they are given "
-            "stands behind their address, such as ?preprocess=tf&logits=true."
+            "stands behind their address, such as ?preprocess=tf&outputs=logits."
         )
     members = classifiers.members(model)
     if said and len(members) > 1:
@@ -91,5 +104,6 @@ def _members() -> list[str] | None:
     words = members
     words += [f"weights={common_flags.WEIGHTS.value}"] if "weights" in said else []
     words += [common_flags.PREPROCESS.value] if "preprocess" in said else []
-    words += ["logits"] if "from_logits" in said else []
+    if {"outputs", "from_logits"} & set(said):
+        words += [common_flags.OUTPUTS.value or meanings.LOGITS]
     return [":".join(words)]

@@ -10,10 +10,18 @@ import functools
 import hashlib
 import os
 import pathlib
+import zipfile
 from collections.abc import Mapping, Sequence
 
 from keras_fool import foreign_files
-from keras_fool.models import applications, image_views, label_orders, model_specs
+from keras_fool.models import (
+    applications,
+    image_views,
+    keras_archives,
+    label_orders,
+    meanings,
+    model_specs,
+)
 from keras_fool.serving import endpoints
 from trainers import names, regular_file
 
@@ -80,7 +88,8 @@ class Classifier:
         preprocess: What turns bytes 0..255 into its input, one of `PREPROCESSES`:
             "none" (bytes as they are), "unit" (to [0, 1]), what `keras.applications` calls
             "caffe", "tf" and "torch", or "bgr" (Caffe's own: BGR minus (104, 117, 123)).
-        from_logits: Whether its outputs need a softmax to be confidences.
+        outputs: What its outputs are said to mean, one of `meanings.MEANINGS`; None where
+            nothing is said, and its last layer tells.
         application: The network, where `path` holds only weights.
         views: What it sees of an image.
     """
@@ -89,9 +98,30 @@ class Classifier:
     path: pathlib.Path | None
     labels: tuple[str, ...] | None = None
     preprocess: str = "none"
-    from_logits: bool = False
+    outputs: str | None = None
     application: applications.Application | None = None
     views: Views = Views()
+
+    @functools.cached_property
+    def head(self) -> keras_archives.Head | None:
+        """The layer that tells what its outputs mean; None where none does."""
+        if self.path is None or self.application is not None:
+            return None
+        return keras_archives.head(self.path)
+
+    @property
+    def meaning(self) -> str:
+        """What its outputs mean, said or guessed: one of `meanings.MEANINGS`."""
+        return self.outputs or self._guess
+
+    @property
+    def _guess(self) -> str:
+        return (self.head and self.head.meaning) or meanings.CONFIDENCES
+
+    @property
+    def from_logits(self) -> bool:
+        """Whether a softmax makes confidences of its outputs."""
+        return self.meaning == meanings.LOGITS
 
     @functools.cached_property
     def identity(self) -> dict:
@@ -102,6 +132,8 @@ class Classifier:
             "from_logits": self.from_logits,
             "path": str(self.path) if self.path else None,
         }
+        if self.meaning == meanings.SIGMOID:
+            identity["outputs"] = self.meaning
         if self.application is not None:
             network = self.application
             identity["application"] = f"{network.name}:alpha={network.alpha}:size={network.size}"
@@ -135,7 +167,9 @@ class Classifier:
         if network is not None:
             words += [f"weights={network.weights if self.path is None else self.path}"]
             words += [f"size={network.size}", f"alpha={network.alpha}"]
-        words += [self.preprocess, *(["logits"] if self.from_logits else [])]
+        words += [self.preprocess]
+        if self.meaning != meanings.CONFIDENCES or self._guess != meanings.CONFIDENCES:
+            words += [self.meaning]
         if views.image_size is not None:
             words += [f"image={views.image_size}", f"crops={views.crops}"]
             words += [f"crop={views.crop_size}"] if views.crop_size else []
@@ -405,7 +439,7 @@ def find(
         dataclasses.replace(
             _find_file(spec.what, dataset),
             preprocess=spec.preprocess or "none",
-            from_logits=spec.from_logits,
+            outputs=spec.outputs,
             views=dataclasses.replace(views, view=image_views.PLAIN),
         ),
         views.view,
@@ -423,7 +457,7 @@ def _application(spec: model_specs.Spec, views: Views) -> Classifier:
         file,
         applications.imagenet_labels(),
         spec.preprocess or applications.PREPROCESS[spec.what],
-        spec.from_logits,
+        spec.outputs,
         network,
         views,
     )
@@ -440,14 +474,27 @@ def _find_file(model: str, dataset: str | None) -> Classifier:
         return Classifier(names.shown(path.name), path.resolve())
     if not path.exists() and (wrong := model_specs.wrong_option(model, exists)):
         raise ValueError(wrong)
-    if path.suffix == ".keras":
-        there = [file.name for file in path.parent.glob("*.keras")]
-        raise ValueError(f"there is no file {model}{names.did_you_mean(path.name, there) or '.'}")
+    raise ValueError(_not_found(model, path))
+
+
+def _not_found(model: str, path: pathlib.Path) -> str:
+    """Says what a path is, or what may have been meant, where it is no .keras file."""
     if path.exists():
-        raise ValueError(
-            f"{model} is no classifier: a .keras file, or a folder with {MODEL_FILE} in it, is."
-        )
-    raise ValueError(
+        kind = keras_archives.other_kind(path)
+        if kind is None and path.is_file() and zipfile.is_zipfile(path):
+            kind = f"is an archive by another name: rename it {path.with_suffix('.keras')}."
+        expected = f"is no classifier: a .keras file, or a folder with {MODEL_FILE} in it, is."
+        return f"{model} {kind or expected}"
+    # A suffix that is missing, or capital letters.
+    stem = path.name.lower().removesuffix(".keras")
+    there = [file for file in path.parent.glob("*") if file.suffix.lower() == ".keras"]
+    same = [file for file in there if file.name.lower().removesuffix(".keras") == stem]
+    if path.suffix.lower() == ".keras":
+        meant = names.did_you_mean(path.name, [file.name for file in same or there])
+        return f"there is no file {model}{meant or '.'}"
+    if same:
+        return f"there is no model {model!r}, did you mean {path.with_name(same[0].name)}?"
+    return (
         f"{names.unknown('model', model, known(), also=tuple(applications.SIZES))} "
         "Or give a version folder or a .keras file."
     )

@@ -17,7 +17,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 
-from keras_fool.models import applications, image_views
+from keras_fool.models import applications, image_views, meanings
 from trainers import names
 
 # What may be said of bytes 0..255; `classifiers.Classifier` tells what they mean.
@@ -35,7 +35,7 @@ class Spec:
     Attributes:
         what: The name, path or address without options.
         preprocess: As `classifiers.Classifier` has it; None where it is not said.
-        from_logits: Whether `logits` is said.
+        outputs: What its outputs mean, one of `meanings.MEANINGS`; None where it is not said.
         weights: A file or "imagenet", for networks of `keras.applications`.
         size: Side of the network's input, for the same.
         alpha: Width, for the same.
@@ -47,7 +47,7 @@ class Spec:
 
     what: str
     preprocess: str | None = None
-    from_logits: bool = False
+    outputs: str | None = None
     weights: str | None = None
     size: int | None = None
     alpha: float | None = None
@@ -172,8 +172,8 @@ def _options(words: Sequence[str], text: str) -> dict[str, object] | None:
 def _option(text: str) -> tuple[str, object] | None:
     if text in PREPROCESSES:
         return "preprocess", text
-    if text == "logits":
-        return "from_logits", True
+    if text in meanings.MEANINGS:
+        return "outputs", text
     name, _, value = text.partition("=")
     if name == "weights" and value:
         return name, value

@@ -1,20 +1,17 @@
 """One network as a TensorFlow function: images 0..255 -> confidences.
 
 Everything between a stored image and a confidence is here: crops, scaling, preprocessing,
-the model, the softmax of logits. Whoever calls it cannot get any of it wrong.
+the model, and what its outputs mean. Whoever calls it cannot get any of it wrong.
 """
 
-import importlib
-import warnings
-import zipfile
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-import trainers.layers  # noqa: F401, so that Keras knows the layers of Caffe's networks
-from keras_fool.models import classifiers, crops, image_views
+from keras_fool.models import classifiers, crops, image_views, keras_models, meanings
 from trainers import models
 
 # What keras.applications.imagenet_utils.preprocess_input does in each of its modes, and
@@ -26,8 +23,11 @@ _PREPROCESS = {
     "torch": lambda images: (images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
     "bgr": lambda images: images[..., ::-1] - [104.0, 117.0, 123.0],
 }
-# How far a row of confidences may add up to something else than 1.
-_TOLERANCE = 1e-3
+# Layers and operations that turn bytes into what the weights behind them were trained on.
+_SCALING = ("Rescaling", "Normalization")
+_ARITHMETIC = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide")
+# Values of an image that fit into memory sixteen times, with what a network makes of them.
+_MOST_VALUES = 2**26
 _OF_COLOUR = ("caffe", "torch", "bgr")
 
 
@@ -37,7 +37,9 @@ class Network:
     Attributes:
         name: What reports call it.
         image_shape: (height, width, channels) of the images that `confidences` takes.
-        num_labels: How many outputs it has.
+        num_labels: How many labels its outputs stand for.
+        meaning: What they mean, one of `meanings.MEANINGS`.
+        independent: Whether each label has a probability of its own.
         pixels: Values that the model sees of an image, over all crops.
     """
 
@@ -50,15 +52,20 @@ class Network:
         Raises:
             ValueError: The file is no model that loads safely, its input is not one
                 image of fixed shape, or its output is not one row per image, or what
-                wraps it does not suit it.
+                wraps it does not suit it, or its last layer has another meaning.
         """
         self.name = classifier.name
+        self.meaning = classifier.meaning
+        self._head = classifier.head
         self._views = classifier.views
-        self._from_logits = classifier.from_logits
-        self._model = _application(classifier) if classifier.application else _load(classifier)
+        self._model = keras_models.loaded(classifier)
         self._input_shape = self._checked_input_shape()
-        self.num_labels = self._checked_num_labels()
-        self._dtype = tf.as_dtype(self._model.inputs[0].dtype)
+        self._num_outputs = self._checked_num_outputs()
+        self.num_labels = meanings.num_labels(self._num_outputs, self.meaning)
+        self.independent = meanings.are_independent(self._num_outputs, self.meaning)
+        self._check_head(classifier.outputs)
+        self._computed_in = self._coarsest()
+        self._dtype = self._checked_dtype()
         # A model of bytes makes bytes of whatever it is given, and so has no gradient.
         self._differentiable = self._model if self._dtype.is_floating else self._of_floats()
         self._preprocess = self._checked_preprocess(classifier.preprocess)
@@ -76,12 +83,28 @@ class Network:
             float32 [batch, num_labels]: what the model gives, after a softmax where it
             gives logits, averaged over crops.
         """
-        outputs = self.outputs(images)
-        confidences = tf.nn.softmax(outputs) if self._from_logits else outputs
+        return self.confidences_of(self.outputs(images))
+
+    def confidences_of(self, outputs: tf.Tensor) -> tf.Tensor:
+        """What `outputs` mean: float32 [batch, num_labels] of [crops * batch, num_outputs]."""
+        single = self._num_outputs == 1
+        if self.meaning == meanings.LOGITS:
+            both = tf.concat([tf.zeros_like(outputs), outputs], axis=1) if single else outputs
+            confidences = tf.nn.softmax(both)
+        elif self.meaning == meanings.SIGMOID and single:
+            confidences = tf.concat([1 - outputs, outputs], axis=1)
+        elif self.meaning == meanings.CONFIDENCES and meanings.is_coarse(self._computed_in):
+            sums = tf.reduce_sum(outputs, axis=1, keepdims=True)
+            tolerance = meanings.tolerance(self._computed_in, self._num_outputs)
+            # A row beyond it stays as it is, and is refused for that.
+            within = tf.abs(sums - 1) <= tolerance
+            confidences = outputs / tf.where(within, sums, tf.ones_like(sums))
+        else:
+            confidences = outputs
         return crops.mean(confidences, self._views.crops)
 
     def outputs(self, images: tf.Tensor) -> tf.Tensor:
-        """What the model itself gives for every crop: float32 [crops * batch, num_labels]."""
+        """What the model itself gives for every crop: float32 [crops * batch, num_outputs]."""
         seen = images if self._view is None else self._view(images)
         if self._views.image_size is not None:
             seen = crops.cut(seen, self._crop_size, self._views.crops)
@@ -89,7 +112,11 @@ class Network:
                 # With antialiasing: what a shrunken photograph looks like.
                 seen = tf.image.resize(seen, self._input_shape[:2], antialias=True)
         model = self._differentiable if seen.dtype.is_floating else self._model
-        return tf.cast(model(self._preprocess(seen), training=False), tf.float32)
+        with keras_models.quiet():
+            (found,) = tf.nest.flatten(model(self._preprocess(seen), training=False))
+        if found.shape.rank != 2:  # pixels of 1 x 1 are in between
+            found = tf.reshape(found, [-1, self._num_outputs])
+        return tf.cast(found, tf.float32)
 
     def take_softmax_off(self) -> bool:
         """Makes `outputs` logits where the model ends in a softmax layer; no confidence changes.
@@ -97,26 +124,59 @@ class Network:
         Returns:
             Whether `outputs` are logits now.
         """
-        if not self._from_logits and isinstance(self._model.layers[-1], keras.layers.Softmax):
+        last = self._model.layers[-1]
+        if (
+            self.meaning == meanings.CONFIDENCES
+            and isinstance(last, keras.layers.Softmax)
+            and self._model.outputs[0] is last.output
+            and not meanings.is_coarse(self._computed_in)
+        ):
             self._model = models.logits(self._model)
             self._differentiable = self._model if self._dtype.is_floating else self._of_floats()
-            self._from_logits = True
-        return self._from_logits
+            self.meaning = meanings.LOGITS
+        return self.meaning == meanings.LOGITS and self._num_outputs > 1
 
-    def check_logits(self, images: np.ndarray) -> None:
-        """Checks that what is taken for logits is no confidences already.
+    def contradiction(self, outputs: np.ndarray) -> str | None:
+        """Says, after its name, why `outputs` for some images cannot mean what they are to mean.
 
         Args:
-            images: uint8 [batch, height, width, channels], some to try.
+            outputs: float32 [crops * batch, num_outputs], for images that have little in
+                common.
+        """
+        sure = self._head is not None and self._head.meaning == self.meaning
+        return meanings.contradiction(
+            outputs, self.meaning, "--outputs={}".format, dtype=self._computed_in, sure=sure
+        )
+
+    @property
+    def scales(self) -> bool:
+        """Whether bytes are made smaller before they reach the first weights, here or inside."""
+        if self._preprocess_word != "none":
+            return True
+        for layer in _layers(self._model):
+            if type(layer).__name__ in _SCALING:
+                return True
+        first = []
+        for layer in _layers(self._model):
+            if getattr(layer, "weights", None):
+                break
+            first.append(type(layer).__name__)
+        return any(name in _ARITHMETIC for name in first)
+
+    def preprocesses(self) -> list[str]:
+        """The words of `classifiers.PREPROCESSES` that suit its input."""
+        if not self._dtype.is_floating:
+            return ["none"]
+        colour = self._input_shape[2] == 3
+        return [word for word in classifiers.PREPROCESSES if colour or word not in _OF_COLOUR]
+
+    def set_preprocess(self, preprocess: str) -> None:
+        """Gives the model its bytes prepared in another way from now on.
 
         Raises:
-            ValueError: It is.
+            ValueError: That does not suit its input.
         """
-        if not self._from_logits:
-            return
-        outputs = self.outputs(tf.constant(images)).numpy()
-        if outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=_TOLERANCE):
-            raise ValueError(f"{self.name} gives confidences already: leave --from_logits out.")
+        self._preprocess = self._checked_preprocess(preprocess)
 
     def _of_floats(self) -> keras.Model:
         """The same layers, with the same weights, behind an input of floats."""
@@ -127,7 +187,7 @@ class Network:
         )
 
     def _checked_input_shape(self) -> tuple[int, int, int]:
-        inputs = self._model.inputs or []
+        inputs = getattr(self._model, "inputs", None) or []
         shapes = [tuple(tensor.shape) for tensor in inputs]
         if (
             len(shapes) != 1
@@ -135,22 +195,65 @@ class Network:
             or None in shapes[0][1:]
             or shapes[0][3] not in (1, 3)
         ):
+            first = len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] in (1, 3)
+            hint = (
+                " Channels come last here: put a Permute((3, 1, 2)) in front of it."
+                if first
+                else ""
+            )
             raise ValueError(
                 f"{self.name} must take one image of fixed shape [batch, height, width, 1 or 3], "
-                f"but takes {' and '.join(str(list(shape)) for shape in shapes) or 'no known one'}."
+                f"but takes {_listed(shapes) or 'no known one'}.{hint}"
             )
-        return shapes[0][1:]
+        shape = shapes[0][1:]
+        if math.prod(shape) > _MOST_VALUES:
+            raise ValueError(
+                f"{self.name} takes images of {math.prod(shape):,} values, {list(shape)}; at most "
+                f"{_MOST_VALUES:,} fit."
+            )
+        return shape
 
-    def _checked_num_labels(self) -> int:
-        shapes = [tuple(tensor.shape) for tensor in self._model.outputs]
-        if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] is None:
+    def _checked_num_outputs(self) -> int:
+        outputs = getattr(self._model, "outputs", None) or []
+        shapes = [tuple(tensor.shape) for tensor in outputs]
+        row = len(shapes) == 1 and shapes[0][-1] is not None and len(shapes[0]) >= 2
+        if not row or set(shapes[0][1:-1]) - {1}:
+            names = getattr(self._model, "output_names", None) or []
+            several = f" ({', '.join(names)})" if len(shapes) > 1 and names else ""
             raise ValueError(
                 f"{self.name} must give one row of confidences [batch, num_labels], "
-                f"but gives {' and '.join(str(list(shape)) for shape in shapes)}."
+                f"but gives {_listed(shapes) or 'no known one'}{several}."
             )
-        return shapes[0][1]
+        return shapes[0][-1]
+
+    def _check_head(self, said: str | None) -> None:
+        """Refuses what is said where the last layer can give nothing of the kind."""
+        head = self._head
+        if said is None or head is None or head.meaning in (None, said, meanings.LOGITS):
+            return
+        raise ValueError(
+            f"{self.name} ends in a {head.activation} (its layer {head.name!r}): its outputs are "
+            f"{head.meaning}, not {said}. Leave out what is said of them."
+        )
+
+    def _coarsest(self) -> str:
+        """The dtype that decides how exactly a row adds up, such as "float16"."""
+        dtypes = [keras.backend.standardize_dtype(self._model.outputs[0].dtype)]
+        if self._head is not None and self._head.meaning is not None:
+            dtypes.append(self._head.dtype)
+        else:
+            dtypes += [getattr(layer, "compute_dtype", None) for layer in _layers(self._model)]
+        known = [dtype for dtype in dtypes if dtype and dtype.startswith(("float", "bfloat"))]
+        return max(known or ["float32"], key=lambda dtype: meanings.tolerance(dtype, 2))
+
+    def _checked_dtype(self) -> tf.DType:
+        dtype = tf.as_dtype(self._model.inputs[0].dtype)
+        if not (dtype.is_floating or dtype.is_integer) or dtype == tf.int8:
+            raise ValueError(f"{self.name} takes {dtype.name}, which cannot hold bytes 0..255.")
+        return dtype
 
     def _checked_preprocess(self, preprocess: str) -> Callable[[tf.Tensor], tf.Tensor]:
+        self._preprocess_word = preprocess
         if preprocess == "none":
             # Bytes stay bytes for a model of bytes; floats stay floats, for their gradient.
             return lambda images: (
@@ -218,36 +321,14 @@ class Network:
         return view_of
 
 
-def _load(classifier: classifiers.Classifier) -> keras.Model:
-    try:
-        # safe_mode: a model is data; a Lambda layer in it would be code.
-        model = keras.saving.load_model(classifier.path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises what it meets: OSError, KeyError, TypeError, ...
-        if not zipfile.is_zipfile(classifier.path):
-            reason = "the file is no Keras archive"
+def _layers(model: keras.Model) -> Iterator[keras.Operation]:
+    """All layers and operations in their order, those of models inside one another, too."""
+    for layer in keras_models.operations(model):
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
         else:
-            reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{classifier.path} is no model that loads safely: {reason}") from error
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"{classifier.path} holds a {type(model).__name__}, not a model.")
-    return model
+            yield layer
 
 
-def _application(classifier: classifiers.Classifier) -> keras.Model:
-    network = classifier.application
-    module = importlib.import_module("keras.applications")
-    width = {"alpha": network.alpha} if network.alpha != 1 else {}
-    try:
-        with warnings.catch_warnings():
-            # Files of weights have no group for the lists that a functional model keeps of its
-            # operations, which hold no weights; Keras mentions each of them.
-            warnings.filterwarnings("ignore", "Skipping nested container at '_operations_by")
-            return getattr(module, network.name)(
-                weights=network.weights, input_shape=(network.size, network.size, 3), **width
-            )
-    except Exception as error:  # again, whatever Keras meets
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise ValueError(
-            f"the weights {network.weights} are none of {network.title} "
-            f"(size={network.size}, alpha={network.alpha:g}): {' '.join(lines[:3])}"
-        ) from error
+def _listed(shapes: list[tuple[int | None, ...]]) -> str:
+    return " and ".join(str(list(shape)) for shape in shapes)

@@ -2,47 +2,27 @@
 
 import numpy as np
 
+from keras_fool.models import meanings
+
 # From this batch size up, the confidences of an image do not depend on the batch it is
 # in (the smallest batches go through other kernels); the tests hold it.
 SMALLEST_BATCH = 16
-# How far a row of confidences may add up to something else than 1.
-TOLERANCE = 1e-3
+# How many images of each kind `more_images` has.
+_OF_A_KIND = 16
 
 
 class ScorerError(ValueError):
     """What a model returned is no confidences; the message names the model."""
 
 
-def problem(confidences: np.ndarray, logits: str) -> str | None:
+def problem(confidences: np.ndarray, independent: bool = False) -> str | None:
     """Says, after a model's name, why these are no confidences; None where they are.
 
     Args:
         confidences: float32 [batch, num_labels].
-        logits: How the user says that the outputs are logits.
+        independent: Whether each label has a probability of its own.
     """
-    # A NaN makes its row's sum a NaN, for which "<=" is False: one pass finds both.
-    sums = confidences.sum(axis=1)
-    if (np.abs(sums - 1) <= TOLERANCE).all():
-        return None
-    if np.isnan(sums).any():
-        return "returned NaN confidences; did its training diverge?"
-    worst = sums[np.abs(sums - 1).argmax()]
-    return (
-        f"returned confidences that add up to {worst:.6g}, not to 1; if its outputs are "
-        f"logits, say {logits}."
-    )
-
-
-def negative(confidences: np.ndarray, logits: str) -> str | None:
-    """Says, after a model's name, that some are negative; None where none are.
-
-    Args:
-        confidences: float32 [batch, num_labels].
-        logits: How the user says that the outputs are logits.
-    """
-    if confidences.min() >= 0:
-        return None
-    return f"returned negative confidences; if its outputs are logits, say {logits}."
+    return meanings.problem(confidences, independent)
 
 
 def trial_images(shape: tuple[int, int, int]) -> np.ndarray:
@@ -58,3 +38,29 @@ def trial_images(shape: tuple[int, int, int]) -> np.ndarray:
     images = generator.integers(0, 256, (SMALLEST_BATCH, *shape), np.uint8)
     images[0], images[1] = 0, 255
     return images
+
+
+def more_images(shape: tuple[int, int, int]) -> np.ndarray:
+    """Images of other kinds, for models that gave the same for all of `trial_images`.
+
+    Args:
+        shape: (height, width, channels).
+
+    Returns:
+        uint8 [64, height, width, channels]: plain ones, gradients, stripes and dark noise,
+        always the same.
+    """
+    height, width, channels = shape
+    generator = np.random.default_rng(1)
+    rows, columns = np.mgrid[:height, :width][..., None] / max(height, width)
+    found = []
+    for number in range(_OF_A_KIND):
+        found.append(np.broadcast_to(generator.integers(0, 256, channels), shape))
+        down, right = generator.normal(size=(2, channels))
+        slope = down * rows + right * columns
+        low, high = slope.min(), slope.max()
+        found.append(255 * (slope - low) / max(high - low, 1e-9))
+        wave = np.sin(2 * np.pi * (number + 1) * (down * rows + right * columns))
+        found.append(127.5 * (1 + wave))
+        found.append(generator.integers(0, 2 ** (1 + number % 8), shape))
+    return np.stack(found).astype(np.uint8)

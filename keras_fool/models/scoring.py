@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fool import errors
-from keras_fool.models import batch_shapes, classifiers, networks, scorer_contract
+from keras_fool.models import batch_shapes, classifiers, meanings, networks, scorer_contract
 from keras_fool.serving import endpoints
 
 if TYPE_CHECKING:
@@ -37,8 +37,11 @@ class LocalScorer:
     Attributes:
         name: What reports call the classifier.
         identity: What makes its confidences, as JSON.
-        labels: The names of its outputs.
+        labels: The names of its labels.
         image_shape: (height, width, channels).
+        independent: Whether each label has a probability of its own, and rows add up to
+            anything.
+        notes: What the user should know of it, in sentences.
         score_batch: The largest number of images in one call of the model.
         values_seen: Values that all members see of an image, over all crops.
         traces: How many graphs were built: one per batch shape.
@@ -69,7 +72,7 @@ class LocalScorer:
         is_ensemble = isinstance(classifier, classifiers.Ensemble)
         self._orders = classifier.orders if is_ensemble else (None,)
         self._networks = [networks.Network(member) for member in classifier.members]
-        self.image_shape, num_labels = self._checked_members()
+        self.image_shape, num_labels, self.independent = self._checked_members()
         self.labels = classifier.labels or tuple(str(label) for label in range(num_labels))
         if len(self.labels) != num_labels:
             raise ValueError(
@@ -83,6 +86,7 @@ class LocalScorer:
         self.score_batch = batch_shapes.largest(score_batch, _LARGEST_BATCH, self._fitting)
         self._function = tf.function(self._traced, autograph=False)
         self._functions = {}
+        self._trial = None
         self._try_out()
 
     def score(self, images: np.ndarray) -> np.ndarray:
@@ -94,7 +98,8 @@ class LocalScorer:
             images: [batch, height, width, channels] uint8, 0..255; any batch.
 
         Returns:
-            [batch, num_labels] float32; each row adds up to 1.
+            [batch, num_labels] float32; each row adds up to 1, unless labels are
+            independent.
 
         Raises:
             ValueError: `images` has another shape or dtype.
@@ -124,12 +129,26 @@ class LocalScorer:
         Returns:
             float32 [batch, num_labels].
         """
-        each = [
-            confidences if order is None else tf.gather(confidences, order, axis=1)
-            for network, order in zip(self._networks, self._orders, strict=True)
-            for confidences in [network.confidences(images)]
-        ]
-        return each[0] if len(each) == 1 else tf.add_n(each) / len(each)
+        return self._mean([network.confidences(images) for network in self._networks])
+
+    @property
+    def preprocesses(self) -> list[str]:
+        """Other ways of preparing bytes that suit the model.
+
+        None for an ensemble, and where it is clear that bytes are scaled on their way into it.
+        """
+        (network, *others) = self._networks
+        return [] if others or network.scales else network.preprocesses()[1:]
+
+    def score_prepared(self, images: np.ndarray, preprocess: str) -> np.ndarray:
+        """What `score` would give with another of `preprocesses`, unchecked: for advice."""
+        (network,) = self._networks
+        try:
+            network.set_preprocess(preprocess)
+            function = tf.function(network.confidences, autograph=False)
+            return function(tf.constant(images)).numpy()
+        finally:
+            network.set_preprocess("none")
 
     def tune(self, most: int) -> int:
         """Takes the batch size that scores fastest on this machine; no result depends on it.
@@ -167,20 +186,54 @@ class LocalScorer:
         self.traces += 1  # runs while tracing, not while scoring
         return self.confidences(images)
 
+    def _mean(self, each: list[tf.Tensor]) -> tf.Tensor:
+        """The mean of members' confidences, the labels of each in the order of the first's."""
+        each = [
+            confidences if order is None else tf.gather(confidences, order, axis=1)
+            for confidences, order in zip(each, self._orders, strict=True)
+        ]
+        return each[0] if len(each) == 1 else tf.add_n(each) / len(each)
+
     def _check(self, confidences: np.ndarray) -> None:
-        if problem := scorer_contract.problem(confidences, "--from_logits"):
+        if problem := scorer_contract.problem(confidences, self.independent):
             raise ScorerError(f"{self.name} {problem}")
 
     def _try_out(self) -> None:
-        """Meets a model's defects before a run begins rather than in its midst."""
+        """Meets a model's defects before a run begins rather than in the middle of it."""
         images = scorer_contract.trial_images(self.image_shape)
-        if problem := scorer_contract.negative(self.score(images), "--from_logits"):
-            raise ScorerError(f"{self.name} {problem}")
-        for network in self._networks:
-            network.check_logits(images)
+        confidences, *each = self._tried(images)
+        for network, outputs in zip(self._networks, each, strict=True):
+            if problem := network.contradiction(outputs):
+                raise ScorerError(f"{network.name} {problem}")
+        self._check(confidences)
+        self.notes = []
+        for network, outputs in zip(self._networks, each, strict=True):
+            if meanings.is_constant(outputs) or meanings.is_one_hot(outputs):
+                self._look_closer(network, outputs)
 
-    def _checked_members(self) -> tuple[tuple[int, int, int], int]:
-        """The shape of images and the number of labels, which all members share."""
+    def _look_closer(self, network: networks.Network, outputs: np.ndarray) -> None:
+        """Tries a model that gave nothing of interest so far on images of many other kinds."""
+        more = scorer_contract.more_images(self.image_shape)
+        place = 1 + self._networks.index(network)
+        outputs = np.concatenate([outputs, self._tried(more)[place]])
+        if meanings.is_constant(outputs):
+            raise ScorerError(f"{network.name} {meanings.constant(len(outputs))}")
+        if meanings.is_one_hot(outputs):
+            self.notes.append(f"{network.name} {meanings.ONE_HOT}")
+
+    def _tried(self, images: np.ndarray) -> list[np.ndarray]:
+        """The confidences of a few images, and what each member itself gave for them."""
+        if self._trial is None:
+            self._trial = tf.function(self._traced_trial, autograph=False)
+        return [found.numpy() for found in self._trial(tf.constant(images))]
+
+    def _traced_trial(self, images: tf.Tensor) -> list[tf.Tensor]:
+        each = [network.outputs(images) for network in self._networks]
+        found = zip(self._networks, each, strict=True)
+        return [self._mean([network.confidences_of(outputs) for network, outputs in found]), *each]
+
+    def _checked_members(self) -> tuple[tuple[int, int, int], int, bool]:
+        """What all members share: the shape of images, the number of labels, what those are."""
         first, *others = self._networks
         for other in others:
             if other.image_shape != first.image_shape:
@@ -194,7 +247,14 @@ class LocalScorer:
                     f"the members of an ensemble have the same labels: {first.name} has "
                     f"{first.num_labels}, {other.name} has {other.num_labels}."
                 )
-        return first.image_shape, first.num_labels
+            if other.independent != first.independent:
+                independent, distribution = (first, other) if first.independent else (other, first)
+                raise ValueError(
+                    f"the members of an ensemble mean the same: the labels of {independent.name} "
+                    f"are independent (sigmoid), those of {distribution.name} share one "
+                    "distribution."
+                )
+        return first.image_shape, first.num_labels, first.independent
 
 
 def open_scorer(

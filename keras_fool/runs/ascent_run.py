@@ -116,7 +116,7 @@ def ascend(
             return True
 
     from evolvers.ascent import loop
-    from keras_fool.models import scoring
+    from keras_fool.models import preprocess_advice, scorer_contract, scoring
     from keras_fool.runs import ascent_folder, ascent_recorder, summaries
 
     with contextlib.ExitStack() as stack:
@@ -139,7 +139,13 @@ def ascend(
             np.array(mean),
             [(label, seed) for seed in seeds for label in labels],
             batch=image_batch or fitting_batch(scorer),
+            independent=scorer.independent,
         )
+        for words in scorer.notes:
+            note(words)
+        images = scorer_contract.trial_images(scorer.image_shape)
+        if state is None and (words := preprocess_advice.of_random_images(scorer, images)):
+            note(words)
         if state is not None:
             with errors.reported(ValueError):
                 ascent.restore(state)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer witho
 _GROUP_IMAGES = 2000
 # Trying batch sizes takes some seconds: the time in which so many images are scored.
 _IMAGES_WORTH_TUNING = 500_000
+# How many random images tell whether a classifier is sure of everything.
+_RANDOM_IMAGES = 64
 _KINDS = {"cppn": "images of CPPNs", "direct": "directly encoded images"}
 
 
@@ -154,6 +156,10 @@ def evolve(
         )
         stack.callback(evolution.close)
         _warm_up(evolution, note)
+        for words in scorer.notes:
+            note(words)
+        if state is None:
+            _say_if_sure_of_anything(evolution, scorer, note)
         if state is not None:
             with errors.reported(ValueError):
                 evolution.restore(state)
@@ -186,6 +192,24 @@ def _warm_up(evolution: map_elites.Evolution, note: Callable[[str], None]) -> No
     said.start()
     evolution.warm_up()
     said.cancel()
+
+
+def _say_if_sure_of_anything(
+    evolution: map_elites.Evolution,
+    scorer: "LocalScorer | EndpointScorer",
+    note: Callable[[str], None],
+) -> None:
+    """Says where a classifier seems to be given other values than it was trained on."""
+    from keras_fool.models import preprocess_advice
+
+    if not preprocess_advice.may_scale_wrongly(scorer):
+        return
+    if evolution.config.renderer == "cpu":
+        images = evolution.random_images(_RANDOM_IMAGES)
+    else:  # nothing is drawn here
+        images = scorer_contract.trial_images(scorer.image_shape)
+    if words := preprocess_advice.of_random_images(scorer, images):
+        note(words)
 
 
 class _Unwatched:

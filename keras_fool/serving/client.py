@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_fool.models import scorer_contract
+from keras_fool.models import meanings, scorer_contract
 from keras_fool.serving import endpoints, image_call, pacing, replicas, transport
 
 _LARGEST_BATCH = 512
@@ -21,7 +21,6 @@ _WORTH_A_REQUEST = 64
 _MOST_BAD_ANSWERS = 3
 # Seconds in which an endpoint must answer for the first time: an address may be wrong.
 _FIRST_PATIENCE = 10.0
-_LOGITS = "?logits=true behind the address"
 
 
 class EndpointError(scorer_contract.ScorerError):
@@ -49,7 +48,10 @@ class EndpointScorer:
     Attributes:
         name: What reports call the classifier.
         identity: What makes its confidences, as JSON.
-        labels: The names of its outputs.
+        labels: The names of its labels.
+        independent: Whether each label has a probability of its own, and rows add up to
+            anything.
+        notes: What the user should know of it, in sentences.
         image_shape: (height, width, channels).
         score_batch: How many images are under way at a time.
         version: The version that answers; None where the endpoint does not say.
@@ -84,6 +86,7 @@ class EndpointScorer:
         self._note = note or _to_stderr
         self._stop = threading.Event()
         self._pace = pacing.Pace(endpoint.options, self._stop)
+        self._on_trial = None  # what the model itself gave, while it is tried
         self._failures = []  # of parts of a batch, in the order of time
         self._version_lock = threading.Lock()
         self._replicas = _connected(endpoint, self._stop, self._note)
@@ -93,18 +96,28 @@ class EndpointScorer:
             self.image_shape = self.call.image_shape
             fitting = max(1, _BYTES_OF_REQUEST // int(np.prod(self.image_shape)))
             self._limit = self.call.batch or min(score_batch or _LARGEST_BATCH, fitting)
-            self._num_labels = self.call.num_labels
+            self._num_outputs = self.call.num_outputs
+            self.notes = []
             self.probes = self._probe()
         except BaseException:
             self.close()
             raise
         self.labels = endpoint.labels or tuple(str(label) for label in range(self._num_labels))
+        self.independent = self._are_independent
         if len(self.labels) != self._num_labels:
             self.close()
             raise EndpointError(
                 f"{endpoint.url} gives {self._num_labels} confidences, but {len(self.labels)} "
                 "labels are named."
             )
+
+    @property
+    def _are_independent(self) -> bool:
+        return meanings.are_independent(self._num_outputs, self._endpoint.meaning)
+
+    @property
+    def _num_labels(self) -> int:
+        return meanings.num_labels(self._num_outputs, self._endpoint.meaning)
 
     @property
     def may_change(self) -> bool:
@@ -123,7 +136,8 @@ class EndpointScorer:
             images: [batch, height, width, channels] uint8, 0..255; any batch.
 
         Returns:
-            [batch, num_labels] float32; each row adds up to 1.
+            [batch, num_labels] float32; each row adds up to 1, unless labels are
+            independent.
 
         Raises:
             ValueError: `images` has another shape or dtype.
@@ -226,11 +240,22 @@ class EndpointScorer:
             raise
 
     def _probe(self) -> np.ndarray:
-        """Meets a model's defects before a run begins rather than in its midst."""
-        outputs = self._score_part(scorer_contract.trial_images(self.image_shape))
-        if problem := scorer_contract.negative(outputs, _LOGITS):
-            raise self._error(problem)
-        return outputs
+        """Meets a model's defects before a run begins rather than in the middle of it."""
+        self._on_trial = []
+        confidences = self._score_part(scorer_contract.trial_images(self.image_shape))
+        if self._seems(meanings.is_constant) or self._seems(meanings.is_one_hot):
+            # Nothing of interest so far: images of many other kinds.
+            self._score_part(scorer_contract.more_images(self.image_shape))
+            if self._seems(meanings.is_constant):
+                raise self._error(meanings.constant(sum(map(len, self._on_trial))))
+            if self._seems(meanings.is_one_hot):
+                self.notes = [f"{self._endpoint.url} {meanings.ONE_HOT}"]
+        self._on_trial = None
+        return confidences
+
+    def _seems(self, check: Callable[[np.ndarray], bool]) -> bool:
+        """Whether what the trial gave so far passes a check."""
+        return check(np.concatenate(self._on_trial))
 
     def _score_part(self, images: np.ndarray) -> np.ndarray:
         """Scores images one request after the other, as many in each as the server takes."""
@@ -302,19 +327,24 @@ class EndpointScorer:
             reason = f"version {answer.version} answered, not the version {version} asked for"
             raise transport.RequestError(transport.Kind.PASSING, reason)
         outputs = answer.values
-        if self._num_labels is None and outputs.ndim == 2:
-            self._num_labels = outputs.shape[1]
-        expected = (len(inputs), self._num_labels)
+        if self._num_outputs is None and outputs.ndim == 2:
+            self._num_outputs = outputs.shape[1]
+        expected = (len(inputs), self._num_outputs)
         if outputs.shape != expected:
             raise _NoConfidences(
                 f"returned {list(outputs.shape)} numbers where {list(expected)} belong"
             )
-        if self._endpoint.from_logits:
-            outputs = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-            outputs /= outputs.sum(axis=1, keepdims=True)
-        if problem := scorer_contract.problem(outputs, _LOGITS):
+        meaning, dtype = self._endpoint.meaning, self.call.output_dtype
+        confidences = meanings.confidences(outputs, meaning, dtype)
+        problem = scorer_contract.problem(confidences, self._are_independent)
+        if problem or self._on_trial is not None:
+            say = "?outputs={} behind the address".format
+            problem = meanings.contradiction(outputs, meaning, say, dtype=dtype) or problem
+        if problem:
             raise _NoConfidences(problem)
-        return outputs
+        if self._on_trial is not None:
+            self._on_trial.append(outputs)
+        return confidences
 
     def _padded(self, images: np.ndarray) -> np.ndarray:
         size = self.call.batch or min(scorer_contract.SMALLEST_BATCH, self._limit)

@@ -11,7 +11,7 @@ import math
 import re
 import urllib.parse
 
-from keras_fool.models import model_specs
+from keras_fool.models import meanings, model_specs
 from trainers import names
 
 _FORMS = {
@@ -23,7 +23,7 @@ _GRPC_PATH = re.compile(r"/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<label>[^
 _REST_PATH = re.compile(
     r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[^/:]+)|/labels/(?P<label>[^/:]+))?"
 )
-_OPTIONS = ("signature", "output", "image", "preprocess", "logits")
+_OPTIONS = ("signature", "output", "image", "preprocess", "outputs", "logits")
 _LARGEST_VERSION = 2**63 - 1
 
 
@@ -65,7 +65,8 @@ class Endpoint:
         output: The output that holds the confidences; None for the one that looks so.
         image_shape: (height, width, channels), where the model's metadata does not tell.
         preprocess: What turns bytes into a float input, as `classifiers.Classifier` has it.
-        from_logits: Whether the output needs a softmax to be confidences.
+        outputs: What the output is said to mean, one of `meanings.MEANINGS`; None for
+            confidences, as nothing else can be told from outside.
         labels: The names of its labels; None for numbers.
         options: How it is treated.
     """
@@ -80,9 +81,19 @@ class Endpoint:
     output: str | None = None
     image_shape: tuple[int, int, int] | None = None
     preprocess: str = "none"
-    from_logits: bool = False
+    outputs: str | None = None
     labels: tuple[str, ...] | None = None
     options: Options = dataclasses.field(default=Options(), compare=False)
+
+    @property
+    def meaning(self) -> str:
+        """What the output means, one of `meanings.MEANINGS`."""
+        return self.outputs or meanings.CONFIDENCES
+
+    @property
+    def from_logits(self) -> bool:
+        """Whether a softmax makes confidences of the output."""
+        return self.meaning == meanings.LOGITS
 
     @property
     def url(self) -> str:
@@ -106,6 +117,7 @@ class Endpoint:
             "image": self.image_shape and "x".join(map(str, self.image_shape)),
             "preprocess": None if self.preprocess == "none" else self.preprocess,
             "logits": "true" if self.from_logits else None,
+            "outputs": self.meaning if self.meaning == meanings.SIGMOID else None,
         }
         query = urllib.parse.urlencode({name: value for name, value in given.items() if value})
         return f"{self.url}?{query}" if query else self.url
@@ -121,7 +133,7 @@ class Endpoint:
 
         Which version answers is recorded with the run: it is known only when it answers.
         """
-        return {
+        identity = {
             "endpoint": self.model,
             "signature": self.signature,
             "output": self.output,
@@ -129,6 +141,9 @@ class Endpoint:
             "from_logits": self.from_logits,
             "path": self.url,
         }
+        if self.meaning == meanings.SIGMOID:
+            identity["outputs"] = self.meaning
+        return identity
 
     @property
     def members(self) -> "tuple[Endpoint, ...]":
@@ -140,7 +155,8 @@ def parse(url: str) -> Endpoint:
     """Reads an address.
 
     Options behind the question mark: `signature=NAME`, `output=NAME`, `image=HxWxC`,
-    `preprocess=WORD`, `logits=true`.
+    `preprocess=WORD`, `outputs=WORD` (one of `meanings.MEANINGS`; `logits=true` is the same as
+    `outputs=logits`).
 
     Raises:
         ValueError: Part of it is malformed; the message has the form that is expected.
@@ -229,6 +245,15 @@ class _Reader:
                 raise self._error(f"gives {name} no value")
         if given.get("logits", "true") not in ("true", "false"):
             raise self._error(f"has logits={given['logits']!r}, not true or false")
+        if given.get("outputs", meanings.CONFIDENCES) not in meanings.MEANINGS:
+            raise self._error(
+                f"has outputs={given['outputs']!r}; known: {', '.join(meanings.MEANINGS)}"
+            )
+        outputs = given.get("outputs")
+        if "logits" in given:
+            if outputs is not None and (outputs == meanings.LOGITS) != (given["logits"] == "true"):
+                raise self._error(f"has logits={given['logits']} and outputs={outputs}; say one")
+            outputs = meanings.LOGITS if given["logits"] == "true" else outputs
         if given.get("preprocess", "none") not in model_specs.PREPROCESSES:
             raise self._error(
                 f"has preprocess={given['preprocess']!r}; known: "
@@ -239,7 +264,7 @@ class _Reader:
             "output": given.get("output"),
             "image_shape": self._image(given.get("image")),
             "preprocess": given.get("preprocess", "none"),
-            "from_logits": given.get("logits") == "true",
+            "outputs": outputs,
         }
 
     def _image(self, text: str | None) -> tuple[int, int, int] | None:

@@ -40,7 +40,14 @@ _CHANNEL_OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
-_TYPED_FIELDS = {"float32": "float_val", "float64": "double_val"}
+_TYPED_FIELDS = {
+    "float32": "float_val",
+    "float64": "double_val",
+    "float16": "half_val",
+    "bfloat16": "half_val",
+}
+# What has two bytes is sent as whole numbers, its bits.
+_TWO_BYTES = ("float16", "bfloat16")
 
 
 class GrpcTransport:
@@ -165,11 +172,16 @@ def values(message: tensor_pb2.TensorProto) -> np.ndarray:
         )
     shape = [dim.size for dim in message.tensor_shape.dim]
     try:
+        sent_as = "uint16" if dtype in _TWO_BYTES else dtype
         if message.tensor_content:
-            found = np.frombuffer(message.tensor_content, np.dtype(dtype).newbyteorder("<"))
+            found = np.frombuffer(message.tensor_content, np.dtype(sent_as).newbyteorder("<"))
         else:
             # Not make_ndarray: it takes a hundred times longer.
-            found = np.array(getattr(message, _TYPED_FIELDS[dtype]), dtype)
+            found = np.array(getattr(message, _TYPED_FIELDS[dtype]), sent_as)
+        if dtype == "bfloat16":  # the upper half of a float32
+            found = (found.astype("<u4") << 16).view("<f4")
+        elif dtype == "float16":
+            found = found.astype("<u2").view("<f2")
         return found.astype(np.float32).reshape(shape)
     except ValueError:
         raise transport.RequestError(

@@ -6,12 +6,13 @@ import io
 import numpy as np
 from PIL import Image
 
+from keras_fool.models import meanings
 from keras_fool.serving import endpoints, transport
 
 # What an input may be, best first: bytes as they are, files of images, floats.
 _KINDS = {"uint8": "uint8", "string": "encoded", "float32": "float32"}
-_OUTPUT_TYPES = ("float32", "float64")
-_CONFIDENCES = "probabilities"
+_OUTPUT_TYPES = ("float32", "float64", "float16", "bfloat16")
+_CONFIDENCES, _LOGITS = "probabilities", "logits"
 _DEFAULT = "serving_default"
 # As keras.applications prepares images, and Caffe ("bgr"); `classifiers.Classifier` tells.
 _PREPROCESS = {
@@ -34,7 +35,9 @@ class ImageCall:
         output_name: The output that is wanted.
         kind: "uint8", "encoded" (PNG files) or "float32".
         image_shape: (height, width, channels).
-        num_labels: None where the metadata does not tell.
+        num_outputs: How many numbers there are for an image; None where the metadata does
+            not tell.
+        output_dtype: Such as "float32".
         batch: The only batch size that it takes; None where it takes any.
         preprocess: What makes floats of bytes.
     """
@@ -44,7 +47,8 @@ class ImageCall:
     output_name: str
     kind: str
     image_shape: tuple[int, int, int]
-    num_labels: int | None
+    num_outputs: int | None
+    output_dtype: str
     batch: int | None
     preprocess: str
 
@@ -120,7 +124,8 @@ def _call(
     if endpoint.preprocess in ("caffe", "torch", "bgr") and shape[2] != 3:
         raise ValueError(f"takes grey images: preprocess={endpoint.preprocess} is for colour")
     output_name, output = _output(endpoint, signature)
-    num_labels = output.shape[1] if output.shape else None
+    num_outputs = output.shape[1] if output.shape else None
+    num_labels = num_outputs and meanings.num_labels(num_outputs, endpoint.meaning)
     if None not in (num_labels, endpoint.labels) and num_labels != len(endpoint.labels):
         raise ValueError(
             f"gives {num_labels} confidences, but {len(endpoint.labels)} labels are named"
@@ -131,7 +136,8 @@ def _call(
         output_name,
         kind,
         shape,
-        num_labels,
+        num_outputs,
+        output.dtype,
         info.shape[0] if info.shape else None,
         endpoint.preprocess,
     )
@@ -191,8 +197,9 @@ def _output(
         return endpoint.output, fitting[endpoint.output]
     if len(fitting) == 1:
         return next(iter(fitting.items()))
-    if _CONFIDENCES in fitting and not endpoint.from_logits:
-        return _CONFIDENCES, fitting[_CONFIDENCES]
+    wanted = _LOGITS if endpoint.from_logits else _CONFIDENCES
+    if wanted in fitting:
+        return wanted, fitting[wanted]
     if not fitting:
         raise ValueError(f"gives no confidences [batch, labels], but {listed or 'nothing'}")
     raise ValueError(f"gives {listed}: say which, such as ?output={min(fitting)}")

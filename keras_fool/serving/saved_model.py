@@ -6,7 +6,7 @@ assets.extra/                a request for each signature, which servers warm up
 
 Everything between bytes and confidences is inside: crops, preprocessing, the mean over an
 ensemble. Logits are the network's own where there is one network, one crop and a softmax
-at its end, and else the logarithms of the confidences.
+at its end, and else the logarithms of the confidences, or of independent labels' odds.
 """
 
 import pathlib
@@ -70,7 +70,8 @@ def _outputs(
         network = networks.Network(classifier)
         if network.take_softmax_off():
             return lambda images: _of_logits(network.outputs(images))
-    return lambda images: _of_confidences(scorer.confidences(images))
+    make = _of_probabilities if scorer.independent else _of_confidences
+    return lambda images: make(scorer.confidences(images))
 
 
 def _of_logits(logits: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -83,6 +84,13 @@ def _of_confidences(confidences: tf.Tensor) -> dict[str, tf.Tensor]:
         "probabilities": confidences,
         "logits": tf.math.log(tf.maximum(confidences, smallest)),
     }
+
+
+def _of_probabilities(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Of independent labels: a sigmoid of the logits is the probability."""
+    smallest = np.finfo(np.float32).tiny
+    odds = tf.maximum(probabilities, smallest) / tf.maximum(1 - probabilities, smallest)
+    return {"probabilities": probabilities, "logits": tf.math.log(odds)}
 
 
 def _images(shape: tuple[int, int, int]) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_fool.models import meanings, preprocess_advice
 from keras_fool.runs import champions, tables
 from keras_fool.studies import (
     cross_scoring,
@@ -23,6 +24,9 @@ PAPER = {
     "classified wrongly": 33.7,
     "fooling images": 88.11,
 }
+
+# How many images tell whether another preprocessing is better.
+_ADVISED_ON = 200
 
 
 def load(name: str, image_shape: Sequence[int], data_dir: str | None = None) -> sources.Source:
@@ -61,7 +65,8 @@ def report(
 
     Args:
         real: What the classifier says of real images.
-        fooling: float32 [images], its top-1 confidences of fooling ones; None for none.
+        fooling: float32 [images], its confidences of fooling ones, as `of_fooling` gives
+            them; None for none.
         title: The picture's first line.
     """
     groups = real.groups()
@@ -77,9 +82,39 @@ def report(
     text = [
         transfer_tables.markdown(headings, rows),
         transfer_tables.markdown(["error, %", ""], errors),
+        f"Accuracy: {100 * real.accuracy:.2f} % of {len(real.truth)} images.\n",
         f"{real.order}\n",
     ]
+    if real.independent:
+        text.append(f"{meanings.INDEPENDENT} Confidences are those of the images' own labels.\n")
     return "\n".join(text), curves.distributions(groups, title)
+
+
+def of_fooling(scorer: real_images.Scorer, fooling: champions.Champions) -> np.ndarray:
+    """The top-1 confidences of champions, or of independent labels those evolved for."""
+    confidences = scorer.score(fooling.images)
+    if scorer.independent:
+        return confidences[np.arange(len(fooling)), fooling.niches]
+    return confidences.max(axis=1)
+
+
+def advice(
+    scorer: real_images.Scorer, data: sources.Source, real: real_images.RealImages
+) -> str | None:
+    """Names another preprocessing with which far more images would be classified rightly.
+
+    Args:
+        scorer: The classifier.
+        data: What `real` is of.
+        real: What the classifier says of it.
+    """
+    if not preprocess_advice.may_scale_wrongly(scorer):
+        return None
+    for images, _ in data.test_batches(_ADVISED_ON):
+        if len(images):
+            truth = real.truth[: len(images)]  # as the classifier has the labels
+            return preprocess_advice.of_labelled_images(scorer, images, truth, real.accuracy)
+    return None
 
 
 def images_csv(real: real_images.RealImages, labels: Sequence[str]) -> str:
@@ -103,10 +138,12 @@ def run(context: experiment.Context) -> experiment.Outcome:
         scorer = scorers.open(classifier)
         data = load(context.dataset, scorer.image_shape)
         real = real_images.score(scorer, data)
+        for words in filter(None, (*scorers.notes, advice(scorer, data, real))):
+            context.note(words)
         planned = imagenet_runs.plan(context, classifier)
         fooling = None
         if (planned.path / "champions.csv").is_file():
-            fooling = scorer.score(champions.read(planned.path).images).max(axis=1)
+            fooling = of_fooling(scorer, champions.read(planned.path))
         else:
             context.note("no fooling images beside them: imagenet_run has not been done here.")
         table, picture = report(real, fooling, context.title(EXPERIMENT.title))

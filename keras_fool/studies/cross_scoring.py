@@ -20,12 +20,19 @@ class CrossScores:
             num_labels], the labels in the order of the champions'.
         taken: By the name of each classifier whose labels could not be compared by name,
             which label of it is taken for which, in words.
+        independent: Whether labels of one of them have probabilities of their own.
     """
 
     champions: champions_module.Champions
     original: str
     confidences: dict[str, np.ndarray]
     taken: dict[str, str] = dataclasses.field(default_factory=dict)
+    independent: bool = False
+
+    @property
+    def own(self) -> np.ndarray | None:
+        """The labels that images were evolved for, where they are compared by those alone."""
+        return self.champions.niches if self.independent else None
 
     @property
     def others(self) -> list[str]:
@@ -76,6 +83,11 @@ class Scorers:
     def __init__(self):
         self._loaded = {}
 
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of those that are loaded, in sentences."""
+        return [words for scorer in self._loaded.values() for words in scorer.notes]
+
     def open(self, classifier: classifiers.AnyClassifier) -> scoring.LocalScorer:
         """The scorer of a classifier.
 
@@ -104,9 +116,10 @@ class Scorers:
         """
         original = champions_module.original(champions, models)
         others = [model for model in models if model != original]
-        confidences, taken = {}, {}
+        confidences, taken, independent = {}, {}, False
         for classifier in (original, *others):
             scorer = self.open(classifier)
+            independent |= scorer.independent
             champions.check_fits(scorer.name, scorer.image_shape, len(scorer.labels))
             if classifier is original:
                 confidences[classifier.name] = scorer.score(champions.images)
@@ -119,4 +132,4 @@ class Scorers:
             confidences[classifier.name] = scored[:, order.places]
             if not order.by_name or classifier.labels is None:
                 taken[classifier.name] = label_orders.taken(champions.labels, scorer.labels, order)
-        return CrossScores(champions, original.name, confidences, taken)
+        return CrossScores(champions, original.name, confidences, taken, independent)

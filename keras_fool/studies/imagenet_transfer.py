@@ -45,7 +45,9 @@ def run(
         columns, counts, shares = [], [], []
         for name, scores in zip(DIRECTIONS, studies, strict=False):
             (other,) = scores.others
-            counted = transfer.count(scores.confidences[scores.original], scores.confidences[other])
+            counted = transfer.count(
+                scores.confidences[scores.original], scores.confidences[other], scores.own
+            )
             heading = f"{other} on images of {scores.original}"
             columns.append((heading, paper[name], counted.percentages))
             shares.append(counted.percentages)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from keras_fool.models import applications, label_orders
+from keras_fool.models import applications, label_orders, meanings
 from trainers import sources
 
 _BATCH = 256
@@ -22,6 +22,7 @@ class Scorer(Protocol):
     name: str
     labels: tuple[str, ...]
     image_shape: tuple[int, int, int]
+    independent: bool
 
     def score(self, images: np.ndarray) -> np.ndarray:
         """float32 [batch, num_labels] for uint8 [batch, height, width, channels]."""
@@ -37,6 +38,9 @@ class RealImages:
         top: int64 [images]; the surest ones.
         confidences: float32 [images], of the surest labels.
         rank: int64 [images]; how many labels are surer than the right one.
+        own: float32 [images], of the right labels.
+        independent: Whether each label has a probability of its own: then an image is
+            classified rightly where its label's is at least 0.5, and that is what counts.
         order: In words, how the labels of classifier and data were found in each other.
     """
 
@@ -45,20 +49,28 @@ class RealImages:
     top: np.ndarray
     confidences: np.ndarray
     rank: np.ndarray
+    own: np.ndarray
     order: str
+    independent: bool = False
 
     @property
     def is_right(self) -> np.ndarray:
-        """Whether the surest label is the right one: bool [images]."""
-        return self.top == self.truth
+        """Whether the surest label is the right one, or the right one is given: bool [images]."""
+        return self.own >= meanings.GIVEN if self.independent else self.top == self.truth
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images that are classified rightly."""
+        return float(np.mean(self.is_right))
 
     def groups(self) -> dict[str, np.ndarray]:
         """The confidences of all, of the rightly and of the wrongly classified images."""
         right = self.is_right
+        confidences = self.own if self.independent else self.confidences
         return {
-            "all real images": self.confidences,
-            "classified rightly": self.confidences[right],
-            "classified wrongly": self.confidences[~right],
+            "all real images": confidences,
+            "classified rightly": confidences[right],
+            "classified wrongly": confidences[~right],
         }
 
     def error_percent(self, ranks: int = 1) -> float:
@@ -99,6 +111,7 @@ def score(
                 confidences.argmax(axis=1),
                 confidences.max(axis=1),
                 (confidences > right[:, np.newaxis]).sum(axis=1),
+                right,
             )
         )
         on_images(len(images))
@@ -109,6 +122,7 @@ def score(
         tuple(file for file in files if file not in data.unreadable),
         *(np.concatenate(part) for part in zip(*parts, strict=True)),
         order=_said(order, scorer, data),
+        independent=scorer.independent,
     )
 
 

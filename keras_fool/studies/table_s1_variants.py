@@ -84,7 +84,9 @@ def _table(variants: Sequence[Variant], seed: int) -> str:
     rows = [["paper", "30 + 30", *paper]]
     for name, studies in variants:
         counts = [
-            transfer.count(scores.confidences[scores.original], scores.confidences[other])
+            transfer.count(
+                scores.confidences[scores.original], scores.confidences[other], scores.own
+            )
             for scores in studies
             for other in scores.others
         ]

@@ -2,12 +2,18 @@
 
 Nguyen, Yosinski and Clune, 2015, supplement A.1, https://arxiv.org/abs/1412.1897. Every
 figure compares the original, which the images were evolved on, with one other classifier.
+
+Where labels are independent (sigmoid) there is no top-1 label: an image matches where both
+classifiers give it the label that it was evolved for, each with at least 0.5, and the
+confidences that are compared are those for it.
 """
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+
+from keras_fool.models import meanings
 
 SURE = 0.99  # "scoring 99 %"
 ROWS = (
@@ -46,30 +52,34 @@ class Counts:
         )
 
 
-def count(original: np.ndarray, other: np.ndarray) -> Counts:
+def count(original: np.ndarray, other: np.ndarray, own: np.ndarray | None = None) -> Counts:
     """Compares what two classifiers say of the same images.
 
     Args:
         original: float32 [images, num_labels] confidences of the classifier that the
             images were evolved on.
         other: float32 [images, num_labels], of the other one.
+        own: Where labels are independent, int [images]; the label each was evolved for.
     """
-    matches, sure, higher = _flags(original, other)
+    matches, sure, higher = _flags(original, other, own)
     return Counts(len(original), int(matches.sum()), int(sure.sum()), int(higher.sum()))
 
 
-def count_by_run(original: np.ndarray, other: np.ndarray, runs: np.ndarray) -> np.ndarray:
+def count_by_run(
+    original: np.ndarray, other: np.ndarray, runs: np.ndarray, own: np.ndarray | None = None
+) -> np.ndarray:
     """`count` for the images of each run.
 
     Args:
         original: As `count` takes it.
         other: Likewise.
         runs: int [images]; each one's run.
+        own: As `count` takes it.
 
     Returns:
         int64 [number of different runs, 4]: the fields of `Counts`, runs ascending.
     """
-    columns = np.stack([np.ones(len(runs), bool), *_flags(original, other)], axis=1)
+    columns = np.stack([np.ones(len(runs), bool), *_flags(original, other, own)], axis=1)
     return np.stack([columns[runs == run].sum(axis=0) for run in np.unique(runs)])
 
 
@@ -93,19 +103,25 @@ def both_sure(original: np.ndarray, other: np.ndarray, niches: np.ndarray) -> np
     return (original[places] >= SURE) & (other[places] >= SURE)
 
 
-def given_labels(confidences: np.ndarray, niches: np.ndarray) -> np.ndarray:
+def given_labels(
+    confidences: np.ndarray, niches: np.ndarray, independent: bool = False
+) -> np.ndarray:
     """What a classifier calls the images that were evolved for each label.
 
     Args:
         confidences: float32 [images, num_labels] of that classifier.
         niches: int [images]; the label each image was evolved for.
+        independent: Whether an image may be given any number of labels.
 
     Returns:
         int64 [num_labels, num_labels]; at [evolved, given] the number of images.
     """
     num_labels = confidences.shape[1]
     counts = np.zeros((num_labels, num_labels), np.int64)
-    np.add.at(counts, (niches, confidences.argmax(axis=1)), 1)
+    if independent:
+        np.add.at(counts, niches, (confidences >= meanings.GIVEN).astype(np.int64))
+    else:
+        np.add.at(counts, (niches, confidences.argmax(axis=1)), 1)
     return counts
 
 
@@ -131,7 +147,7 @@ class LabelTransfer:
 
 
 def by_label(
-    original: np.ndarray, other: np.ndarray, niches: np.ndarray
+    original: np.ndarray, other: np.ndarray, niches: np.ndarray, independent: bool = False
 ) -> Sequence[LabelTransfer]:
     """The transfer of each label that images were evolved for, ascending.
 
@@ -139,9 +155,12 @@ def by_label(
         original: As `count` takes it.
         other: Likewise.
         niches: int [images]; the label each image was evolved for.
+        independent: Whether each label has a probability of its own.
     """
-    matches = _flags(original, other)[0]
+    matches = _flags(original, other, niches if independent else None)[0]
     given = other.argmax(axis=1) == niches
+    if independent:
+        given = other[np.arange(len(niches)), niches] >= meanings.GIVEN
     sure = both_sure(original, other, niches)
     own = other[np.arange(len(niches)), niches]
     return [
@@ -158,8 +177,15 @@ def by_label(
     ]
 
 
-def _flags(original: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _flags(
+    original: np.ndarray, other: np.ndarray, own: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which are matches, sure matches, matches higher on the original: bool [images] each."""
+    if own is not None:
+        places = np.arange(len(own)), own
+        top, others = original[places], other[places]
+        matches = (top >= meanings.GIVEN) & (others >= meanings.GIVEN)
+        return matches, matches & (top >= SURE) & (others >= SURE), matches & (top > others)
     matches = original.argmax(axis=1) == other.argmax(axis=1)
     top, others = original.max(axis=1), other.max(axis=1)
     return matches, matches & (top >= SURE) & (others >= SURE), matches & (top > others)

@@ -62,7 +62,10 @@ def mean_intervals_of(
 def label_table(scores: cross_scoring.CrossScores, other: str) -> str:
     """The transfer of each label's images to another classifier, as Markdown."""
     rows = transfer.by_label(
-        scores.confidences[scores.original], scores.confidences[other], scores.champions.niches
+        scores.confidences[scores.original],
+        scores.confidences[other],
+        scores.champions.niches,
+        scores.independent,
     )
     names = scores.champions.labels
     headings = [
@@ -141,7 +144,10 @@ def _in_brackets(interval: str) -> str:
 
 def _by_run(scores: cross_scoring.CrossScores, other: str) -> np.ndarray:
     return transfer.count_by_run(
-        scores.confidences[scores.original], scores.confidences[other], scores.champions.runs
+        scores.confidences[scores.original],
+        scores.confidences[other],
+        scores.champions.runs,
+        scores.own,
     )
 
 

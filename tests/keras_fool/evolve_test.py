@@ -110,7 +110,7 @@ def test_float_model_with_logits_from_elsewhere(command, here):
 
     assert command(evolve, *arguments, "--from_logits")[0] == 0
     classifier = classifiers.Classifier(
-        "mine.keras", here / "mine.keras", preprocess="unit", from_logits=True
+        "mine.keras", here / "mine.keras", preprocess="unit", outputs="logits"
     )
     np.testing.assert_allclose(*scored_again(here / "run", classifier), atol=1e-6)
 

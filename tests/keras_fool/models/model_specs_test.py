@@ -9,8 +9,8 @@ from keras_fool.models.model_specs import Spec
     [
         ("mnist_a", Spec("mnist_a")),
         ("a/b.keras", Spec("a/b.keras")),
-        ("b.keras:tf:logits", Spec("b.keras", preprocess="tf", from_logits=True)),
-        ("b.keras:logits:bgr", Spec("b.keras", preprocess="bgr", from_logits=True)),
+        ("b.keras:tf:logits", Spec("b.keras", preprocess="tf", outputs="logits")),
+        ("b.keras:logits:bgr", Spec("b.keras", preprocess="bgr", outputs="logits")),
         ("c:unit/b.keras", Spec("c:unit/b.keras")),  # only what stands at the end is an option
         ("b.keras:grey", Spec("b.keras:grey")),  # and no file of such a name will be found
         (

@@ -141,7 +141,7 @@ def test_colour_model_of_another_size(save):
 
 @pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
 def test_preprocess_is_that_of_keras_applications(save, mode):
-    classifier = save(dense(activation=None), preprocess=mode, from_logits=True)
+    classifier = save(dense(activation=None), preprocess=mode, outputs="logits")
     model = keras.saving.load_model(classifier.path)
     batch = images(20, SHAPE)
     preprocess_input = keras.applications.imagenet_utils.preprocess_input
@@ -205,9 +205,9 @@ def nothing_but_nan(image):
     ("head", "settings", "message"),
     [
         (nothing_but_nan, {}, "returned NaN"),
-        (dense(activation=None), {}, "not to 1.*--from_logits"),
-        (dense(activation="sigmoid"), {}, "not to 1"),
-        (dense(), {"from_logits": True}, "leave --from_logits out"),
+        (dense(activation="tanh"), {}, "negative values.*not to 1.*--outputs=logits"),
+        (dense(activation="relu"), {}, "values above 1.*not to 1.*--outputs=logits"),
+        (dense(), {"outputs": "logits"}, "ends in a softmax"),
         (dense(), {"shape": (40, 30, 4)}, r"takes \[None, 40, 30, 4\]"),
         (keras.layers.GlobalAveragePooling2D(), {"shape": (None, None, 3)}, "fixed shape"),
         (keras.layers.Conv2D(3, 3), {}, r"gives \[None, 38, 28, 3\]"),

@@ -34,7 +34,7 @@ A, B = "127.0.0.1:8500", "b.example.org:80"
                 "output": "o",
                 "image_shape": (224, 200, 3),
                 "preprocess": "tf",
-                "from_logits": True,
+                "outputs": "logits",
             },
         ),
     ],

@@ -83,6 +83,8 @@ class TestAnswers:
     @PROTOCOLS
     def test_logits(self, serve, connect, protocol):
         endpoint = serve(protocol)
+        trial = scorer_contract.trial_images(scripted.SHAPE)
+        endpoint.model.script = [np.log(scripted.confidences(trial)) + 7]
         scorer = connect(endpoint.url + "?logits=true&output=logits")
         endpoint.model.script = [np.log(scripted.confidences(images(20))) + 7]
         np.testing.assert_allclose(
@@ -101,7 +103,10 @@ class TestAnswers:
 
 WRONG = {
     "NaN": (np.full((16, 3), np.nan), "returned NaN confidences"),
-    "sums": (np.full((16, 3), 2.0), "add up to 6, not to 1; if its outputs are logits, say"),
+    "sums": (
+        np.full((16, 3), 2.0),
+        r"above 1.*adds up to 6, not to 1.*logits, say \?outputs=logits",
+    ),
     "columns": (np.full((16, 4), 0.25), r"returned \[16, 4\] numbers where \[16, 3\] belong"),
     "rows": (np.full((15, 3), 1 / 3), r"returned \[15, 3\] numbers where \[16, 3\] belong"),
     "rank": (np.full((16,), 1.0), r"returned \[16\] numbers where \[16, 3\] belong"),
@@ -134,7 +139,7 @@ class TestNoConfidences:
     def test_at_the_start(self, serve, connect, protocol):
         endpoint = serve(protocol)
         endpoint.model.script = [np.full((16, 3), [2.0, -0.5, -0.5])] * 3
-        with pytest.raises(client.EndpointError, match=r"negative.*say \?logits=true behind"):
+        with pytest.raises(client.EndpointError, match=r"negative.*say \?outputs=logits behind"):
             connect(endpoint.url)
 
 
@@ -187,7 +192,9 @@ def test_there_is_no_limit_of_4_megabytes(serve, connect):
     endpoint = serve("grpc")
     wide = 70_000
     endpoint.model.outputs = {"probabilities": (-1, wide)}
-    endpoint.model.answer = lambda batch, _: np.full((len(batch), wide), 1 / wide, np.float32)
+    endpoint.model.answer = lambda batch, _: np.repeat(
+        np.c_[np.full(len(batch), 2), batch.mean(axis=(1, 2, 3))] / 1e6, wide // 2, axis=1
+    )
     endpoint.model.packed = True
 
     found = connect(endpoint.url).score(images(20))

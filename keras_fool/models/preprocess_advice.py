@@ -1,0 +1,92 @@
+"""What to say where a classifier seems to be given other values than it was trained on.
+
+Most often a model was trained on 0..1 and is given 0..255: it is sure of everything then.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from keras_fool.models import scoring
+
+_SURE = 0.999
+_MOST = 0.5
+# Where so many are right, no other preprocessing is far better.
+_GOOD = 0.9
+_FAR_BETTER = 0.2
+
+
+def may_scale_wrongly(scorer: "scoring.LocalScorer") -> bool:
+    """Whether bytes reach a classifier's weights as they are, and might be meant not to.
+
+    What is behind an endpoint is not known.
+    """
+    return bool(getattr(scorer, "preprocesses", []))
+
+
+def of_random_images(scorer: "scoring.LocalScorer", images: np.ndarray) -> str | None:
+    """Says that nearly every random image fools a classifier, and what may be wrong.
+
+    Args:
+        scorer: The classifier.
+        images: uint8 [batch, height, width, channels] that nobody chose.
+
+    Returns:
+        None where the classifier is not so sure, or scales bytes itself.
+    """
+    if not may_scale_wrongly(scorer):
+        return None
+    others = scorer.preprocesses
+    share = _sure(scorer.score(images))
+    if share <= _MOST:
+        return None
+    shares = {word: _sure(scorer.score_prepared(images, word)) for word in others}
+    least = min(shares, key=shares.get)
+    said = (
+        f"{scorer.name} is at least {_SURE:g} sure of {share:.0%} of {len(images)} random images, "
+        "and no layer in it scales bytes 0..255"
+    )
+    if shares[least] < share / 2:
+        return (
+            f"{said}: if it was trained on smaller values, say --preprocess={least} "
+            f"({shares[least]:.0%} with it)."
+        )
+    return f"{said}. If it was trained on other values, see --preprocess."
+
+
+def of_labelled_images(
+    scorer: "scoring.LocalScorer", images: np.ndarray, truth: np.ndarray, accuracy: float
+) -> str | None:
+    """Names another preprocessing with which far more images are classified rightly.
+
+    Args:
+        scorer: The classifier.
+        images: uint8 [batch, height, width, channels], some of them.
+        truth: int [batch]; their labels.
+        accuracy: The share of all images that are classified rightly.
+
+    Returns:
+        None where there is none.
+    """
+    if not may_scale_wrongly(scorer) or not len(images) or accuracy >= _GOOD:
+        return None
+    others = scorer.preprocesses
+
+    def right(confidences: np.ndarray) -> float:
+        return float(np.mean(confidences.argmax(axis=1) == truth))
+
+    now = right(scorer.score(images))
+    shares = {word: right(scorer.score_prepared(images, word)) for word in others}
+    best = max(shares, key=shares.get)
+    if shares[best] < now + _FAR_BETTER:
+        return None
+    return (
+        f"with --preprocess={best} {scorer.name} is right about {shares[best]:.0%} of "
+        f"{len(images)} of these images, and without about {now:.0%}: it was probably trained on "
+        "such values."
+    )
+
+
+def _sure(confidences: np.ndarray) -> float:
+    return float(np.mean(confidences.max(axis=1) >= np.float32(_SURE)))
