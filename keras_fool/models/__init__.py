@@ -2,6 +2,8 @@
 
 Found, without TensorFlow:
 
+    meanings            what outputs mean: confidences, logits, sigmoid; checked on data
+    keras_archives      what a .keras file says of itself, before anything is loaded
     model_specs         WHAT[:option]..., as a command line names classifiers
     applications        the networks of keras.applications by name
     classifiers         what such a name means: files, labels, preprocessing, SHA-256
@@ -11,6 +13,7 @@ Found, without TensorFlow:
 
 Loaded and scored:
 
+    keras_models        Keras models as data: no code of a file runs
     networks            one network as a TensorFlow function: images 0..255 -> confidences
     crops               what it sees of a larger image
     image_views         what reaches it of a grey image: the image, or the published code's view
@@ -18,4 +21,5 @@ Loaded and scored:
     batch_shapes        of which sizes, so that no confidence depends on its batch
     drawing_scorer      the same for CPPNs that are drawn where they are scored
     scorer_contract     what every scorer promises
+    preprocess_advice   what to say where values of another scale seem to be meant
 """

@@ -54,6 +54,7 @@ _CLASSES = {
     "HardSigmoid": "hard_sigmoid",
     "LogSoftmax": "log_softmax",
 }
+_BINARY = ("binary_crossentropy", "binary_focal_crossentropy")
 _MODELS = ("Functional", "Sequential", "Model")
 
 
@@ -67,12 +68,22 @@ class Head:
         name: The layer's name.
         activation: Such as "softmax"; "linear" for none.
         dtype: What it is computed in, such as "float16".
+        single: Whether it gives one number.
+        loss: What the model was trained with, such as "binary_crossentropy"; None where the
+            file does not say.
     """
 
     meaning: str | None
     name: str
     activation: str
     dtype: str
+    single: bool = False
+    loss: str | None = None
+
+    @property
+    def of_independent_logits(self) -> bool:
+        """Whether a sigmoid is missing behind it, for labels that are independent."""
+        return self.activation == "linear" and not self.single and self.loss in _BINARY
 
 
 def head(path: pathlib.Path) -> Head | None:
@@ -94,7 +105,8 @@ def head(path: pathlib.Path) -> Head | None:
 @functools.lru_cache(maxsize=32)
 def _head(path: pathlib.Path, *_: int) -> Head | None:
     try:
-        return _head_of(config(path))
+        found = config(path)
+        return _with_loss(_head_of(found), _loss(found.get("compile_config")))
     except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError):
         return None  # whoever loads the file says what is wrong with it
 
@@ -265,12 +277,34 @@ def _head_of(model: Mapping) -> Head | None:
         activation = _CLASSES.get(kind) or _activation(settings)
         if kind in _PASSING or (kind == "Activation" and activation == "linear"):
             continue
+        single = settings.get("units", settings.get("filters")) == 1
         meaning = _MEANINGS.get(activation)
         # A single linear unit may as well be a size or an age: that is to be said.
-        if activation == "linear" and settings.get("units", settings.get("filters")) != 1:
+        if activation == "linear" and not single:
             meaning = meanings.LOGITS
-        return Head(meaning, settings["name"], activation or kind, _dtype(settings))
+        return Head(meaning, settings["name"], activation or kind, _dtype(settings), single)
     return None
+
+
+def _with_loss(head: Head | None, loss: str | None) -> Head | None:
+    """What a loss tells besides of linear outputs."""
+    if head is None or head.activation != "linear" or loss is None:
+        return head
+    meaning = head.meaning
+    if loss in _BINARY:
+        meaning = meanings.LOGITS if head.single else None
+    elif "crossentropy" not in loss:  # of numbers, not of labels
+        meaning = None
+    return dataclasses.replace(head, meaning=meaning, loss=loss)
+
+
+def _loss(compiled: object) -> str | None:
+    """The name of the only loss that a model was compiled with."""
+    loss = compiled.get("loss") if isinstance(compiled, dict) else None
+    if isinstance(loss, dict):
+        settings = loss.get("config")
+        loss = settings.get("name") if isinstance(settings, dict) else settings
+    return loss if isinstance(loss, str) else None
 
 
 def _backwards(functional: Mapping) -> Iterator[Mapping]:

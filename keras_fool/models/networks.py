@@ -229,6 +229,11 @@ class Network:
     def _check_head(self, said: str | None) -> None:
         """Refuses what is said where the last layer can give nothing of the kind."""
         head = self._head
+        if head is not None and head.of_independent_logits and said != meanings.SIGMOID:
+            raise ValueError(
+                f"{self.name} was trained with {head.loss} on several linear outputs: they are "
+                "logits of independent labels. Add a sigmoid as its last layer."
+            )
         if said is None or head is None or head.meaning in (None, said, meanings.LOGITS):
             return
         raise ValueError(

@@ -133,9 +133,9 @@ class LocalScorer:
 
     @property
     def preprocesses(self) -> list[str]:
-        """Other ways of preparing bytes that suit the model.
+        """Other ways of preparing bytes, as far as one of them might be meant.
 
-        None for an ensemble, and where it is clear that bytes are scaled on their way into it.
+        None for an ensemble, and where bytes are made smaller on their way into the model.
         """
         (network, *others) = self._networks
         return [] if others or network.scales else network.preprocesses()[1:]

@@ -194,6 +194,20 @@ def compiled(path: pathlib.Path) -> None:
     model.save(path)
 
 
+def trained_with(loss: str, units: int = 3):
+    """Linear outputs, which only the loss tells the meaning of."""
+
+    def build(path: pathlib.Path) -> None:
+        model = keras.Sequential(
+            [keras.Input((SIDE, SIDE, 1)), layers.Flatten(), dense(units, None, 0.01)]
+        )
+        options = {"from_logits": True} if "Crossentropy" in loss else {}
+        model.compile("sgd", getattr(keras.losses, loss)(**options))
+        model.save(path)
+
+    return build
+
+
 def h5(path: pathlib.Path) -> None:
     functional()(path)
     keras.saving.load_model(path).save(path.with_suffix(".h5"))
@@ -354,6 +368,8 @@ KINDS = {
     "log-softmax operation": Kind(operation("log_softmax"), LOGITS),
     "relu said logits": Kind(functional(activation="relu", scale=0.1), LOGITS, said=LOGITS),
     "one logit": Kind(functional(units=1, activation=None), LOGITS, said=LOGITS, num_labels=2),
+    "trained on logits": Kind(trained_with("SparseCategoricalCrossentropy"), LOGITS),
+    "trained on one logit": Kind(trained_with("BinaryCrossentropy", 1), LOGITS, num_labels=2),
     # Probabilities of their own.
     "one sigmoid": Kind(functional(units=1, activation="sigmoid"), SIGMOID, num_labels=2),
     "one sigmoid said": Kind(
@@ -466,6 +482,13 @@ KINDS = {
         functional(rescaling(1), activation="log_softmax"),
         refused=("logarithms", "--outputs=logits"),
     ),
+    "logits of independent labels": Kind(
+        trained_with("BinaryCrossentropy"), refused=("binary_crossentropy", "sigmoid")
+    ),
+    "the same said logits": Kind(
+        trained_with("BinaryCrossentropy"), said=LOGITS, refused=("binary_crossentropy", "sigmoid")
+    ),
+    "numbers": Kind(trained_with("MeanSquaredError"), refused=("negative", "--outputs=logits")),
     "constant": Kind(constant, refused=("constant",)),
     "one label": Kind(functional(units=1), refused=("one label",)),
     "one-hot": Kind(one_hot, SOFTMAX, noted=("one-hot", "0 and 1")),

@@ -11,6 +11,8 @@ from keras_fool.models.model_specs import Spec
         ("a/b.keras", Spec("a/b.keras")),
         ("b.keras:tf:logits", Spec("b.keras", preprocess="tf", outputs="logits")),
         ("b.keras:logits:bgr", Spec("b.keras", preprocess="bgr", outputs="logits")),
+        ("b.keras:sigmoid", Spec("b.keras", outputs="sigmoid")),
+        ("b.keras:confidences:unit", Spec("b.keras", preprocess="unit", outputs="confidences")),
         ("c:unit/b.keras", Spec("c:unit/b.keras")),  # only what stands at the end is an option
         ("b.keras:grey", Spec("b.keras:grey")),  # and no file of such a name will be found
         (
@@ -30,6 +32,7 @@ def test_parse(text, spec):
     ("text", "message"),
     [
         ("b.keras:tf:unit", "says preprocess twice"),
+        ("b.keras:logits:sigmoid", "says outputs twice"),
         ("b.keras:image=0", "image must be a number above 0, got '0'"),
         ("MobileNet:alpha=wide", "alpha must be a number above 0, got 'wide'"),
         ("MobileNet:alpha=nan", "alpha must be a number above 0, got 'nan'"),

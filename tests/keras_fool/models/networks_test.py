@@ -33,9 +33,15 @@ def images(count: int, side: int, channels: int = 3) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> pathlib.Path:
-    """Random weights of the narrowest MobileNet, as Keras writes them."""
+    """Random weights of the narrowest MobileNet, as Keras writes them.
+
+    Larger than Keras draws them: with those it gives the same for every image.
+    """
     keras.utils.set_random_seed(1)
     model = keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None)
+    for weight in model.trainable_weights:
+        if weight.name == "kernel":
+            weight.assign(4 * weight)
     path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
     model.save_weights(path)
     return path
@@ -211,3 +217,32 @@ def test_real_networks_recognise_photographs_as_well_as_they_should(spec):
     # A hundred of the thousand photographs: three standard deviations.
     margin = 300 * np.sqrt(measured / 100 * (1 - measured / 100) / len(paths))
     assert 100 * np.mean(top == truth) == pytest.approx(measured, abs=margin)
+
+
+@needs_networks
+@pytest.mark.slow
+def test_a_thousand_labels_in_half_precision(tmp_path):
+    """Never refused, however sharp the rows; as plain Keras, and right as often."""
+    path = tmp_path / "half.keras"
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        keras.applications.MobileNet(
+            (128, 128, 3),
+            alpha=0.25,
+            weights=str(NETWORKS / "mobilenet" / "mobilenet_0.25_128.weights.h5"),
+        ).save(path)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    generator = np.random.default_rng(0)
+    batch = generator.integers(0, 256, (600, 128, 128, 3), np.uint8)
+    small = generator.integers(0, 256, (300, 8, 8, 3), np.uint8)
+    batch[:300] = small.repeat(16, axis=1).repeat(16, axis=2)
+
+    scorer = scoring.LocalScorer(classifiers.find(f"{path}:tf"))
+    confidences = scorer.score(batch)
+
+    plain = keras.saving.load_model(path).predict(batch / np.float32(127.5) - 1, verbose=0)
+    sums = plain.astype(np.float64).sum(axis=1)
+    assert np.abs(sums - 1).max() > 1e-3  # as float32, they would have been refused
+    np.testing.assert_allclose(confidences, plain.astype(np.float32), atol=3e-3)
+    np.testing.assert_allclose(confidences.sum(axis=1), 1, atol=1e-5)

@@ -79,6 +79,8 @@ def test_parts(url, expected):
         ("grpc://a:1/m?image=28x28x4", "has image="),
         ("grpc://a:1/m?preprocess=imagenet", "has preprocess='imagenet'; known: none, unit"),
         ("grpc://a:1/m?logits=yes", "has logits='yes', not true or false"),
+        ("grpc://a:1/m?outputs=p", "has outputs='p'; known: confidences, logits, sigmoid"),
+        ("grpc://a:1/m?outputs=sigmoid&logits=true", "logits=true and outputs=sigmoid; say one"),
     ],
 )
 def test_malformed_ones_say_what_is_expected(url, problem):

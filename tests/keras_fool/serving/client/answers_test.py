@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from tensorflow.core.framework import tensor_pb2
 
-from keras_fool.models import scorer_contract
-from keras_fool.serving import client
+from keras_fool.models import meanings, scorer_contract
+from keras_fool.serving import client, endpoints, grpc_transport
 from tests.keras_fool.serving import scripted
 from tests.keras_fool.serving.client.asking import PROTOCOLS, images
 
@@ -143,6 +144,89 @@ class TestNoConfidences:
             connect(endpoint.url)
 
 
+def probability(images: np.ndarray) -> np.ndarray:
+    """float32 [batch]: the same bits in any batch."""
+    return scripted.confidences(images)[:, 0]
+
+
+class TestMeanings:
+    @PROTOCOLS
+    def test_one_sigmoid_is_two_labels(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        endpoint.model.outputs = {"p": (-1, 1)}
+        endpoint.model.answer = lambda batch, _: probability(batch)[:, None]
+        with pytest.raises(client.EndpointError, match=r"one number.*\?outputs=sigmoid behind"):
+            connect(endpoint.url)
+
+        scorer = connect(f"{endpoint.url}?outputs=sigmoid")
+
+        assert (scorer.labels, scorer.independent) == (("0", "1"), False)
+        assert scorer.identity["outputs"] == "sigmoid"
+        expected = np.c_[1 - probability(images(30)), probability(images(30))]
+        np.testing.assert_allclose(scorer.score(images(30)), expected, atol=1e-7)
+
+    @PROTOCOLS
+    def test_independent_labels_add_up_to_anything(self, serve, connect, protocol):
+        endpoint = serve(protocol)
+        endpoint.model.outputs = {"p": (-1, 3)}
+        endpoint.model.answer = lambda batch, _: np.sqrt(scripted.confidences(batch))
+        with pytest.raises(client.EndpointError, match=r"not to 1.*\?outputs=sigmoid behind"):
+            connect(endpoint.url)
+        with pytest.raises(client.EndpointError, match=r"all lie in 0\.\.1.*\?outputs=sigmoid"):
+            connect(f"{endpoint.url}?outputs=logits")
+
+        scorer = connect(f"{endpoint.url}?outputs=sigmoid")
+
+        assert scorer.independent
+        expected = np.sqrt(scripted.confidences(images(30)))
+        np.testing.assert_allclose(scorer.score(images(30)), expected, atol=1e-7)
+
+    @pytest.mark.parametrize("query", ["", "?outputs=logits", "?outputs=sigmoid"])
+    def test_percentages_are_never_told_to_be_logits(self, serve, connect, query):
+        endpoint = serve("grpc")
+        endpoint.model.outputs = {"p": (-1, 3)}
+        endpoint.model.answer = lambda batch, _: 100 * scripted.confidences(batch)
+        with pytest.raises(client.EndpointError, match="percentages") as raised:
+            connect(endpoint.url + query)
+        assert "logits" not in str(raised.value).removeprefix(endpoint.url)
+
+    @pytest.mark.parametrize("said", ["sigmoid", "logits"])
+    def test_a_distribution_is_nothing_else(self, serve, connect, said):
+        endpoint = serve("grpc")
+        endpoint.model.outputs = {"p": (-1, 3)}
+        with pytest.raises(client.EndpointError, match=r"add.* up to 1"):
+            connect(f"{endpoint.url}?outputs={said}")
+
+    def test_constant_and_one_hot_classifiers_are_named(self, serve, connect):
+        endpoint = serve("grpc")
+        endpoint.model.answer = lambda batch, _: np.full((len(batch), 3), 1 / 3)
+        with pytest.raises(client.EndpointError, match="constant"):
+            connect(endpoint.url)
+
+        endpoint.model.answer = lambda batch, _: np.eye(3)[scripted.confidences(batch).argmax(1)]
+        scorer = client.EndpointScorer(endpoints.parse(endpoint.url))
+        scorer.close()
+        assert "one-hot" in " ".join(scorer.notes)
+
+    @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+    def test_half_precision_is_read_and_normalised(self, dtype):
+        tf = pytest.importorskip("tensorflow")
+        rows = tf.nn.softmax(tf.cast(np.random.default_rng(0).normal(0, 3, (500, 1000)), dtype))
+        expected = tf.cast(rows, tf.float32).numpy()
+        packed = tf.make_tensor_proto(rows.numpy())
+        typed = tensor_pb2.TensorProto(dtype=packed.dtype, tensor_shape=packed.tensor_shape)
+        typed.half_val.extend(rows.numpy().view(np.uint16).ravel().tolist())
+
+        for message in (packed, typed):
+            values = grpc_transport.values(message)
+            np.testing.assert_array_equal(values, expected)
+
+        assert np.abs(expected.sum(axis=1) - 1).max() > meanings.TOLERANCE
+        confidences = meanings.confidences(expected, meanings.CONFIDENCES, dtype)
+        assert scorer_contract.problem(confidences) is None
+        assert scorer_contract.problem(expected) is not None
+
+
 class TestMetadata:
     @PROTOCOLS
     @pytest.mark.parametrize(
@@ -193,7 +277,9 @@ def test_there_is_no_limit_of_4_megabytes(serve, connect):
     wide = 70_000
     endpoint.model.outputs = {"probabilities": (-1, wide)}
     endpoint.model.answer = lambda batch, _: np.repeat(
-        np.c_[np.full(len(batch), 2), batch.mean(axis=(1, 2, 3))] / 1e6, wide // 2, axis=1
+        np.c_[batch.mean(axis=(1, 2, 3)), 255 - batch.mean(axis=(1, 2, 3))] / 255 / (wide // 2),
+        wide // 2,
+        axis=1,
     )
     endpoint.model.packed = True
 
