@@ -107,7 +107,8 @@ _DATA_MEAN = flags.DEFINE_list(
 _IMAGE_BATCH = flags.DEFINE_integer(
     "image_batch",
     None,
-    "Images in one call of the model, by default what memory takes; no result depends on it.",
+    "Images in one call of the model, by default what memory takes; results depend on it by "
+    "rounding at most.",
     lower_bound=1,
 )
 _STEPS_PER_CHECKPOINT = flags.DEFINE_integer(

@@ -1,6 +1,8 @@
 """Gradient ascent on many images at once, many steps in one compiled call.
 
-Every image takes the same way, bit for bit, whatever images it shares a batch with:
+Every image takes the same way whatever images it shares a batch with: bit for bit where the
+processor has AVX-512, else to rounding, as TensorFlow's kernels compute the last images of a
+batch otherwise. The same batches always give the same bits:
 
     ascent = Ascent(Config(), confidences, (28, 28, 1), mean, targets=[(7, 0), (7, 1)])
     while ascent.step < ascent.config.steps:
@@ -75,8 +77,8 @@ class Ascent:
             mean: Anything that broadcasts to `image_shape`, in 0..255.
             targets: For each image the label that it shall be taken for and the seed of
                 its noise; images of one seed begin alike.
-            batch: How many images go through the network together, at most. No result
-                depends on it.
+            batch: How many images go through the network together, at most. Results depend
+                on it by rounding at most.
             independent: Whether each label has a probability of its own, whatever the
                 others have.
 

@@ -98,8 +98,9 @@ def ascend(
         dataset: The data set's name, for the record.
         scorer: That of `classifier`, where the caller has opened it.
         image_batch: Images that go through the network together, at most; by default
-            what memory takes. No result depends on it.
-        checkpoint_steps: Steps between checkpoints; by default a minute's. Likewise.
+            what memory takes. Results depend on it by rounding at most.
+        checkpoint_steps: Steps between checkpoints; by default a minute's. No result depends
+            on it.
 
     Returns:
         True where the run was complete before, and nothing was done.
