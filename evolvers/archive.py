@@ -52,7 +52,7 @@ class Offers:
         parents: int [offers]; identities, -1 for none.
         generation: When they were born.
         image: Gives the image of an offer, uint8 [height, width, channels].
-        confidences: float32 [offers, num_labels] in [0, 1].
+        confidences: float32 [offers, num_labels] in [0, 1]; what is not finite wins nothing.
     """
 
     genomes: CppnBatch | DirectBatch
@@ -75,6 +75,11 @@ class Offers:
         )
 
 
+def is_finite(confidences: np.ndarray) -> np.ndarray:
+    """Which rows hold neither NaN nor an infinite value: bool [batch]."""
+    return np.isfinite(confidences).all(axis=1)
+
+
 class Archive:
     """Keeps, for each of `num_niches` labels, the genome that fools best.
 
@@ -92,13 +97,14 @@ class Archive:
 
         Only a strictly higher confidence replaces an elite and the first of equals wins,
         so a batch and its genomes one by one give the same archive. A genome may take any
-        number of niches, whether or not their label is its top-1.
+        number of niches, whether or not their label is its top-1; one with a NaN or infinite
+        confidence, for whichever label, takes none.
 
         Returns:
             The new elites with the niches they took, in the order of birth.
 
         Raises:
-            ValueError: The confidences hold a NaN or are fewer than the niches.
+            ValueError: The confidences are fewer than the niches.
         """
         num_niches = len(self.elites)
         scores = offers.confidences[:, :num_niches]
@@ -109,9 +115,10 @@ class Archive:
             )
         if len(scores) == 0:
             return []
+        finite = is_finite(offers.confidences)
+        if not finite.all():
+            scores = np.where(finite[:, np.newaxis], scores, np.float32(-np.inf))
         best = scores.max(axis=0)
-        if np.isnan(best).any():  # a maximum hands on any NaN
-            raise ValueError("confidences hold a NaN; did the classifier diverge?")
         niches = np.flatnonzero(best > self.confidences)
         winners = scores[:, niches].argmax(axis=0)
         accepted = []

@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 
 from evolvers import duplicates, stored_state
-from evolvers.archive import Archive, Elite, Offers
+from evolvers.archive import Archive, Elite, Offers, is_finite
 from evolvers.canvas import Canvas
 from evolvers.config import Config
 from evolvers.cppn import CppnBatch, offsets
@@ -31,9 +31,17 @@ from evolvers.emitters import CppnEmitter, DirectEmitter, Emitter, Proposal
 from evolvers.program import Program, concatenate
 from evolvers.render.cpu import CpuRenderer
 
+# A scorer that fails for more than half of so many images or more is of no use; of fewer
+# images nothing can be said.
+_ENOUGH_TO_JUDGE = 16
+
+
+class NotFiniteError(ValueError):
+    """A scorer gave too many images NaN or infinite confidences; the seed makes it certain."""
+
 
 class Scorer(Protocol):
-    """Anything that gives images confidences."""
+    """Anything that gives images confidences; NaN for an image that it cannot score."""
 
     labels: tuple[str, ...]
     image_shape: tuple[int, int, int]
@@ -66,6 +74,7 @@ class Generation:
         unchanged: int64 [runs]; children whose program was their parent's: not drawn.
         duplicates: int64 [runs]; images that an elite or an earlier child already had:
             not scored.
+        not_finite: int64 [runs]; images with a NaN or infinite confidence: they win no niche.
         accepted: (run index, new elite, int64 niches it took), in the order of birth.
         score_seconds: Time in which the scorer was busy.
     """
@@ -79,6 +88,7 @@ class Generation:
     births: int
     unchanged: np.ndarray
     duplicates: np.ndarray
+    not_finite: np.ndarray
     accepted: list[tuple[int, Elite, np.ndarray]]
     score_seconds: float
 
@@ -127,8 +137,10 @@ class Evolution:
             least what the scorer takes at a time.
 
     Attributes:
+        scorer: As it was given.
         generation: The last complete generation; -1 before the first.
         archives: One `Archive` per run.
+        not_finite: int64 [runs]; images with a NaN or infinite confidence, in all generations.
 
     Raises:
         ValueError: `num_niches` is not in 1..number of labels.
@@ -151,7 +163,8 @@ class Evolution:
         self.canvas = Canvas(*scorer.image_shape, config.coords)
         self.generation = -1
         self.archives = [Archive(num_niches) for _ in range(config.runs)]
-        self._scorer = scorer
+        self.not_finite = np.zeros(config.runs, np.int64)
+        self.scorer = scorer
         self._renderer = CpuRenderer()
         kinds = {"cppn": CppnEmitter, "direct": DirectEmitter}
         self._emitter = emitter or kinds[config.encoding](self.canvas, self._renderer)
@@ -192,6 +205,10 @@ class Evolution:
         The first call makes the initial genomes and generation 0's batch. If the scorer
         raises, the exception passes on, and all is as it was before the call: `state` is
         that of the last complete generation.
+
+        Raises:
+            NotFiniteError: More than half of the generation's images, of at least 16, have NaN
+                or infinite confidences, or all of a run's first ones.
         """
         begun_with = self._snapshot()
         try:
@@ -206,12 +223,16 @@ class Evolution:
         if number == 0:
             rounds.insert(0, (self._begin, 0))
         totals = collections.Counter()
-        unchanged, known, takeovers = np.zeros((3, self.config.runs), np.int64)
+        unchanged, known, takeovers, not_finite = np.zeros((4, self.config.runs), np.int64)
         accepted = []
         for propose, first_identity in rounds:
             for group, scores in self._scored(propose, number):
                 totals["seconds"] += scores.seconds
                 totals["births"] += sum(len(p.genomes) for p in group.proposals)
+                totals["scored"] += len(scores.confidences)
+                lost = np.flatnonzero(~is_finite(scores.confidences))
+                ends = np.cumsum([len(places) for places in group.places])
+                np.add.at(not_finite, group.runs.start + np.searchsorted(ends, lost, "right"), 1)
                 for run, elite, niches in self._offer(group, scores, number, first_identity):
                     takeovers[run] += len(niches)
                     accepted.append((run, elite, niches))
@@ -221,7 +242,14 @@ class Evolution:
                     skipped = np.count_nonzero(proposal.unchanged)
                     unchanged[run] += skipped
                     known[run] += len(proposal.genomes) - skipped - len(places)
+            self._check_begun()
+        if totals["scored"] >= _ENOUGH_TO_JUDGE and 2 * not_finite.sum() > totals["scored"]:
+            raise NotFiniteError(
+                f"returned NaN or infinite confidences for {not_finite.sum()} of the "
+                f"{totals['scored']} images of generation {number}; did its training diverge?"
+            )
         self.generation = number
+        self.not_finite += not_finite
         confidences = np.stack([archive.confidences for archive in self.archives]).astype(float)
         return Generation(
             number=number,
@@ -233,6 +261,7 @@ class Evolution:
             births=totals["births"],
             unchanged=unchanged,
             duplicates=known,
+            not_finite=not_finite,
             accepted=accepted,
             score_seconds=totals["seconds"],
         )
@@ -242,7 +271,7 @@ class Evolution:
 
         Returns:
             Arrays without objects, which `restore` takes. Those of genomes are prefixed
-            `genomes_`.
+            `genomes_`; `not_finite` is there where there is something to count.
         """
         places, elites, runs = [], [], []
         for run, archive in enumerate(self.archives):
@@ -264,6 +293,7 @@ class Evolution:
             "born": np.array([elite.generation for elite in elites]),
             "confidences": np.stack([elite.confidences for elite in elites]),
             "images": np.stack([elite.image for elite in elites]),
+            **({"not_finite": self.not_finite.copy()} if self.not_finite.any() else {}),
             **{f"genomes_{name}": array for name, array in genomes.items()},
         }
 
@@ -309,6 +339,8 @@ class Evolution:
             )
         for rng, value in zip(self._streams, json.loads(str(state["streams"])), strict=True):
             rng.bit_generator.state = value
+        if "not_finite" in state:
+            self.not_finite = state["not_finite"].copy()
         self.generation = int(state["generation"])
 
     def close(self) -> None:
@@ -329,6 +361,14 @@ class Evolution:
         ):
             archive.elites, archive.confidences = elites, confidences
             rng.bit_generator.state = position
+
+    def _check_begun(self) -> None:
+        for run, archive in enumerate(self.archives, self.config.first_run):
+            if archive.elites[0] is None:
+                raise NotFiniteError(
+                    f"returned NaN or infinite confidences for all of the first images of run {run}"
+                    "; did its training diverge?"
+                )
 
     def _begin(self, run: int, number: int) -> Proposal:
         del number
@@ -364,11 +404,11 @@ class Evolution:
     def _score(self, work: np.ndarray | Program) -> _Scores:
         start = time.perf_counter()
         if not len(work):
-            return _Scores(np.empty((0, len(self._scorer.labels)), np.float32), (), 0.0)
+            return _Scores(np.empty((0, len(self.scorer.labels)), np.float32), (), 0.0)
         if isinstance(work, Program):
-            confidences, images = self._scorer.score_programs(work, self.canvas)
+            confidences, images = self.scorer.score_programs(work, self.canvas)
         else:
-            confidences, images = self._scorer.score(work), work
+            confidences, images = self.scorer.score(work), work
         return _Scores(confidences, images, time.perf_counter() - start)
 
     def _prepare(self, runs: range, propose: Callable, number: int) -> _Group:

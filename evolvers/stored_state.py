@@ -50,6 +50,9 @@ def check(
     # Of a NaN no comparison holds.
     _expect((np.abs(confidences - 0.5) <= 0.5 + _ROUNDING).all(), "confidences", "in [0, 1]")
     _array(state, "images", "u1", (number, *canvas.shape))
+    if "not_finite" in state:
+        counts = _array(state, "not_finite", "i", (config.runs,))
+        _expect((counts >= 0).all() and counts.any(), "not_finite", "from 0")
     _check_streams(state, config.runs)
     if config.encoding == "direct":
         shape = (number, canvas.channels, canvas.height, canvas.width)

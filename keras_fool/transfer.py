@@ -95,7 +95,7 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
     from keras_fool.runs import files
     from keras_fool.studies import figures, transfer, transfer_tables
 
-    columns, intervals, label_tables, contents = {}, {}, [], {}
+    columns, intervals, label_tables, contents, lost = {}, {}, [], {}, {}
     for scores in studies:
         folder = scores.champions.folder.name
         for other in scores.others:
@@ -104,6 +104,7 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
             if heading in columns:
                 heading += f" ({folder})"
             columns[heading] = transfer.count(original, scores.confidences[other], scores.own)
+            lost[heading] = transfer_tables.not_finite(scores, other)
             intervals[heading] = transfer_tables.intervals(scores, other, common_flags.SEED.value)
             label_tables.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
             given = transfer.given_labels(
@@ -118,7 +119,7 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
     table = transfer_tables.table_s1(columns, intervals)
     counts = "".join(
         f"- {heading}: {c.images} images, {c.matches} matches, {c.sure} of them with 99 %, "
-        f"{c.higher} higher on the original\n"
+        f"{c.higher} higher on the original{lost[heading]}\n"
         for heading, c in columns.items()
     )
     note = "In brackets: 95 % intervals, bootstrap over runs; there is none of a single run.\n"

@@ -19,7 +19,7 @@ import tensorflow as tf
 from evolvers.ascent import step as step_module
 from evolvers.ascent import views
 from evolvers.ascent.config import FIRSTS, Config
-from evolvers.ascent.step import NEVER, State
+from evolvers.ascent.step import NEVER, State, not_finite_at, zero_at
 
 # A batch of one goes through other kernels, whose last bits differ.
 _SMALLEST_BATCH = 2
@@ -31,11 +31,13 @@ class Trace:
 
     Attributes:
         first: The first step's number.
-        confidence: float32 [steps, images]; for the target, before the step is taken.
+        confidence: float32 [steps, images]; for the target, before the step is taken; like
+            what follows not finite where the classifier gave that.
         gradient_norm: float32 [steps, images]; of the objective.
         learning_rate: float32 [steps, images]; what the gradient was multiplied by.
-        top1: int32 [steps, images]; the label of the highest confidence.
-        active: bool [steps, images]; False after the step in which the gradient was 0.
+        top1: int32 [steps, images]; the label of the highest confidence, -1 for none.
+        active: bool [steps, images]; False after the step in which the gradient was 0, or that
+            or the confidences were not finite.
     """
 
     first: int
@@ -107,7 +109,8 @@ class Ascent:
             What happened.
 
         Raises:
-            ValueError: The classifier gave no confidences; no step was taken.
+            ValueError: In the first step, more than half of the images had confidences or
+                gradients that are not finite; no step was taken.
         """
         count = min(steps, self.config.steps - self.step)
         batches = zip(self._states, self._labels, self._views, strict=True)
@@ -117,13 +120,19 @@ class Ascent:
             np.concatenate([part.numpy() for part in parts], axis=1)[:, : len(self.targets)]
             for parts in zip(*seen, strict=True)
         )
-        if not np.isfinite(confidence).all():
-            raise ValueError("the classifier gave NaN confidences; did its training diverge?")
+        if self.step == 0:
+            lost = np.concatenate([state.stopped.numpy() for state in states])
+            lost = np.count_nonzero(not_finite_at(lost[: len(self.targets)]) == 0)
+            if 2 * lost > len(self.targets):
+                raise ValueError(
+                    f"the classifier gave NaN or infinite confidences or gradients for {lost} of "
+                    f"{len(self.targets)} images in the first step; did its training diverge?"
+                )
         self._states = list(states)
         self.step += count
-        stopped = self.stopped()
+        ended = np.maximum(self.stopped(), self.not_finite())
         numbers = np.arange(self.step - count, self.step)[:, None]
-        active = (stopped == NEVER) | (numbers <= stopped)
+        active = (ended == NEVER) | (numbers <= ended)
         return Trace(
             self.step - count, confidence, gradient_norm, learning_rate, top1, active=active
         )
@@ -152,17 +161,28 @@ class Ascent:
         return self._joined("best_confidence" if which == "best" else "last_confidence")
 
     def steps(self, which: str) -> np.ndarray:
-        """The steps of those images: int32 [images], `step.NEVER` where it has not come."""
+        """The steps of those images: int32 [images], `step.NEVER` where it has not come.
+
+        Of an image that was lost, the last one is its best; it is `NEVER` where it has none.
+        """
         if which in FIRSTS:
             return self._joined("first_steps")[:, FIRSTS.index(which)]
         if which == "best":
             return self._joined("best_step")
         stopped = self.stopped()
-        return np.where(stopped == NEVER, np.int32(self.step - 1), stopped)
+        last = np.where(stopped == NEVER, np.int32(self.step - 1), stopped)
+        return np.where(self.not_finite() == NEVER, last, self._joined("best_step"))
 
     def stopped(self) -> np.ndarray:
         """The step in which an image's gradient was 0: int32 [images], else `step.NEVER`."""
-        return self._joined("stopped")
+        return zero_at(self._joined("stopped"))
+
+    def not_finite(self) -> np.ndarray:
+        """The step in which an image was lost: int32 [images], else `step.NEVER`.
+
+        Its confidences or its gradient were NaN or infinite; no other image knows of it.
+        """
+        return not_finite_at(self._joined("stopped"))
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the next steps depend on besides what the constructor was given."""

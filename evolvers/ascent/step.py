@@ -9,7 +9,8 @@ the data mean M, p the confidence for the target and t = 0 .. steps - 1:
     d = min(early, late (1 - p))           the gain that is aimed at
     X <- X + min(max_learning_rate, d / |g|^2) g, then the regularisers; not after the last
 
-Every image has its own p, g, d and learning rate.
+Every image has its own p, g, d and learning rate. Where p or g is NaN or infinite, the image
+goes back to its best one and stays that.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from evolvers.ascent import objectives, regularisers, views
 from evolvers.ascent.config import THRESHOLDS
 
 NEVER = -1
+_NOT_FINITE = -2  # less the step: how `State.stopped` tells it from a gradient of 0
 
 
 class State(NamedTuple):
@@ -30,7 +32,8 @@ class State(NamedTuple):
 
     Attributes:
         offsets: float32 [batch, height, width, channels]; the images less their mean.
-        stopped: int32 [batch]; the step whose gradient was 0, or `NEVER`.
+        stopped: int32 [batch]; the step whose gradient was 0, or `NEVER`, or -2 less the step
+            whose confidences or gradient were not finite; see `zero_at` and `not_finite_at`.
         best: uint8 [batch, height, width, channels]; of the highest confidence so far.
         best_confidence: float32 [batch].
         best_step: int32 [batch].
@@ -52,12 +55,22 @@ class State(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a step saw; float32 [batch] but for `top1`, int32 [batch]."""
+    """What a step saw; float32 [batch] but for `top1`, int32 [batch], -1 where there is none."""
 
     confidence: tf.Tensor
     gradient_norm: tf.Tensor
     learning_rate: tf.Tensor
     top1: tf.Tensor
+
+
+def zero_at(stopped: np.ndarray) -> np.ndarray:
+    """The steps whose gradients were 0: int32 [batch], else `NEVER`."""
+    return np.maximum(stopped, np.int32(NEVER))
+
+
+def not_finite_at(stopped: np.ndarray) -> np.ndarray:
+    """The steps whose confidences or gradients were not finite: int32 [batch], else `NEVER`."""
+    return np.where(stopped <= _NOT_FINITE, np.int32(_NOT_FINITE) - stopped, np.int32(NEVER))
 
 
 class Step:
@@ -111,10 +124,12 @@ class Step:
         rate = self._learning_rate(seen_probability, squared)
 
         probability = objectives.probability(confidences, labels)
-        top1 = tf.argmax(confidences, axis=1, output_type=tf.int32)
+        scored = tf.reduce_all(tf.math.is_finite(confidences), axis=1)
+        top1 = tf.where(scored, tf.argmax(confidences, axis=1, output_type=tf.int32), -1)
         active = state.stopped == NEVER
-        state = self._kept(number, state, images, active, probability, top1 == labels)
-        goes_on = active & (squared > 0)
+        state = self._kept(number, state, images, active & scored, probability, top1 == labels)
+        finite = scored & tf.math.is_finite(squared) & tf.math.is_finite(rate)
+        goes_on = active & finite & (squared > 0)
         moved = offsets + _of_images(rate, offsets) * gradient
         for regularise in self._regularisers:
             moved = regularise(moved, gradient, number)
@@ -123,7 +138,21 @@ class Step:
             offsets=_either(moves, moved, offsets),
             stopped=tf.where(active & ~goes_on, number, state.stopped),
         )
+        lost = active & ~finite
+        state = tf.cond(
+            tf.reduce_any(lost), lambda: self._gone_back(number, state, lost), lambda: state
+        )
         return state, Seen(probability, tf.sqrt(squared), rate, top1)
+
+    def _gone_back(self, number: tf.Tensor, state: State, lost: tf.Tensor) -> State:
+        """The state in which the `lost` images are their best ones, where they have one."""
+        back = lost & (state.best_step != NEVER)
+        best = tf.cast(state.best, tf.float32) - self._mean
+        return state._replace(
+            offsets=_either(back, best, state.offsets),
+            last_confidence=tf.where(back, state.best_confidence, state.last_confidence),
+            stopped=tf.where(lost, _NOT_FINITE - number, state.stopped),
+        )
 
     def _traced_gradient(
         self, number: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, drawn: tf.Tensor

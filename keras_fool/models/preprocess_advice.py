@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_fool.models import scorer_contract
+
 if TYPE_CHECKING:
     from keras_fool.models import scoring
 
@@ -74,7 +76,8 @@ def of_labelled_images(
     others = scorer.preprocesses
 
     def right(confidences: np.ndarray) -> float:
-        return float(np.mean(confidences.argmax(axis=1) == truth))
+        finite = scorer_contract.is_finite(confidences)
+        return float(np.mean((confidences.argmax(axis=1) == truth) & finite))
 
     now = right(scorer.score(images))
     shares = {word: right(scorer.score_prepared(images, word)) for word in others}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from evolvers.archive import is_finite
 from keras_fool.models import meanings
 
 # From this batch size up, the confidences of an image do not depend on the batch it is
@@ -12,14 +13,54 @@ _OF_A_KIND = 16
 
 
 class ScorerError(ValueError):
-    """What a model returned is no confidences; the message names the model."""
+    """What a model returned is no confidences; the message names the model.
+
+    Attributes:
+        may_pass: Whether the same images may be scored another time, as those that an
+            endpoint was asked for while it was down. The same run on this machine meets the
+            same images again, and what is wrong with them.
+    """
+
+    may_pass = False
+
+
+def blank(confidences: np.ndarray) -> np.ndarray:
+    """Fills the rows that hold a NaN or an infinite value with NaN, in place.
+
+    Such an image has no confidences: it fools nobody, and spoils no other one.
+
+    Args:
+        confidences: float32 [batch, num_labels].
+
+    Returns:
+        bool [batch]; the rows that are finite.
+    """
+    finite = is_finite(confidences)
+    if not finite.all():
+        confidences[~finite] = np.nan
+    return finite
+
+
+def mostly_blank(finite: np.ndarray) -> str | None:
+    """Says, after a model's name, that it gave most images no confidences; else None.
+
+    Args:
+        finite: bool [batch]; as `blank` returns it.
+    """
+    lost = np.count_nonzero(~finite)
+    if 2 * lost <= len(finite):
+        return None
+    return (
+        f"returned NaN or infinite confidences for {lost} of {len(finite)} images; did its "
+        "training diverge?"
+    )
 
 
 def problem(confidences: np.ndarray, independent: bool = False) -> str | None:
     """Says, after a model's name, why these are no confidences; None where they are.
 
     Args:
-        confidences: float32 [batch, num_labels].
+        confidences: float32 [batch, num_labels]; finite.
         independent: Whether each label has a probability of its own.
     """
     return meanings.problem(confidences, independent)

@@ -99,11 +99,12 @@ class LocalScorer:
 
         Returns:
             [batch, num_labels] float32; each row adds up to 1, unless labels are
-            independent.
+            independent, or is NaN where the model returned a NaN or an infinite value for the
+            image.
 
         Raises:
             ValueError: `images` has another shape or dtype.
-            ScorerError: The model returned NaN or rows that do not add up to 1.
+            ScorerError: The model returned rows that do not add up to 1.
         """
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
             raise ValueError(
@@ -195,13 +196,20 @@ class LocalScorer:
         return each[0] if len(each) == 1 else tf.add_n(each) / len(each)
 
     def _check(self, confidences: np.ndarray) -> None:
-        if problem := scorer_contract.problem(confidences, self.independent):
+        finite = scorer_contract.blank(confidences)
+        rows = confidences if finite.all() else confidences[finite]
+        if problem := scorer_contract.problem(rows, self.independent):
             raise ScorerError(f"{self.name} {problem}")
 
     def _try_out(self) -> None:
         """Meets a model's defects before a run begins rather than in the middle of it."""
         images = scorer_contract.trial_images(self.image_shape)
         confidences, *each = self._tried(images)
+        confidences = confidences.copy()
+        finite = scorer_contract.blank(confidences)
+        if problem := scorer_contract.mostly_blank(finite):
+            raise ScorerError(f"{self.name} {problem}")
+        each = [_finite_rows(outputs) for outputs in each]
         for network, outputs in zip(self._networks, each, strict=True):
             if problem := network.contradiction(outputs):
                 raise ScorerError(f"{network.name} {problem}")
@@ -215,7 +223,7 @@ class LocalScorer:
         """Tries a model that gave nothing of interest so far on images of many other kinds."""
         more = scorer_contract.more_images(self.image_shape)
         place = 1 + self._networks.index(network)
-        outputs = np.concatenate([outputs, self._tried(more)[place]])
+        outputs = np.concatenate([outputs, _finite_rows(self._tried(more)[place])])
         if meanings.is_constant(outputs):
             raise ScorerError(f"{network.name} {meanings.constant(len(outputs))}")
         if meanings.is_one_hot(outputs):
@@ -277,6 +285,12 @@ def open_scorer(
         from keras_fool.serving import client
 
         return client.EndpointScorer(classifier, score_batch=score_batch)
+
+
+def _finite_rows(outputs: np.ndarray) -> np.ndarray:
+    """The rows that say what outputs mean; all where none is finite, which is refused."""
+    finite = scorer_contract.is_finite(outputs)
+    return outputs[finite] if finite.any() else outputs
 
 
 def _seconds(function: Callable[[], object]) -> float:

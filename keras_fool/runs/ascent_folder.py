@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from PIL import Image
 
+from evolvers import archive
 from evolvers.ascent import config, loop, step
 from keras_fool.runs import (
     ascent_tables,
@@ -108,7 +109,7 @@ class AscentFolder:
         ascent: loop.Ascent,
         score: Callable[[np.ndarray], np.ndarray],
         labels: Sequence[str],
-        gallery: Image.Image,
+        draw_gallery: Callable[[np.ndarray, np.ndarray, np.ndarray], Image.Image],
     ) -> None:
         """Writes the images and what is written last, after the last checkpoint.
 
@@ -116,21 +117,28 @@ class AscentFolder:
             ascent: After its last step.
             score: uint8 images -> float32 [images, num_labels]: what is stored is scored.
             labels: The names of all labels.
-            gallery: The contact sheet.
+            draw_gallery: Draws the contact sheet of the images at some places, from those, all
+                images and their confidences.
+
+        Raises:
+            ValueError: No image that is stored has finite confidences.
         """
-        scored, sums = {}, {}
+        scored, there, sums = {}, {}, {}
         for kept in config.KEPT:
-            images, came = ascent.images(kept), ascent.steps(kept) != step.NEVER
+            images = ascent.images(kept)
             scored[kept] = score(images)
-            sums |= self._write_images(ascent, kept, images, came, scored[kept], labels)
-        sheet = galleries.png(gallery)
+            there[kept] = (ascent.steps(kept) != step.NEVER) & archive.is_finite(scored[kept])
+            if kept == "last" and not there[kept].any():
+                raise ValueError("the classifier gives none of the images finite confidences.")
+            sums |= self._write_images(ascent, kept, images, there[kept], scored[kept], labels)
+        complete = np.flatnonzero(there["last"])
+        sheet = galleries.png(draw_gallery(complete, ascent.images("last"), scored["last"]))
         files.write(self.path / run_records.GALLERY, sheet)
         # How many checkpoints there were depends on how fast the machine was.
         self._checkpoints.keep(1)
         files.sync_folder(self.path)
         rows = [
-            ascent_tables.champion_row(ascent, place, scored, labels)
-            for place in range(len(ascent.targets))
+            ascent_tables.champion_row(ascent, place, scored, there, labels) for place in complete
         ]
         champions = tables.champions_table(rows).encode()
         sums |= {

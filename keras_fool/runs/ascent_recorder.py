@@ -56,7 +56,7 @@ class AscentRecorder:
         self._writer = background.BackgroundWriter()
         self._saved = ascent.step
         self._saved_at = self._reported_at = time.monotonic()
-        self._stopped = ascent.stopped()
+        self._stopped, self._lost = ascent.stopped(), ascent.not_finite()
 
     def steps_to_checkpoint(self) -> int:
         """How many steps may be taken before `on_steps` wants to know of them."""
@@ -104,15 +104,11 @@ class AscentRecorder:
         """Scores and writes the images and the gallery, and completes the run folder.
 
         Raises:
-            ScorerError: The model gave no confidences.
+            ValueError: The model gave no image finite confidences.
             OSError: Something could not be written; the checkpoints stay.
         """
         self._writer.wait()
-        scorer = self._scorer
-        last = self._ascent.images("last")
-        self._folder.finish(
-            self._ascent, scorer.score, scorer.labels, self._gallery(last, scorer.score(last))
-        )
+        self._folder.finish(self._ascent, self._scorer.score, self._scorer.labels, self._gallery)
 
     def close(self) -> None:
         """Ends the thread, after what it is at."""
@@ -124,23 +120,33 @@ class AscentRecorder:
         return now - self._saved_at >= _CHECKPOINT_SECONDS
 
     def _say_what_stopped(self) -> None:
-        stopped = self._ascent.stopped()
-        new = np.flatnonzero((stopped != step.NEVER) & (self._stopped == step.NEVER))
-        self._stopped = stopped
+        self._stopped = self._say(
+            self._ascent.stopped(),
+            self._stopped,
+            "the gradient is 0 everywhere, so these images stay as they are",
+        )
+        self._lost = self._say(
+            self._ascent.not_finite(),
+            self._lost,
+            "the confidences or the gradient are not finite, so these images go back to their best",
+        )
+
+    def _say(self, steps: np.ndarray, before: np.ndarray, what: str) -> np.ndarray:
+        """Names the images that have a step now and had none before; returns `steps`."""
+        new = np.flatnonzero((steps != step.NEVER) & (before == step.NEVER))
         named = [
-            f"{self._scorer.labels[label]} of seed {seed} (step {stopped[place]})"
+            f"{self._scorer.labels[label]} of seed {seed} (step {steps[place]})"
             for place in new[:_MOST_NAMED]
             for label, seed in [self._ascent.targets[place]]
         ]
         if named:
             more = f" and {len(new) - _MOST_NAMED} more" if len(new) > _MOST_NAMED else ""
-            self._note(
-                f"the gradient is 0 everywhere, so these images stay as they are: "
-                f"{', '.join(named)}{more}."
-            )
+            self._note(f"{what}: {', '.join(named)}{more}.")
+        return steps
 
     def _write_scalars(self, trace: loop.Trace, rate: float) -> None:
-        for index, confidences in enumerate(trace.confidence):
+        for index, every in enumerate(trace.confidence):
+            confidences = every[np.isfinite(every)]
             values = {
                 "confidence/median": np.median(confidences),
                 "confidence/mean": confidences.mean(dtype=np.float64),
@@ -164,17 +170,19 @@ class AscentRecorder:
             list(images[start : start + num_labels]) for start in range(0, len(images), num_labels)
         ]
 
-    def _gallery(self, images: np.ndarray, confidences: np.ndarray) -> Image.Image:
+    def _gallery(
+        self, places: np.ndarray, images: np.ndarray, confidences: np.ndarray
+    ) -> Image.Image:
         labels = self._scorer.labels
+        targets = [self._ascent.targets[place] for place in places]
+        images, confidences = images[places], confidences[places]
         tiles = []
-        for image, (label, seed), row in zip(
-            images, self._ascent.targets, confidences, strict=True
-        ):
+        for image, (label, seed), row in zip(images, targets, confidences, strict=True):
             caption = (labels[label], f"{percent(row[label])}, seed {seed}")
             tiles.append(tile_sheets.Tile(image, caption, bool(row[label] < HIGH_CONFIDENCE)))
-        num_labels = len({label for label, _ in self._ascent.targets})
+        num_labels = len({label for label, _ in targets})
         columns = num_labels if num_labels < len(tiles) <= _MOST_COLUMNS else squarish(len(tiles))
-        own = confidences[np.arange(len(tiles)), [label for label, _ in self._ascent.targets]]
+        own = confidences[np.arange(len(tiles)), [label for label, _ in targets]]
         return tile_sheets.sheet(
             [tiles[start : start + columns] for start in range(0, len(tiles), columns)],
             title=f"{self._scorer.name} fooled by gradient ascent",

@@ -162,6 +162,7 @@ def ascend(
         with errors.reported(ValueError):
             _advance(ascent, record, path, command, stack)
             record.finish()
+        _note_not_finite(ascent, scorer, note)
     return False
 
 
@@ -197,11 +198,26 @@ def _advance(
         seconds = time.monotonic() - begun
         record.on_steps(trace)
         count = len(trace.confidence)
-        shown.advance(float(np.median(trace.confidence[-1])), count * images, count)
+        last = trace.confidence[-1]
+        shown.advance(float(np.median(last[np.isfinite(last)])), count * images, count)
         if seconds < _SHORTEST_CALL:
             steps *= 2
         elif seconds > _LONGEST_CALL:
             steps = max(1, steps // 2)
+
+
+def _note_not_finite(
+    ascent: "loop.Ascent", scorer: "LocalScorer", note: Callable[[str], None]
+) -> None:
+    lost = ascent.not_finite()
+    if (lost >= 0).any():
+        never = np.count_nonzero((lost >= 0) & (ascent.steps("last") < 0))
+        left_out = f"; {never} of them had none and are left out" if never else ""
+        note(
+            f"{scorer.name} gave NaN or infinite confidences or gradients for "
+            f"{np.count_nonzero(lost >= 0)} of {len(lost)} images: they stopped at their best "
+            f"image until then{left_out}."
+        )
 
 
 def _settings_table(name: str, shaped_by: dict[str, object]) -> str:

@@ -15,7 +15,10 @@ METRICS_HEADER = "run,label,step,confidence,gradient_norm,learning_rate,top1_lab
 
 
 def metrics_rows(trace: loop.Trace, targets: Sequence[tuple[int, int]]) -> str:
-    """The rows of some steps, in order, and within a step those of its images."""
+    """The rows of some steps, in order, and within a step those of its images.
+
+    What is not finite is left empty: it ended the image's ascent.
+    """
     rows = []
     for index in range(len(trace.confidence)):
         for place in np.flatnonzero(trace.active[index]):
@@ -25,9 +28,10 @@ def metrics_rows(trace: loop.Trace, targets: Sequence[tuple[int, int]]) -> str:
                 trace.gradient_norm[index, place],
                 trace.learning_rate[index, place],
             )
+            top1 = trace.top1[index, place]
             rows.append(
-                f"{seed},{label},{trace.first + index},{','.join(map(tables.number, values))},"
-                f"{trace.top1[index, place]}\n"
+                f"{seed},{label},{trace.first + index},{','.join(map(_number, values))},"
+                f"{top1 if top1 >= 0 else ''}\n"
             )
     return "".join(rows)
 
@@ -36,6 +40,7 @@ def champion_row(
     ascent: loop.Ascent,
     place: int,
     scored: Mapping[str, np.ndarray],
+    there: Mapping[str, np.ndarray],
     labels: Sequence[str],
 ) -> dict[str, object]:
     """A row of champions.csv.
@@ -45,12 +50,13 @@ def champion_row(
         place: Which of its images.
         scored: For what is in `config.KEPT`, float32 [images, num_labels]: what the classifier
             says of the images as they are stored.
+        there: Likewise bool [images]; which of them are stored.
         labels: The names of all labels.
     """
     label, seed = ascent.targets[place]
     last = scored["last"][place]
     top1 = int(np.argmax(last))
-    stopped = ascent.stopped()[place]
+    stopped, best = ascent.stopped()[place], there["best"][place]
     return {
         "run": seed,
         "label": label,
@@ -62,9 +68,12 @@ def champion_row(
         "iterate_confidence": tables.number(ascent.confidences("last")[place]),
         "step": ascent.steps("last")[place],
         "gradient_zero_at": "" if stopped == step.NEVER else stopped,
-        "best_confidence": tables.number(scored["best"][place][label]),
+        "best_confidence": tables.number(scored["best"][place][label]) if best else "",
         "best_iterate_confidence": tables.number(ascent.confidences("best")[place]),
-        **{f"step_{kept}": _step(ascent, kept, place) for kept in config.KEPT[1:]},
+        **{
+            f"step_{kept}": ascent.steps(kept)[place] if there[kept][place] else ""
+            for kept in config.KEPT[1:]
+        },
         "file": run_records.image_file(seed, label, "last"),
     }
 
@@ -85,6 +94,5 @@ def in_png(
     }
 
 
-def _step(ascent: loop.Ascent, kept: str, place: int) -> object:
-    number = ascent.steps(kept)[place]
-    return "" if number == step.NEVER else number
+def _number(value: np.float32) -> str:
+    return tables.number(value) if np.isfinite(value) else ""

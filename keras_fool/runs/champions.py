@@ -188,9 +188,15 @@ def _unrounded(found: Champions, rows: Sequence[dict[str, str]]) -> Champions:
             f"there is no whole state in {path}, which has the images as they were before they "
             "were rounded."
         )
+    settings = found.config["settings"]
+    mean = np.asarray(settings["mean"], np.float32)
+    targets = settings["targets"]
+    order = [(label, seed) for seed in targets["seeds"] for label in targets["labels"]]
     offsets = state.get("offsets", np.array(None))
-    mean = np.asarray(found.config["settings"]["mean"], np.float32)
-    if offsets.dtype == np.float32 and offsets.shape == found.images.shape:
+    if offsets.dtype == np.float32 and offsets.shape == (len(order), *found.images.shape[1:]):
+        # An image that never had finite confidences is in the state, and not in the table.
+        places = [order.index(of) for of in zip(found.niches, found.runs, strict=True)]
+        offsets = offsets[places]
         exact = np.clip(offsets + mean, np.float32(0), np.float32(255))
         # Of a NaN no comparison holds.
         if (np.abs(exact - found.images) <= _HALF).all():

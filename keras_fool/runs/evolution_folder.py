@@ -3,7 +3,8 @@
     config.json      every setting that shapes the result, versions, what scored
     checkpoint/      the newest complete states
     images/run_000/first/label_3.png, .../last/label_3.png
-    metrics.csv      a row per run and generation
+    metrics.csv      a row per run and generation; its column not_finite is there from when an
+                     image had a NaN or infinite confidence
     lineage.csv      a row per elite ever accepted
     gallery.png
     SHA256SUMS       of all of these, and of champions.csv
@@ -80,6 +81,7 @@ class EvolutionFolder:
         self._tables = []
         # SHA-256 by file, of the images of the first and of the last generation.
         self._first_sums, self._last_sums = {}, {}
+        self._counts_not_finite = False
         self._checkpoints = checkpoints.CheckpointFolder(path / "checkpoint")
         self._lock = workdir.opened(path, settings, about, note)
 
@@ -97,6 +99,9 @@ class EvolutionFolder:
             return None
         lengths, table_sums = self._recorded_tables(arrays)
         self._first_sums = self._recorded_firsts(arrays.pop(_FIRST_SUMS, None))
+        self._counts_not_finite = "not_finite" in arrays
+        if not self._counts_not_finite:
+            self._take_column_away()
         headers = (tables.METRICS_HEADER, tables.LINEAGE_HEADER)
         for name, header, length, digest in zip(_TABLES, headers, lengths, table_sums, strict=True):
             table = files.GrowingFile(self.path / name, header, length, digest)
@@ -150,9 +155,40 @@ class EvolutionFolder:
 
     def append(self, generation: map_elites.Generation) -> None:
         """Adds a generation's rows to metrics.csv and lineage.csv."""
+        if generation.not_finite.any() and not self._counts_not_finite:
+            self._add_column()
         metrics, lineage = self._tables
-        metrics.append(tables.metrics_rows(generation, self._first_run))
+        metrics.append(
+            tables.metrics_rows(generation, self._first_run, not_finite=self._counts_not_finite)
+        )
         lineage.append(tables.lineage_rows(generation, self._first_run))
+
+    def _add_column(self) -> None:
+        """Gives metrics.csv its column not_finite; from the next checkpoint on it is known of."""
+        self._tables[0].sync()
+        text = tables.with_not_finite(self._metrics.read_text("utf-8"))
+        self._tables[0].close()
+        self._replace_metrics(text)
+        self._tables[0] = files.GrowingFile(
+            self._metrics, tables.METRICS_HEADER, len(text.encode())
+        )
+        self._counts_not_finite = True
+
+    def _take_column_away(self) -> None:
+        """Undoes that, where the run was killed before there was a checkpoint."""
+        if not self._metrics.is_file():
+            return
+        text = foreign_files.content(self._metrics).decode("utf-8", "replace")
+        if tables.counts_not_finite(text):
+            self._replace_metrics(tables.without_not_finite(text))
+
+    def _replace_metrics(self, text: str) -> None:
+        files.write(self._metrics, text.encode())
+        files.sync_folder(self.path)
+
+    @property
+    def _metrics(self) -> pathlib.Path:
+        return self.path / run_records.METRICS
 
     def write_champions(
         self,

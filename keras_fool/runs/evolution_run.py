@@ -126,8 +126,8 @@ def evolve(
 
     Raises:
         UserError: The folder holds a run of other settings or is damaged, or the model
-            cannot be used, or in mid-run gave no confidences: the folder holds all
-            generations until then.
+            cannot be used, or in mid-run gave most images no confidences: the folder holds
+            all generations until then.
         StoppedError: A signal asked for it; the folder holds all generations until then.
         OSError: Something could not be written; the newest checkpoint stays.
     """
@@ -182,6 +182,7 @@ def evolve(
         stack.callback(record.close)
         _advance(evolution, record, watch, path, command)
         record.finish()
+        _note_not_finite(evolution, note)
     return False
 
 
@@ -210,6 +211,14 @@ def _say_if_sure_of_anything(
         images = scorer_contract.trial_images(scorer.image_shape)
     if words := preprocess_advice.of_random_images(scorer, images):
         note(words)
+
+
+def _note_not_finite(evolution: map_elites.Evolution, note: Callable[[str], None]) -> None:
+    if lost := evolution.not_finite.sum():
+        note(
+            f"{evolution.scorer.name} gave {lost} image{'s' if lost > 1 else ''} NaN or infinite "
+            "confidences; they won no niche, and metrics.csv counts them (not_finite)."
+        )
 
 
 class _Unwatched:
@@ -259,11 +268,12 @@ def _advance(
                 initial = config.initial if evolution.generation < 0 else 0
                 watch.before_generation(config.runs * (initial + config.batch))
                 generation = evolution.advance()
-            except scorer_contract.ScorerError as error:
+            except (scorer_contract.ScorerError, map_elites.NotFiniteError) as error:
                 if request.signal_number is not None:
                     break  # it was told not to wait any more
-                words = _saved(evolution, record, path)
-                raise errors.UserError(f"{error} The run {words}; to go on: {command}") from error
+                raise errors.UserError(
+                    _given_up(error, evolution, record, path, command)
+                ) from error
             watch.on_generation(generation.number)
             record.on_generation(generation)
             confidences = [archive.confidences for archive in evolution.archives]
@@ -271,6 +281,24 @@ def _advance(
         if evolution.generation < config.generations:
             words = _saved(evolution, record, path)
             raise errors.StoppedError(f"{words}; to go on: {command}", request.signal_number)
+
+
+def _given_up(
+    error: scorer_contract.ScorerError | map_elites.NotFiniteError,
+    evolution: map_elites.Evolution,
+    record: "evolution_recorder.EvolutionRecorder",
+    path: pathlib.Path,
+    command: str,
+) -> str:
+    """What ended the run, what is saved, and how to go on where that may help."""
+    if isinstance(error, map_elites.NotFiniteError):
+        reason, may_pass = f"{evolution.scorer.name} {error}", False
+    else:
+        reason, may_pass = str(error), error.may_pass
+    words = _saved(evolution, record, path)
+    if may_pass:
+        return f"{reason} The run {words}; to go on: {command}"
+    return f"{reason} The run {words}; started again, it stops there again."
 
 
 def _saved(

@@ -30,7 +30,10 @@ _METRICS_OF_EVOLUTION = {
     "generation": whole(),
     **dict.fromkeys(("median", "mean", "min", "max"), SHARE),
 }
-_METRICS_OF_ASCENT = {"run": whole(), "label": whole(), "step": whole(), "confidence": SHARE}
+_METRICS_OF_ASCENT = {
+    **dict.fromkeys(("run", "label", "step"), whole()),
+    "confidence": optional(SHARE),  # nothing in the step in which an image was lost
+}
 
 
 class RunRecords:
@@ -83,9 +86,16 @@ class RunRecords:
         if not rows:
             raise ValueError(f"{path} names no champions.")
         targets = self._targets()
-        if len(rows) != self._num_targets:
+        if len(rows) < self._num_targets and self.is_ascent and workdir.is_hashed(self.config):
+            # Images that never had finite confidences are left out.
+            there = {(row["run"], row["label"]) for row in rows}
+            targets = [of for of in targets if tuple(map(str, of)) in there]
+            expected_rows = len(targets)
+        else:
+            expected_rows = self._num_targets
+        if len(rows) != expected_rows:
             raise ValueError(
-                f"{path} is damaged: it has {len(rows)} rows, expected {self._num_targets}, one "
+                f"{path} is damaged: it has {len(rows)} rows, expected {expected_rows}, one "
                 "for each run and label."
             )
         for number, (row, (run, label)) in enumerate(zip(rows, targets, strict=True), 1):
@@ -172,14 +182,14 @@ class RunRecords:
         return champion
 
     def metrics(self) -> list[dict[str, str]]:
-        """The rows of metrics.csv, whose confidences are finite and in [0, 1].
+        """The rows of metrics.csv, whose confidences are in [0, 1]; of an ascent, or empty.
 
         Raises:
             FileNotFoundError: It is missing.
             ValueError: It is damaged.
         """
         columns = _METRICS_OF_ASCENT if self.is_ascent else _METRICS_OF_EVOLUTION
-        rows = foreign_files.table(self.folder / METRICS, columns)
+        rows = foreign_files.table(self.folder / METRICS, columns, {"not_finite": whole()})
         if not rows:
             raise ValueError(f"{self.folder / METRICS} is damaged: there are no rows in it.")
         self._check_sum(METRICS, checksums.digest(self.folder / METRICS))
@@ -270,7 +280,8 @@ class RunRecords:
         if self.is_ascent:
             steps = whole(self.config["settings"]["ascent"]["steps"] - 1)
             needed |= {
-                **dict.fromkeys(("iterate_confidence", "best_confidence"), SHARE),
+                "iterate_confidence": SHARE,
+                "best_confidence": optional(SHARE),
                 "best_iterate_confidence": SHARE,
                 "step": steps,
                 **{f"step_{when}": optional(steps) for when in self.kept[1:]},

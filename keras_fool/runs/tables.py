@@ -12,6 +12,9 @@ import numpy as np
 from evolvers import archive, cppn, map_elites
 
 METRICS_HEADER = "run,generation,median,mean,min,max,takeovers,unchanged,duplicates\n"
+# One column more, in a run of which an image had a NaN or infinite confidence; it is there for
+# all generations, and counts such images.
+_NOT_FINITE = "not_finite"
 # The ALife data standard for phylogenies asks for the first three by these names,
 # https://alife-data-standards.github.io/alife-data-standards/phylogeny.html
 LINEAGE_HEADER = "id,ancestor_list,origin_time,run,labels\n"
@@ -29,8 +32,16 @@ def unique_id(run: int, identity: int) -> int:
     return run * _IDS_PER_RUN + identity
 
 
-def metrics_rows(generation: map_elites.Generation, first_run: int) -> str:
-    """The rows of one generation, one per run; the first has the number `first_run`."""
+def metrics_rows(
+    generation: map_elites.Generation, first_run: int, *, not_finite: bool = False
+) -> str:
+    """The rows of one generation, one per run; the first has the number `first_run`.
+
+    Args:
+        generation: What happened.
+        first_run: The number of the first run.
+        not_finite: Whether metrics.csv has the column `not_finite`.
+    """
     columns = zip(
         generation.median,
         generation.mean,
@@ -39,15 +50,36 @@ def metrics_rows(generation: map_elites.Generation, first_run: int) -> str:
         generation.takeovers,
         generation.unchanged,
         generation.duplicates,
+        generation.not_finite,
         strict=True,
     )
     return "".join(
         f"{run},{generation.number},{number(median)},{number(mean)},{number(least)},"
-        f"{number(most)},{takeovers},{unchanged},{duplicates}\n"
-        for run, (median, mean, least, most, takeovers, unchanged, duplicates) in enumerate(
+        f"{number(most)},{takeovers},{unchanged},{duplicates}"
+        f"{f',{lost}' if not_finite else ''}\n"
+        for run, (median, mean, least, most, takeovers, unchanged, duplicates, lost) in enumerate(
             columns, first_run
         )
     )
+
+
+def counts_not_finite(metrics: str) -> bool:
+    """Whether a metrics.csv has the column `not_finite`."""
+    return metrics.partition("\n")[0].endswith(f",{_NOT_FINITE}")
+
+
+def with_not_finite(metrics: str) -> str:
+    """A metrics.csv with the column `not_finite`, 0 so far."""
+    header, *rows = metrics.splitlines()
+    return "".join(
+        f"{line}\n" for line in [f"{header},{_NOT_FINITE}", *(f"{row},0" for row in rows)]
+    )
+
+
+def without_not_finite(metrics: str) -> str:
+    """A metrics.csv without that column, and without a last row that is not whole."""
+    rows = metrics[: metrics.rfind("\n") + 1].splitlines()
+    return "".join(f"{row.rpartition(',')[0]}\n" for row in rows)
 
 
 def lineage_rows(generation: map_elites.Generation, first_run: int) -> str:

@@ -26,6 +26,8 @@ _FIRST_PATIENCE = 10.0
 class EndpointError(scorer_contract.ScorerError):
     """An endpoint gives no usable answers (any more); the message names it."""
 
+    may_pass = True
+
 
 class BudgetError(EndpointError):
     """What may be sent to the endpoint was sent."""
@@ -34,9 +36,19 @@ class BudgetError(EndpointError):
 class VersionError(EndpointError):
     """Another version of the model answers than the one that answered before."""
 
+    may_pass = False
+
 
 class _NoConfidences(Exception):  # noqa: N818, it is counted first
-    """An answer can be read and holds no confidences."""
+    """An answer can be read and holds no confidences.
+
+    Attributes:
+        rows: What to take for the answer where it is always this one; None for nothing.
+    """
+
+    def __init__(self, reason: str, rows: np.ndarray | None = None):
+        super().__init__(reason)
+        self.rows = rows
 
 
 class EndpointScorer:
@@ -137,7 +149,8 @@ class EndpointScorer:
 
         Returns:
             [batch, num_labels] float32; each row adds up to 1, unless labels are
-            independent.
+            independent, or is NaN where the model returned a NaN or an infinite value for the
+            image.
 
         Raises:
             ValueError: `images` has another shape or dtype.
@@ -243,6 +256,8 @@ class EndpointScorer:
         """Meets a model's defects before a run begins rather than in the middle of it."""
         self._on_trial = []
         confidences = self._score_part(scorer_contract.trial_images(self.image_shape))
+        if problem := scorer_contract.mostly_blank(scorer_contract.is_finite(confidences)):
+            raise self._error(problem)
         if self._seems(meanings.is_constant) or self._seems(meanings.is_one_hot):
             # Nothing of interest so far: images of many other kinds.
             self._score_part(scorer_contract.more_images(self.image_shape))
@@ -292,7 +307,7 @@ class EndpointScorer:
             try:
                 self._pace.take(len(inputs))
                 version, begun = self.version, time.monotonic()
-                outputs = self._asked(replica.transport, inputs, version)[: len(images)]
+                outputs = self._asked(replica.transport, inputs, version, len(images))
             except pacing.BudgetSpent:
                 raise self.budget_error() from None
             except pacing.Interrupted:
@@ -300,7 +315,10 @@ class EndpointScorer:
             except _NoConfidences as error:
                 bad, last = bad + 1, str(error)
                 if bad == _MOST_BAD_ANSWERS:
-                    raise self._error(last) from None
+                    if error.rows is None:
+                        raise self._error(last) from None
+                    self._replicas.answered(replica)
+                    return error.rows
             except transport.RequestError as error:
                 last = str(error)
                 if error.kind is transport.Kind.TOO_LARGE:
@@ -317,8 +335,9 @@ class EndpointScorer:
             self._replicas.failed(replica, last, now - begun)
 
     def _asked(
-        self, replica: transport.Transport, inputs: np.ndarray, version: int | None
+        self, replica: transport.Transport, inputs: np.ndarray, version: int | None, number: int
     ) -> np.ndarray:
+        """The rows of the first `number` inputs; what is behind them is padding."""
         names = self.call.input_name, self.call.output_name
         answer = replica.predict(self.call.signature, names, inputs, version)
         if version is None:
@@ -335,16 +354,24 @@ class EndpointScorer:
                 f"returned {list(outputs.shape)} numbers where {list(expected)} belong"
             )
         meaning, dtype = self._endpoint.meaning, self.call.output_dtype
-        confidences = meanings.confidences(outputs, meaning, dtype)
-        problem = scorer_contract.problem(confidences, self._are_independent)
-        if problem or self._on_trial is not None:
+        with np.errstate(all="ignore"):  # what is not finite is looked for below
+            confidences = np.array(meanings.confidences(outputs, meaning, dtype))
+        finite = scorer_contract.blank(confidences)
+        problem = scorer_contract.problem(confidences[finite], self._are_independent)
+        seen = outputs[scorer_contract.is_finite(outputs)]
+        if len(seen) and (problem or self._on_trial is not None):
             say = "?outputs={} behind the address".format
-            problem = meanings.contradiction(outputs, meaning, say, dtype=dtype) or problem
+            problem = meanings.contradiction(seen, meaning, say, dtype=dtype) or problem
         if problem:
             raise _NoConfidences(problem)
+        rows, finite = confidences[:number], finite[:number]
+        if problem := scorer_contract.mostly_blank(finite):
+            # A broken replica, or the model for such images: of few, it may be just these.
+            few = number < scorer_contract.SMALLEST_BATCH
+            raise _NoConfidences(problem, rows if few else None)
         if self._on_trial is not None:
-            self._on_trial.append(outputs)
-        return confidences
+            self._on_trial.append(seen)
+        return rows
 
     def _padded(self, images: np.ndarray) -> np.ndarray:
         size = self.call.batch or min(scorer_contract.SMALLEST_BATCH, self._limit)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_fool import foreign_files
+from keras_fool.models import scorer_contract
 from keras_fool.runs import files
 from keras_fool.serving import client
 
@@ -53,7 +54,7 @@ class EndpointRun:
             begun = self._versions[-1]
             scorer.hold_to(begun["version"])
             if scorer.version == begun["version"] and begun["probes"]:
-                self._compare(np.array(begun["probes"], np.float32))
+                self._compare(begun["probes"])
         self.on_generation(done + 1)
 
     def before_generation(self, births: int) -> None:
@@ -87,13 +88,16 @@ class EndpointRun:
         """Ends the connections."""
         self._scorer.close()
 
-    def _probes(self) -> list[tuple[int, float]]:
-        """The label that is given to each trial image, and its confidence."""
+    def _probes(self) -> list[tuple[int, float] | None]:
+        """The label that is given to each trial image, and its confidence; None for neither."""
         probes = self._scorer.probes
         if probes is None:
             return []
-        labels = probes.argmax(axis=1).tolist()
-        return [(label, float(row[label])) for label, row in zip(labels, probes, strict=True)]
+        labels = np.where(scorer_contract.is_finite(probes), probes.argmax(axis=1), -1).tolist()
+        return [
+            None if label < 0 else (label, float(row[label]))
+            for label, row in zip(labels, probes, strict=True)
+        ]
 
     def _read(self) -> list[dict]:
         try:
@@ -129,20 +133,22 @@ class EndpointRun:
             raise ValueError("expected whole numbers as from_generation.")
         if type(entry["version"]) not in (int, type(None)):
             raise ValueError("expected numbers of versions.")
-        for label, confidence in entry["probes"]:
+        for label, confidence in filter(None, entry["probes"]):  # an image may have none
             if type(label) is not int or not 0 <= label < self._what["num_labels"]:
                 raise ValueError("expected labels of the model in its probes.")
             if type(confidence) not in (int, float):
                 raise ValueError("expected confidences in its probes.")
 
-    def _compare(self, begun: np.ndarray) -> None:
+    def _compare(self, begun: list[list | None]) -> None:
         """Looks whether the version is the one of that number that it was."""
         probes = self._scorer.probes
-        if begun.shape != (len(probes), 2):
+        if len(begun) != len(probes):
             raise ValueError(f"{self._path} is damaged: expected {len(probes)} probes.")
-        now = np.take_along_axis(probes, begun[:, :1].astype(int), axis=1)
         # Of a NaN no comparison holds.
-        same = (np.abs(now - begun[:, 1:]) <= _TOLERANCE).all()
+        same = all(
+            abs(row[probe[0]] - probe[1]) <= _TOLERANCE if probe else np.isnan(row).all()
+            for row, probe in zip(probes, begun, strict=True)
+        )
         if not same and not self._scorer.may_change:
             raise ValueError(
                 f"{self._scorer.name} gives other confidences than when {self._path.parent} was "

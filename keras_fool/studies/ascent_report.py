@@ -50,7 +50,8 @@ def confidences(planned: ascended_runs.Ascent) -> dict[tuple[int, int], np.ndarr
     found = {}
     for row in run_records.RunRecords(planned.path).metrics():
         of_image = found.setdefault((int(row["run"]), int(row["label"])), [])
-        of_image.append(float(row["confidence"]))
+        if row["confidence"]:  # else it is the step in which the image was lost
+            of_image.append(float(row["confidence"]))
     return {image: np.array(values) for image, values in found.items()}
 
 
@@ -149,7 +150,7 @@ def _overall(rows: Sequence[Record], average: float | None) -> list[list[object]
         for column in ("iterate_confidence", "confidence")
     ]
     best = [
-        np.array([float(row[column]) for row in rows])
+        np.array([float(row[column]) for row in rows if row[column]])
         for column in ("best_iterate_confidence", "best_confidence")
     ]
     top1 = sum(row["label_name"] == row["top1_name"] for row in rows)

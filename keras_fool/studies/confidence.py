@@ -70,8 +70,10 @@ def report(
         title: The picture's first line.
     """
     groups = real.groups()
+    lost = {"real": np.count_nonzero(~real.is_finite)}
     if fooling is not None:
-        groups["fooling images"] = fooling
+        groups["fooling images"] = fooling[np.isfinite(fooling)]
+        lost["fooling"] = np.count_nonzero(~np.isfinite(fooling))
     rows = [
         [name, len(values), PAPER[name], _median(values), _share(values, 0.9), _share(values, 0.99)]
         for name, values in groups.items()
@@ -84,6 +86,12 @@ def report(
         transfer_tables.markdown(["error, %", ""], errors),
         f"Accuracy: {100 * real.accuracy:.2f} % of {len(real.truth)} images.\n",
         f"{real.order}\n",
+        *(
+            f"Of the {kind} images {number} have NaN or infinite confidences: they are in no line "
+            f"above{' and count as errors' if kind == 'real' else ''}.\n"
+            for kind, number in lost.items()
+            if number
+        ),
     ]
     if real.independent:
         text.append(f"{meanings.INDEPENDENT} Confidences are those of the images' own labels.\n")
@@ -122,8 +130,8 @@ def images_csv(real: real_images.RealImages, labels: Sequence[str]) -> str:
     rows = zip(
         real.files,
         (labels[label] for label in real.truth),
-        (labels[label] for label in real.top),
-        map(tables.number, real.confidences),
+        (labels[label] if label >= 0 else "" for label in real.top),
+        (tables.number(of) if np.isfinite(of) else "" for of in real.confidences),
         real.rank,
         strict=True,
     )

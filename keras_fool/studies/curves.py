@@ -123,7 +123,7 @@ def distributions(groups: Mapping[str, np.ndarray], title: str) -> bytes:
     """How confidences are distributed in several groups, one above the other.
 
     Args:
-        groups: By name, confidences in [0, 1]; a group may be empty.
+        groups: By name, confidences in [0, 1]; a group may be empty, NaN is left out.
         title: The first line.
 
     Returns:
@@ -135,6 +135,7 @@ def distributions(groups: Mapping[str, np.ndarray], title: str) -> bytes:
     rows = sheet.subplots(len(groups), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, values), colour in zip(rows, groups.items(), _colours(groups), strict=True):
         percent = 100 * np.asarray(values, np.float64)
+        percent = percent[np.isfinite(percent)]
         share = np.full(len(percent), 100 / max(1, len(percent)))
         axes.hist(percent, _BINS, range=(0, 100), weights=share, color=colour, alpha=0.75)
         median = f"median {np.median(percent):.1f} %" if len(percent) else "none"

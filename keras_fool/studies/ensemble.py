@@ -11,6 +11,7 @@ from keras_fool.studies import (
     experiment,
     imagenet_run,
     imagenet_runs,
+    transfer,
     transfer_tables,
 )
 
@@ -65,9 +66,9 @@ def _members(scores: cross_scoring.CrossScores) -> str:
     rows = [
         [
             name,
-            f"{100 * np.median(confidences[places]):.2f}",
+            f"{100 * transfer.median(confidences[places]):.2f}",
             int((confidences[places] >= np.float32(0.9)).sum()),
-            int((confidences.argmax(axis=1) == scores.champions.niches).sum()),
+            int((transfer.top1(confidences) == scores.champions.niches).sum()),
         ]
         for name, confidences in scores.confidences.items()
     ]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from evolvers import archive
 from keras_fool.models import applications, label_orders, meanings
 from trainers import sources
 
@@ -35,10 +36,10 @@ class RealImages:
     Attributes:
         files: [images]; what the data set calls them, which is their files where it has some.
         truth: int64 [images]; the right labels, by the classifier's numbers.
-        top: int64 [images]; the surest ones.
-        confidences: float32 [images], of the surest labels.
-        rank: int64 [images]; how many labels are surer than the right one.
-        own: float32 [images], of the right labels.
+        top: int64 [images]; the surest ones, -1 where the confidences are NaN.
+        confidences: float32 [images], of the surest labels; NaN likewise.
+        rank: int64 [images]; how many labels are surer than the right one; all of them likewise.
+        own: float32 [images], of the right labels; NaN likewise.
         independent: Whether each label has a probability of its own: then an image is
             classified rightly where its label's is at least 0.5, and that is what counts.
         order: In words, how the labels of classifier and data were found in each other.
@@ -63,14 +64,22 @@ class RealImages:
         """The share of images that are classified rightly."""
         return float(np.mean(self.is_right))
 
+    @property
+    def is_finite(self) -> np.ndarray:
+        """Whether the classifier gave confidences at all, not NaN: bool [images]."""
+        return self.top >= 0
+
     def groups(self) -> dict[str, np.ndarray]:
-        """The confidences of all, of the rightly and of the wrongly classified images."""
-        right = self.is_right
+        """The confidences of all, of the rightly and of the wrongly classified images.
+
+        Those that are NaN are in none of them.
+        """
+        right, finite = self.is_right, self.is_finite
         confidences = self.own if self.independent else self.confidences
         return {
-            "all real images": confidences,
+            "all real images": confidences[finite],
             "classified rightly": confidences[right],
-            "classified wrongly": confidences[~right],
+            "classified wrongly": confidences[~right & finite],
         }
 
     def error_percent(self, ranks: int = 1) -> float:
@@ -105,12 +114,14 @@ def score(
         labels = places[labels]
         confidences = scorer.score(images)
         right = confidences[np.arange(len(labels)), labels]
+        finite = archive.is_finite(confidences)
+        surer = (confidences > right[:, np.newaxis]).sum(axis=1)
         parts.append(
             (
                 labels,
-                confidences.argmax(axis=1),
+                np.where(finite, confidences.argmax(axis=1), -1),
                 confidences.max(axis=1),
-                (confidences > right[:, np.newaxis]).sum(axis=1),
+                np.where(finite, surer, confidences.shape[1]),
                 right,
             )
         )

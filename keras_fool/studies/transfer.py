@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from evolvers import archive
 from keras_fool.models import meanings
 
 SURE = 0.99  # "scoring 99 %"
@@ -28,7 +29,7 @@ class Counts:
     """How many of some images transfer.
 
     Attributes:
-        images: All of them.
+        images: All of them; one of NaN confidences fools nobody.
         matches: Those that both classifiers give the same top-1 label, whichever.
         sure: The matches whose two top-1 confidences are both at least 0.99.
         higher: The matches whose top-1 confidence is strictly higher on the original.
@@ -103,6 +104,17 @@ def both_sure(original: np.ndarray, other: np.ndarray, niches: np.ndarray) -> np
     return (original[places] >= SURE) & (other[places] >= SURE)
 
 
+def top1(confidences: np.ndarray) -> np.ndarray:
+    """The surest label of each image: int64 [images], -1 where the confidences are NaN."""
+    return np.where(archive.is_finite(confidences), confidences.argmax(axis=1), -1)
+
+
+def median(confidences: np.ndarray) -> float:
+    """The median of those confidences that are finite; NaN where none is."""
+    finite = confidences[np.isfinite(confidences)]
+    return float(np.median(finite)) if len(finite) else float("nan")
+
+
 def given_labels(
     confidences: np.ndarray, niches: np.ndarray, independent: bool = False
 ) -> np.ndarray:
@@ -114,14 +126,16 @@ def given_labels(
         independent: Whether an image may be given any number of labels.
 
     Returns:
-        int64 [num_labels, num_labels]; at [evolved, given] the number of images.
+        int64 [num_labels, num_labels]; at [evolved, given] the number of images. One of NaN
+        confidences is given no label.
     """
     num_labels = confidences.shape[1]
     counts = np.zeros((num_labels, num_labels), np.int64)
     if independent:
         np.add.at(counts, niches, (confidences >= meanings.GIVEN).astype(np.int64))
-    else:
-        np.add.at(counts, (niches, confidences.argmax(axis=1)), 1)
+        return counts
+    given = top1(confidences)
+    np.add.at(counts, (niches[given >= 0], given[given >= 0]), 1)
     return counts
 
 
@@ -135,7 +149,7 @@ class LabelTransfer:
         matches: Those that both classifiers give the same top-1 label.
         given: Those that the other one gives the label that they were evolved for.
         sure: Those that both give that label with at least 0.99.
-        median: The other one's median confidence for that label.
+        median: The other one's median confidence for that label, of those that are no NaN.
     """
 
     label: int
@@ -158,7 +172,7 @@ def by_label(
         independent: Whether each label has a probability of its own.
     """
     matches = _flags(original, other, niches if independent else None)[0]
-    given = other.argmax(axis=1) == niches
+    given = top1(other) == niches
     if independent:
         given = other[np.arange(len(niches)), niches] >= meanings.GIVEN
     sure = both_sure(original, other, niches)
@@ -170,7 +184,7 @@ def by_label(
             matches=int(matches[of].sum()),
             given=int(given[of].sum()),
             sure=int(sure[of].sum()),
-            median=float(np.median(own[of])),
+            median=median(own[of]),
         )
         for label in np.unique(niches)
         for of in [niches == label]
@@ -186,7 +200,8 @@ def _flags(
         top, others = original[places], other[places]
         matches = (top >= meanings.GIVEN) & (others >= meanings.GIVEN)
         return matches, matches & (top >= SURE) & (others >= SURE), matches & (top > others)
-    matches = original.argmax(axis=1) == other.argmax(axis=1)
+    given = top1(original)
+    matches = (given == top1(other)) & (given >= 0)
     top, others = original.max(axis=1), other.max(axis=1)
     return matches, matches & (top >= SURE) & (others >= SURE), matches & (top > others)
 

@@ -79,16 +79,32 @@ def label_table(scores: cross_scoring.CrossScores, other: str) -> str:
     return markdown(
         headings,
         [
-            [names[r.label], r.images, r.matches, r.given, r.sure, f"{100 * r.median:.2f} %"]
+            [
+                names[r.label],
+                r.images,
+                r.matches,
+                r.given,
+                r.sure,
+                NO_VALUE if np.isnan(r.median) else f"{100 * r.median:.2f} %",
+            ]
             for r in rows
         ],
     )
 
 
+def not_finite(scores: cross_scoring.CrossScores, other: str) -> str:
+    """A sentence on the images that another classifier gave no confidences; empty for none."""
+    lost = np.count_nonzero(transfer.top1(scores.confidences[other]) < 0)
+    if not lost:
+        return ""
+    return f"; {other} gives {lost} of them NaN or infinite confidences: they count as no matches"
+
+
 def images_csv(studies: Iterable[cross_scoring.CrossScores]) -> str:
     """A row per image, and in it what each classifier takes it for, and how surely.
 
-    `confidence_for_evolved` is that for the label which the image was evolved for.
+    `confidence_for_evolved` is that for the label which the image was evolved for. All three
+    are empty where the confidences are NaN.
     """
     studies = list(studies)
     models = list(dict.fromkeys(name for scores in studies for name in scores.confidences))
@@ -109,7 +125,10 @@ def images_csv(studies: Iterable[cross_scoring.CrossScores]) -> str:
                     row += [""] * len(columns)
                     continue
                 confidences = scores.confidences[name][place]
-                top = int(np.argmax(confidences))
+                (top,) = transfer.top1(confidences[np.newaxis])
+                if top < 0:
+                    row += [""] * len(columns)
+                    continue
                 row += [champions.labels[top], *map(tables.number, confidences[[top, niche]])]
             rows.append(row)
     return as_csv(header, rows)

@@ -156,15 +156,26 @@ def test_too_few_labels():
 
 
 @pytest.mark.parametrize("place", [(0, 0), (1, 2), (2, 1)])
-def test_a_nan_is_refused_and_changes_nothing(place):
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_image_that_is_not_finite_wins_nothing_and_the_others_do(place, value):
     archive = Archive(3)
     archive.add(offers([[0.1, 0.2, 0.3]]))
     confidences = np.full((3, 3), 0.5)
-    confidences[place] = np.nan
-    with pytest.raises(ValueError, match="confidences hold a NaN; did the classifier diverge"):
-        archive.add(offers(confidences, first=1))
-    assert holders(archive) == [0, 0, 0]
-    np.testing.assert_array_equal(archive.confidences, np.float32([0.1, 0.2, 0.3]))
+    confidences[place] = value
+    archive.add(offers(confidences, first=1))
+    first_finite = 2 if place[0] == 0 else 1
+    assert holders(archive) == [first_finite] * 3
+    np.testing.assert_array_equal(archive.confidences, np.float32([0.5, 0.5, 0.5]))
+
+
+def test_where_no_image_is_finite_nothing_changes():
+    archive = Archive(2)
+    # The NaN may be in the column of a fooling class, which is no niche.
+    assert archive.add(offers([[0.1, 0.2, np.nan], [np.inf, 0.1, 0.2]])) == []
+    assert archive.elites == [None, None]
+    archive.add(offers([[0.1, 0.2, 0.7]]))
+    assert archive.add(offers([[0.9, 0.9, np.nan]], first=1)) == []
+    assert holders(archive) == [0, 0]
 
 
 def test_no_offers_change_nothing():

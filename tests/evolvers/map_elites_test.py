@@ -8,9 +8,9 @@ import pytest
 from evolvers import neat_breeding, render
 from evolvers.config import Config
 from evolvers.emitters import CppnEmitter
-from evolvers.map_elites import Evolution
+from evolvers.map_elites import Evolution, NotFiniteError
 from evolvers.render.cpu import CpuRenderer
-from tests.evolvers.scorers import LinearScorer
+from tests.evolvers.scorers import LinearScorer, MoodyScorer
 
 ENCODINGS = pytest.mark.parametrize("encoding", ["cppn", "direct"])
 
@@ -394,13 +394,68 @@ class TestScorer:
         assert failures == 5
         assert_same_state(evolution.state(), finish(undisturbed).state())
 
-    def test_a_nan_is_refused(self, evolve):
-        class Diverged(LinearScorer):
-            def score(self, images):
-                return super().score(images) * np.nan
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_images_that_are_not_finite_win_nothing_and_are_counted(self, evolve, value):
+        # An image of confidences below all others wins nothing either.
+        expected = finish(evolve(MoodyScorer(value=-1), runs=3))
+        moody = evolve(MoodyScorer(value=value), runs=3)
 
-        with pytest.raises(ValueError, match="NaN"):
-            evolve(Diverged()).advance()
+        counts = []
+        while moody.generation < moody.config.generations:
+            counts.append(moody.advance().not_finite)
+
+        assert moody.scorer.lost > 10
+        assert np.sum(counts) == moody.scorer.lost
+        np.testing.assert_array_equal(moody.not_finite, np.sum(counts, axis=0))
+        assert (moody.not_finite > 0).all()
+        for run in range(3):
+            assert described(moody, run) == described(expected, run)
+
+    def test_their_number_is_that_of_the_run_alone_and_is_restored(self, evolve):
+        together = finish(evolve(MoodyScorer(), runs=4, options={"group_images": 1}))
+        alone = finish(evolve(MoodyScorer(), first_run=2, generations=4))
+        on = evolve(MoodyScorer(), first_run=2)
+        on.restore(saved(alone))
+        finish(on)
+
+        assert 0 < alone.not_finite[0] < on.not_finite[0] == together.not_finite[2]
+
+    def test_the_state_of_a_healthy_run_does_not_speak_of_them(self, evolve):
+        evolution = evolve()
+        evolution.advance()
+        assert "not_finite" not in evolution.state()
+        assert evolution.not_finite.tolist() == [0]
+
+    @pytest.mark.parametrize("settings", [{}, {"initial": 1, "first_run": 7}])
+    def test_a_scorer_that_is_never_finite_is_refused(self, evolve, settings):
+        evolution = evolve(MoodyScorer(one_in=1), **settings)
+        with pytest.raises(NotFiniteError, match=f"run {settings.get('first_run', 0)}"):
+            evolution.advance()
+        assert evolution.generation == -1
+
+    def test_one_that_is_not_finite_for_most_of_a_generation_is_refused(self, evolve):
+        class Diverging(LinearScorer):
+            diverges = False
+
+            def score(self, images):
+                rows = super().score(images)
+                if self.diverges:
+                    rows[: len(rows) // 2 + 1] = np.nan
+                return rows
+
+        evolution = evolve(Diverging(), runs=2, encoding="direct")
+        evolution.advance()
+        before = saved(evolution)
+        evolution.scorer.diverges = True
+
+        with pytest.raises(NotFiniteError, match=r"\d+ of the \d+ images of generation 1"):
+            evolution.advance()
+
+        assert_same_state(saved(evolution), before)
+        few = evolve(Diverging(), batch=3, initial=20, encoding="direct")
+        few.advance()
+        few.scorer.diverges = True
+        assert few.advance().not_finite.tolist() == [2]  # of three: nothing can be said
 
     def test_is_called_by_one_thread_at_a_time_and_never_for_nothing(self, evolve):
         class Exclusive(LinearScorer):

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import threading
 import time
@@ -195,7 +196,7 @@ def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full
         (["--dataset=cifar"], 1, "unknown data set 'cifar'; known: mnist, digits, shapes."),
         (["--model=nothing"], 1, "unknown model 'nothing'; known: "),
         (["--model=text.keras"], 1, "text.keras is no model that loads safely"),
-        (["--model=nan.keras"], 1, "nan.keras returned NaN confidences"),
+        (["--model=nan.keras"], 1, "nan.keras returned NaN or infinite confidences for 16 of 16"),
         (["--model=flat.keras"], 1, "flat.keras must take one image of fixed shape"),
         (["--model=taken/notes.txt"], 1, "is no classifier"),
         (["--dataset=mnist", "--preprocess=tf"], 1, "--preprocess is about a --model"),
@@ -224,6 +225,50 @@ def test_bad_input_is_one_line_and_writes_nothing(command, here, arguments, code
     assert message in err
     assert err.count("\n") == 1
     assert folders.contents(here) == before
+
+
+@pytest.fixture
+def uneven(here) -> pathlib.Path:
+    """A model that gives NaN for plain images, as one does that divides by their deviation."""
+    image = keras.Input((12, 10, 1), dtype="uint8")
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
+    normal = keras.layers.LayerNormalization(epsilon=0.0)(flat)
+    weights = keras.initializers.RandomNormal(stddev=0.5, seed=1)
+    keras.Model(image, keras.layers.Dense(3, "softmax", kernel_initializer=weights)(normal)).save(
+        here / "uneven.keras"
+    )
+    return here / "uneven.keras"
+
+
+def test_images_without_confidences_are_counted_and_end_nothing(command, here, uneven):
+    arguments = (f"--model={uneven}", *SMALL, "--runs=2", "--workdir=run")
+
+    code, _, err = command(evolve, *arguments)
+
+    assert code == 0, err
+    counts = [int(row["not_finite"]) for row in folders.rows(here / "run" / "metrics.csv")]
+    assert sum(counts) > 0
+    assert f" {sum(counts)} image" in err.splitlines()[-1]
+    recorded, again = scored_again(here / "run", classifiers.find(str(uneven)))
+    np.testing.assert_allclose(recorded, again, atol=1e-6)
+
+
+def test_what_would_fail_again_is_not_offered(command, here, uneven):
+    # With one image to begin with, and that a plain one, nothing holds a niche.
+    arguments = (f"--model={uneven}", "--generations=2", "--batch=1", "--encoding=cppn")
+    errors = []
+    for seed in range(40):
+        code, _, err = command(evolve, *arguments, f"--seed={seed}", "--workdir=run")
+        if code:
+            errors.append(err)
+            break
+        shutil.rmtree(here / "run")
+
+    (err,) = errors
+    assert code == 1
+    assert err.splitlines()[-1].startswith("error: uneven.keras returned NaN or infinite")
+    assert "to go on" not in err
+    assert "Traceback" not in err
 
 
 def test_renderer_is_kept_where_a_run_goes_on(command, tmp_path):

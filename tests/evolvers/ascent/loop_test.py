@@ -237,13 +237,77 @@ def test_an_image_without_gradient_stops_and_the_others_go_on():
     np.testing.assert_allclose(trace.confidence[:, 1], expected[1:], rtol=1e-5)
 
 
-def test_nan_is_no_confidence():
-    class Diverged(reference.SmallNetwork):
-        def __call__(self, images):
-            return super().__call__(images) * np.nan
+class Brittle(reference.SmallNetwork):
+    """Gives NaN as soon as the confidence for the label 3 is above a limit, or its gradient."""
 
-    with pytest.raises(ValueError, match="NaN confidences; did its training diverge"):
-        ascent(Config(), network=Diverged()).advance(1)
+    def __init__(self, limit: float, spoils: str = "confidence"):
+        super().__init__()
+        self._limit, self._spoils = limit, spoils
+
+    def __call__(self, images):
+        confidences = super().__call__(images)
+        above = confidences[:, 3:4] > self._limit
+        if self._spoils == "confidence":
+            return tf.where(above, np.nan, confidences)
+
+        @tf.custom_gradient
+        def spoilt(values):
+            return tf.identity(values), lambda gradient: tf.where(above, np.inf, gradient)
+
+        return spoilt(confidences)
+
+
+@pytest.mark.parametrize("spoils", ["confidence", "gradient"])
+@pytest.mark.parametrize("preset", ["plain", "everything"])
+def test_an_image_that_is_lost_stops_at_its_best_and_spoils_no_other(spoils, preset):
+    config = dataclasses.replace(CONFIGS[preset], steps=40)
+    healthy = ascent(config)
+    expected = healthy.advance(40)
+    climbing = expected.confidence[:, 0]  # the first target is label 3
+    limit = float(np.sort(climbing)[len(climbing) // 2])
+    at = int(np.flatnonzero(climbing > limit)[0])
+    fast = ascent(config, network=Brittle(limit, spoils))
+
+    traces = [fast.advance(at + 1), fast.advance(100)]
+
+    assert fast.not_finite()[0] == at > 0
+    assert fast.stopped()[0] == step_module.NEVER
+    assert (fast.images("last")[0] == fast.images("best")[0]).all()
+    assert fast.steps("last")[0] == fast.steps("best")[0] == at - (spoils == "confidence")
+    assert fast.confidences("last")[0] == fast.confidences("best")[0]
+    assert np.isfinite(fast.confidences("best")).all()
+    assert np.isfinite(traces[0].confidence[at, 0]) == (spoils == "gradient")
+    assert traces[0].active[:, 0].all()
+    assert not traces[1].active[:, 0].any()
+    others = np.flatnonzero(fast.not_finite() == step_module.NEVER)
+    assert len(others) >= 2
+    for which in ("last", "best", "top1"):
+        assert np.array_equal(fast.images(which)[others], healthy.images(which)[others])
+    np.testing.assert_array_equal(
+        np.concatenate([trace.confidence for trace in traces])[:, others],
+        expected.confidence[:, others],
+    )
+
+
+def test_an_image_that_was_never_finite_has_no_last_one():
+    targets = [(3, seed) for seed in range(5)]
+    first = ascent(Config(steps=1), targets).advance(1).confidence[0]
+    limit = float(np.sort(first)[-2:].mean())
+    config = Config(steps=3, max_learning_rate=0.0)  # where they begin they stay
+    fast = ascent(config, targets, network=Brittle(limit))
+    fast.advance(3)
+
+    expected = np.arange(5) == first.argmax()
+    np.testing.assert_array_equal(fast.steps("last") == step_module.NEVER, expected)
+    np.testing.assert_array_equal(fast.not_finite() == 0, expected)
+
+
+@pytest.mark.parametrize("spoils", ["confidence", "gradient"])
+def test_a_network_that_is_not_finite_for_most_is_refused(spoils):
+    fast = ascent(Config(), network=Brittle(0.0, spoils))
+    with pytest.raises(ValueError, match="for 5 of 5 images in the first step"):
+        fast.advance(1)
+    assert fast.step == 0
 
 
 def test_no_targets():

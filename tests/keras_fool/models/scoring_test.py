@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fool.models import batch_shapes, classifiers, scoring
+from keras_fool.models import batch_shapes, classifiers, drawing_scorer, scoring
 
 SHAPE = (40, 30, 3)
 
@@ -179,22 +179,40 @@ def test_identity_tells_models_and_wrappings_apart(save, shipped):
 class Broken(keras.layers.Layer):
     """Gives a NaN for every image brighter than usual; at a first try there is none."""
 
+    def __init__(self, low=140, **options):
+        super().__init__(**options)
+        self.low = low
+
+    def get_config(self):
+        return {**super().get_config(), "low": self.low}
+
     def call(self, inputs):
         mean = keras.ops.mean(inputs, axis=(1, 2, 3))[:, None]
         flat = keras.layers.Flatten()(inputs)[:, :3]
-        nan = keras.ops.where((mean > 140) & (mean < 250), np.nan, 0.0)
+        nan = keras.ops.where((mean > self.low) & (mean < 250), np.nan, 0.0)
         return keras.ops.softmax(flat / 255) + nan
 
     def compute_output_shape(self, shape):
         return shape[0], 3
 
 
-def test_nan_in_mid_run_names_the_model(save):
-    scorer = scoring.LocalScorer(save(Broken()))
-    batch = np.full((20, *SHAPE), 200, np.uint8)
+@pytest.mark.parametrize("kind", [scoring.LocalScorer, drawing_scorer.DrawingScorer])
+def test_an_image_that_is_not_finite_has_nan_and_the_others_their_confidences(save, kind):
+    scorer = kind(save(Broken()))
+    batch = np.random.default_rng(1).integers(0, 140, (20, *SHAPE), np.uint8)
+    expected = scorer.score(batch)
+    assert np.isfinite(expected).all()
+    batch[[3, 19]] = 200
 
-    with pytest.raises(scoring.ScorerError, match=r"mine.keras returned NaN"):
-        scorer.score(batch)
+    found = scorer.score(batch)
+
+    assert np.isnan(found[[3, 19]]).all()
+    others = np.delete(np.arange(20), [3, 19])
+    np.testing.assert_array_equal(found[others], expected[others])
+
+
+def nan_for_noise(image):
+    return Broken(low=120)(image)
 
 
 def nothing_but_nan(image):
@@ -204,7 +222,8 @@ def nothing_but_nan(image):
 @pytest.mark.parametrize(
     ("head", "settings", "message"),
     [
-        (nothing_but_nan, {}, "returned NaN"),
+        (nothing_but_nan, {}, "returned NaN or infinite confidences for 16 of 16 images"),
+        (nan_for_noise, {}, "returned NaN or infinite confidences for 14 of 16 images"),
         (dense(activation="tanh"), {}, "negative values.*not to 1.*--outputs=logits"),
         (dense(activation="relu"), {}, "values above 1.*not to 1.*--outputs=logits"),
         (dense(), {"outputs": "logits"}, "ends in a softmax"),

@@ -26,6 +26,7 @@ def evolve(
     config: evolvers_config.Config = CONFIG,
     stop_after: int | None = None,
     checkpoint_every: int = 2,
+    scorer: LinearScorer | None = None,
 ) -> list[str]:
     """Begins or continues a run, up to a generation after which it dies; returns the notes."""
     notes = []
@@ -33,7 +34,7 @@ def evolve(
         folder = evolution_folder.EvolutionFolder(path, settings(config), ABOUT, notes.append)
         stack.callback(folder.close)
         state = folder.resume()
-        scorer = LinearScorer()
+        scorer = scorer or LinearScorer()
         evolution = stack.enter_context(contextlib.closing(map_elites.Evolution(config, scorer)))
         if state is not None:
             evolution.restore(state)
@@ -209,3 +210,55 @@ def test_run_of_many_is_the_run_alone(complete, tmp_path):
     for table in ("champions.csv", "metrics.csv", "lineage.csv"):
         expected = [row for row in folders.rows(complete / table) if row["run"] == "4"]
         assert folders.rows(tmp_path / "alone" / table) == expected
+
+
+class Brittle(LinearScorer):
+    """Gives no confidences for images that it would be surer of than a limit."""
+
+    def __init__(self, limit: float):
+        super().__init__()
+        self.lost = 0
+        self._limit = np.float32(limit)
+
+    def score(self, images):
+        confidences = super().score(images)
+        above = confidences.max(axis=1) > self._limit
+        confidences[above] = np.nan
+        self.lost += int(above.sum())
+        return confidences
+
+
+@pytest.fixture(scope="module")
+def brittle(complete, tmp_path_factory) -> tuple[pathlib.Path, float, int]:
+    """A complete run, its scorer's limit, and how many images that lost, none of them at once."""
+    rows = folders.rows(complete / "metrics.csv")
+    limit = max(float(row["max"]) for row in rows if int(row["generation"]) <= 1)
+    path = tmp_path_factory.mktemp("runs") / "brittle"
+    evolve(path, scorer=(scorer := Brittle(limit)))
+    return path, limit, scorer.lost
+
+
+def test_images_that_are_not_finite_are_counted_in_a_column_of_their_own(brittle, complete):
+    path, _, lost = brittle
+    rows, healthy = (folders.rows(folder / "metrics.csv") for folder in (path, complete))
+
+    counts = [int(row["not_finite"]) for row in rows]
+    assert sum(counts) == lost > 0
+    assert not any(counts[:4])  # of generations 0 and 1: the column came later
+    assert list(rows[0]) == [*healthy[0], "not_finite"]
+    assert "nan" not in (path / "champions.csv").read_text()
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3, 5])
+@pytest.mark.parametrize("checkpoint_every", [1, 3])
+def test_a_run_that_goes_on_counts_the_same(brittle, tmp_path, stop_after, checkpoint_every):
+    path, limit, _ = brittle
+    stopped = tmp_path / "stopped"
+    scorer = Brittle(limit)
+    evolve(stopped, stop_after=stop_after, checkpoint_every=checkpoint_every, scorer=scorer)
+    with open(stopped / "metrics.csv", "a", encoding="utf-8") as file:
+        file.write("3,2,0.5,0.")  # killed in the middle of a row
+
+    evolve(stopped, scorer=Brittle(limit))
+
+    assert folders.contents(stopped) == folders.contents(path)

@@ -105,3 +105,18 @@ def test_names_with_pipes_stay_in_their_cells():
 
     assert re.findall(r"(?<!\\)[|]", text.splitlines()[0]) == ["|"] * 3
     assert re.findall(r"(?<!\\)[|]", text.splitlines()[2]) == ["|"] * 3
+
+
+def test_images_of_nan_confidences_fool_nobody():
+    # The surest label of a row of NaN would be 0, and so would match the first image's.
+    original = confidences([0, 1, 2, 2], [0.999] * 4)
+    other = confidences([0, 1, 2, 3], [0.998] * 4)
+    other[:2] = np.nan
+    niches = np.array([0, 1, 2, 3])
+
+    assert transfer.count(original, other) == transfer.Counts(4, matches=1, sure=1, higher=1)
+    assert transfer.count(other, other) == transfer.Counts(4, matches=2, sure=2, higher=0)
+    assert transfer.given_labels(other, niches).sum() == 2
+    assert transfer.by_label(original, other, niches)[0].matches == 0
+    assert np.isnan(transfer.by_label(original, other, niches)[0].median)
+    assert transfer.by_label(original, other, niches % 2)[0].median == pytest.approx(other[2, 0])

@@ -103,7 +103,8 @@ class TestAnswers:
 
 
 WRONG = {
-    "NaN": (np.full((16, 3), np.nan), "returned NaN confidences"),
+    "NaN": (np.full((16, 3), np.nan), "returned NaN or infinite confidences for 16 of 16"),
+    "infinity": (np.full((16, 3), np.inf), "returned NaN or infinite confidences for 16 of 16"),
     "sums": (
         np.full((16, 3), 2.0),
         r"above 1.*adds up to 6, not to 1.*logits, say \?outputs=logits",
@@ -122,7 +123,7 @@ class TestNoConfidences:
         endpoint.model.outputs = {"probabilities": (-1, 3)}
         scorer = connect(endpoint.url)
         endpoint.model.script = [WRONG[what][0]] * 2
-        np.testing.assert_array_equal(scorer.score(images(9)), scripted.confidences(images(9)))
+        np.testing.assert_array_equal(scorer.score(images(16)), scripted.confidences(images(16)))
 
     @PROTOCOLS
     @pytest.mark.parametrize("what", WRONG)
@@ -133,8 +134,42 @@ class TestNoConfidences:
         values, message = WRONG[what]
         endpoint.model.script = [values] * 3
         with pytest.raises(scorer_contract.ScorerError, match=message) as error:
-            scorer.score(images(9))
+            scorer.score(images(16))
         assert str(error.value).startswith(endpoint.url)
+        assert error.value.may_pass
+
+    @PROTOCOLS
+    @pytest.mark.parametrize("logits", [False, True])
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_of_one_image_is_a_row_of_nan(self, serve, connect, protocol, value, logits):
+        endpoint = serve(protocol)
+        scorer = connect(endpoint.url + ("?logits=true&output=logits" if logits else ""))
+        batch = images(20)
+        expected = scripted.confidences(batch)
+        answer = np.log(expected) if logits else expected.copy()
+        answer[7, 1] = value
+        endpoint.model.script = [answer]
+
+        found = scorer.score(batch)
+
+        assert np.isnan(found[7]).all()
+        others = np.delete(np.arange(20), 7)
+        np.testing.assert_allclose(found[others], expected[others], atol=1e-6)
+        assert endpoint.model.script == []
+
+    @PROTOCOLS
+    def test_of_a_few_images_again_and_again_is_theirs(self, serve, connect, protocol):
+        # No padding is looked at: black images may be what the model cannot do.
+        endpoint = serve(protocol)
+        scorer = connect(endpoint.url)
+        answer = np.full((16, 3), np.nan)
+        answer[1] = scripted.confidences(images(3))[1]
+        endpoint.model.script = [answer] * 3
+
+        found = scorer.score(images(3))
+
+        assert np.isfinite(found).all(axis=1).tolist() == [False, True, False]
+        np.testing.assert_array_equal(scorer.score(images(3)), scripted.confidences(images(3)))
 
     @PROTOCOLS
     def test_at_the_start(self, serve, connect, protocol):
