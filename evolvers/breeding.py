@@ -7,9 +7,9 @@ runs can be bred while the last ones are scored. Both draw the same numbers in t
 order from the same stream, and make the same children: change them together.
 """
 
-import numba
 import numpy as np
 
+from evolvers.compiling import compiled
 from evolvers.cppn import CppnBatch
 from evolvers.cppn_genome import NUM_INPUTS, CppnGenomeConfig
 
@@ -65,18 +65,18 @@ def offspring(
     return CppnBatch(config.num_outputs, *arrays), chosen
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _uniform(rng):
     # The one place that calls the generator: Numba compiles each such call anew, slowly.
     return rng.random()
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _draw(rng, count):
     return int(_uniform(rng) * count)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def polynomial_delta(r):
     """`cppn_genome.polynomial_delta`, compiled."""
     if r < 0.5:
@@ -84,7 +84,7 @@ def polynomial_delta(r):
     return 1 - np.sqrt(np.sqrt(np.sqrt(np.sqrt(2 * (1 - r)))))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _initial(rng, count, num_outputs, weight_min, weight_max):
     num_edges = NUM_INPUTS * num_outputs
     kinds = np.empty(count * num_outputs, np.uint8)
@@ -106,7 +106,7 @@ def _initial(rng, count, num_outputs, weight_min, weight_max):
     return node_offsets, kinds, edge_offsets, sources, targets, weights
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _offspring(rng, parents, count, num_outputs, weight_min, weight_max, rates):
     parent_nodes, parent_kinds, parent_edges, parent_sources, parent_targets, parent_weights = (
         parents
@@ -189,7 +189,7 @@ def _offspring(rng, parents, count, num_outputs, weight_min, weight_max, rates):
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, target, weight, barred):
     # Sources are inputs and hidden nodes: the outputs between them are stepped over.
     start = _draw(rng, NUM_INPUTS + n - num_outputs)
@@ -233,7 +233,7 @@ def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, targ
     return m + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _delete_edge(place, m, source, target, weight):
     for edge in range(place, m - 1):
         source[edge], target[edge], weight[edge] = (
@@ -244,7 +244,7 @@ def _delete_edge(place, m, source, target, weight):
     return m - 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _delete_node(node, n, m, kind, source, target, weight):
     number = NUM_INPUTS + node
     for later in range(node, n - 1):

@@ -11,10 +11,10 @@ import dataclasses
 import math
 import zlib
 
-import numba
 import numpy as np
 
 from evolvers.breeding import polynomial_delta
+from evolvers.compiling import compiled
 
 _FIRST_RATE = 0.1
 _HALVING = 1000  # generations
@@ -123,7 +123,7 @@ def offspring(
     return DirectBatch(children.reshape(count, *parents.genes.shape[1:])), chosen
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _offspring(rng, parents, count, rate):
     num_genes = parents.shape[1]
     children = np.empty((count, num_genes), np.float32)

@@ -7,8 +7,9 @@ higher one replaces an elite. Leaving it out changes no result.
 
 import math
 
-import numba
 import numpy as np
+
+from evolvers.compiling import compiled
 
 
 def hashes(images: np.ndarray) -> np.ndarray:
@@ -39,7 +40,7 @@ def fresh(images: np.ndarray, elites: list) -> np.ndarray:
     return result
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _hashes(images):
     # Four interleaved multiply-and-add chains over bytes (FNV-1a's prime), mixed at the end.
     prime = np.uint64(0x100000001B3)

@@ -7,9 +7,9 @@ the numbering of their nodes, have the same program.
 
 import dataclasses
 
-import numba
 import numpy as np
 
+from evolvers.compiling import compiled
 from evolvers.cppn import CppnBatch, offsets
 from evolvers.cppn_genome import NUM_INPUTS
 
@@ -96,7 +96,7 @@ def equal(programs: Program, others: Program, places: np.ndarray) -> np.ndarray:
     return _equal(programs.arrays, others.arrays, places)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _pack(genomes, num_outputs):
     node_offsets, kinds, edge_offsets, sources, targets, weights = genomes
     batch = len(node_offsets) - 1
@@ -181,7 +181,7 @@ def _pack(genomes, num_outputs):
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _equal(programs, others, places):
     steps_a, kinds_a, terms_a, sources_a, weights_a, outputs_a = programs
     steps_b, kinds_b, terms_b, sources_b, weights_b, outputs_b = others
@@ -207,7 +207,7 @@ def _equal(programs, others, places):
     return result
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _take(programs, places):
     steps, kinds, terms, sources, weights, outputs = programs
     batch = len(places)

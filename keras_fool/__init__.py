@@ -11,3 +11,12 @@
     errors          what is the user's to mend
     foreign_files   JSON and tables that may come from anyone
 """
+
+import signal
+import sys
+
+if sys.argv[:1] == ["-m"]:  # what Python has there while it looks for the module to run
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # rather than a traceback, until there are words
+    from keras_fool.runs import stopping
+
+    stopping.end_at_once_from_now_on()

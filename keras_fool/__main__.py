@@ -1,9 +1,16 @@
-"""Lists the commands of keras_fool, a line each."""
+"""Lists the commands of keras_fool, a line each, or runs the one that is named.
 
+python -m keras_fool
+python -m keras_fool evolve --dataset=mnist        the same as python -m keras_fool.evolve
+"""
+
+import difflib
+import importlib
 import pathlib
 import sys
 from collections.abc import Sequence
 
+from keras_fool import errors
 from keras_fool.command_line import cli
 
 
@@ -19,8 +26,13 @@ def commands() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Prints the list, whatever is asked."""
-    del arguments
+    """Prints the list, or refuses what is no command.
+
+    Raises:
+        UsageError: There are arguments.
+    """
+    if arguments:
+        raise errors.UsageError(_unknown(arguments[0]))
     print(
         "keras_fool: how easily is an image classifier fooled, by what, and does anything help?\n"
     )
@@ -30,5 +42,24 @@ def main(arguments: Sequence[str]) -> None:
     print("\nEach has --help. To begin: python -m keras_fool.evolve --dataset=mnist")
 
 
+def run(argv: list[str]) -> None:
+    """Runs the command that `argv` names behind the program, or `main`; exits the process."""
+    if len(argv) > 1 and argv[1] in commands():
+        module = importlib.import_module(f"keras_fool.{argv[1]}")
+        sys.argv = [module.__file__, *argv[2:]]
+        cli.run(module.main, uses=getattr(module, "USES", ()))
+    asks = len(argv) > 1 and argv[1].lstrip("-") in ("help", "h", "helpshort", "helpfull")
+    sys.argv = argv[:1] if asks else argv
+    cli.run(main)
+
+
+def _unknown(name: str) -> str:
+    known = commands()
+    stem = name.rpartition("keras_fool.")[2].replace("-", "_")
+    near = difflib.get_close_matches(stem, known, 1)
+    meant = f"; did you mean {near[0]}?" if near else "."
+    return f"there is no command {name!r}{meant} Known: {', '.join(known)}."
+
+
 if __name__ == "__main__":
-    cli.run(main, argv=sys.argv[:1])
+    run(sys.argv)

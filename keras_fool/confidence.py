@@ -1,7 +1,7 @@
 r"""Says how sure a classifier is of real images: of all, of the right ones, of the wrong ones.
 
     python -m keras_fool.confidence --dataset=mnist
-    python -m keras_fool.confidence --model=MobileNet:weights=imagenet --image_size=256 \\
+    python -m keras_fool.confidence --model=MobileNet:weights=imagenet --image_size=256 \
         --dataset=folder:photographs --images=runs/mobilenet
 
 Supplement F of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897, for any

@@ -111,6 +111,7 @@ def main(arguments: Sequence[str]) -> None:
     if output.exists() and not common_flags.OVERWRITE.value:
         raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
 
+    from evolvers import compiling
     from keras_fool.runs import champions, files
     from keras_fool.sheets import galleries
 
@@ -124,7 +125,8 @@ def main(arguments: Sequence[str]) -> None:
         choice = galleries.Choice(
             labels=_places(images), runs=_runs(), min_confidence=_MIN_CONFIDENCE.value
         )
-        sheet = _draw(images, choice)
+        with compiling.told(cli.note):
+            sheet = _draw(images, choice)
     output.parent.mkdir(parents=True, exist_ok=True)
     files.write(output, galleries.png(sheet))
     print(f"{output}: {sheet.width}x{sheet.height} pixels")

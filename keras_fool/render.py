@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
     if output.exists() and not common_flags.OVERWRITE.value:
         raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
 
-    from evolvers import genome_json, render
+    from evolvers import compiling, genome_json, render
     from keras_fool.runs import champion_png, files, progress
 
     with errors.reported(ValueError, FileNotFoundError):
@@ -60,7 +60,11 @@ def main(arguments: Sequence[str]) -> None:
     height, width = (
         max(1, round(side * _SIZE.value / longest)) for side in (canvas.height, canvas.width)
     )
-    with errors.reported(ValueError), contextlib.closing(progress.Drawing(height)) as shown:
+    with (
+        errors.reported(ValueError),
+        compiling.told(cli.note),
+        contextlib.closing(progress.Drawing(height)) as shown,
+    ):
         image = render.draw(genome, canvas, height, width, shown.advance)
     enlarged = champion_png.Champion(image, champion.genome, champion.about)
     files.write(output, champion_png.encode(enlarged))

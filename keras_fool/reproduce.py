@@ -61,6 +61,7 @@ from absl import flags
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, label_names, path_flags
 from keras_fool.models import classifiers
+from keras_fool.runs import stopping
 from keras_fool.studies import experiment
 
 _EXPERIMENT = flags.DEFINE_enum("experiment", None, experiment.NAMES, "What to reproduce.")
@@ -116,7 +117,9 @@ def main(arguments: Sequence[str]) -> None:
             on_stage=results.on_stage,
             view=view,
         )
-        results.write(chosen, context, chosen.run(context))
+        kept = f"what is complete in {context.workdir} is kept; to go on: {context.command}"
+        with stopping.saying(kept):
+            results.write(chosen, context, chosen.run(context))
     print(f"{results.path / 'table.md'}\n\n{(results.path / 'table.md').read_text('utf-8')}")
 
 

@@ -40,6 +40,7 @@ from absl import flags
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags
 from keras_fool.models import image_views
+from keras_fool.runs import stopping
 from keras_fool.studies import retraining
 from trainers import datasets
 
@@ -96,8 +97,10 @@ def main(arguments: Sequence[str]) -> None:
             study = retraining_run.Study(
                 config, folder, data, command=cli.command_to_go_on(main), note=cli.note
             )
-        study.run(on_fooled=lambda: retraining_report.write(folder, config))
-        markdown = retraining_report.write(folder, config)
+        kept = f"what is complete in {folder.path} is kept; to go on: {cli.command_to_go_on(main)}"
+        with stopping.saying(kept):
+            study.run(on_fooled=lambda: retraining_report.write(folder, config))
+            markdown = retraining_report.write(folder, config)
     picture = folder.path / retraining_report.picture(config)
     print(f"\n{markdown}\nstudy    {folder.path}\npicture  {picture}")
 

@@ -31,11 +31,16 @@ import re
 import signal
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, path_flags
+from keras_fool.runs import stopping
+
+if TYPE_CHECKING:
+    from keras_fool.serving import server
 
 _BASE_PATH = flags.DEFINE(
     path_flags.Path(),
@@ -122,15 +127,30 @@ def main(arguments: Sequence[str]) -> None:
     labels = _labels()
     # What a stranger sends wrong is answered, and no matter for the log.
     os.environ["GRPC_VERBOSITY"] = "DEBUG" if common_flags.DEBUG.value else "NONE"
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    with stopping.saying("it did not serve yet."):
+        serving = _server(base_path, name, labels)
+        ended = threading.Event()
+        for number in stopping.NUMBERS:
+            signal.signal(number, lambda *_: ended.set())
+    serving.start()
+    cli.note("a TF-Serving-API-compatible server; this is not TF Serving.")
+    print(
+        f"serving {name}: gRPC on {_HOST.value}:{serving.grpc_port}, "
+        f"REST on {_HOST.value}:{serving.rest_port}",
+        flush=True,
+    )
+    ended.wait()
+    cli.note("ending; requests that have begun are answered.")
+    serving.stop(_GRACE)
+
+
+def _server(base_path: pathlib.Path, name: str, labels: dict[str, int]) -> "server.Server":
     with cli.native_messages_hidden(), errors.needs_extra("serving"):
         from keras_fool.serving import server, short_log
     if not common_flags.DEBUG.value:
         short_log.install(cli.note)
     with errors.reported(ValueError):
-        serving = server.Server(
+        return server.Server(
             base_path,
             name,
             host=_HOST.value,
@@ -150,16 +170,6 @@ def main(arguments: Sequence[str]) -> None:
             batching=_batching(server),
             note=cli.note,
         )
-    serving.start()
-    cli.note("a TF-Serving-API-compatible server; this is not TF Serving.")
-    print(
-        f"serving {name}: gRPC on {_HOST.value}:{serving.grpc_port}, "
-        f"REST on {_HOST.value}:{serving.rest_port}",
-        flush=True,
-    )
-    ended.wait()
-    cli.note("ending; requests that have begun are answered.")
-    serving.stop(_GRACE)
 
 
 def _base_path() -> pathlib.Path:

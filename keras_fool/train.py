@@ -44,6 +44,7 @@ from absl import flags
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags
 from keras_fool.models import classifier_folder
+from keras_fool.runs import stopping
 from trainers import cluster, datasets, sources
 from trainers import config as trainers_config
 
@@ -119,6 +120,7 @@ def main(arguments: Sequence[str]) -> None:
             **settings.recorded(),
             "devices": strategy.num_replicas_in_sync,
         }
+        command = shlex.join(["python", "-m", "keras_fool.train", *sys.argv[1:]])
         training = training_run.train(
             _workdir(),
             settings,
@@ -126,25 +128,27 @@ def main(arguments: Sequence[str]) -> None:
             strategy,
             recorded=recorded,
             note=cli.note,
-            command=shlex.join(["python", "-m", "keras_fool.train", *sys.argv[1:]]),
+            command=command,
             checkpoint_every=_CHECKPOINT_STEPS.value,
         )
-        error = training.test_error_percent()
-        if training.workers.is_chief:
-            card = {
-                "name": common_flags.NAME.value,
-                "version": common_flags.VERSION.value,
-                "dataset": data.name,
-                "labels": list(data.labels),
-                "image_shape": list(data.image_shape),
-                "num_train": data.num_train,
-                "num_test": data.num_test,
-                "test_error_percent": round(error, 4),
-                "seed": settings.seed,
-                "training": {**settings.recorded(), "devices": recorded["devices"]},
-            }
-            images, _ = next(data.test_batches(_NUM_COMPARED))
-            export.save(target, training.model(), card, images, data.mean_image)
+        done = f"all steps are saved in {_workdir()}; to finish: {command}"
+        with stopping.saying(done):
+            error = training.test_error_percent()
+            if training.workers.is_chief:
+                card = {
+                    "name": common_flags.NAME.value,
+                    "version": common_flags.VERSION.value,
+                    "dataset": data.name,
+                    "labels": list(data.labels),
+                    "image_shape": list(data.image_shape),
+                    "num_train": data.num_train,
+                    "num_test": data.num_test,
+                    "test_error_percent": round(error, 4),
+                    "seed": settings.seed,
+                    "training": {**settings.recorded(), "devices": recorded["devices"]},
+                }
+                images, _ = next(data.test_batches(_NUM_COMPARED))
+                export.save(target, training.model(), card, images, data.mean_image)
         training.workers.wait()
     _name_unreadable(data)
     if not training.workers.is_chief:

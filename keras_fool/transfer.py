@@ -97,7 +97,7 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
 
     columns, intervals, label_tables, contents, lost = {}, {}, [], {}, {}
     for scores in studies:
-        folder = scores.champions.folder.name
+        folder = classifiers.printable(scores.champions.folder.name)
         for other in scores.others:
             original = scores.confidences[scores.original]
             heading = f"{other} on images of {scores.original}"
@@ -111,7 +111,7 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
                 scores.confidences[other], scores.champions.niches, scores.independent
             )
             name = f"heat_map_{folder}_{other}".replace("/", "-").removesuffix(".keras")
-            contents[output / f"{name}.png"] = figures.heat_maps(
+            contents[output / cli.as_file_name(f"{name}.png")] = figures.heat_maps(
                 [figures.HeatMap(given, "numbers of images", f"label that {other} gives")],
                 scores.champions.labels,
                 heading,

@@ -15,11 +15,11 @@ import concurrent.futures
 import itertools
 import os
 
-import numba
 import numpy as np
 
 from evolvers.activations import GAUSSIAN, LINEAR, SIGMOID, SINE
 from evolvers.canvas import Canvas
+from evolvers.compiling import compiled
 from evolvers.cppn_genome import NUM_INPUTS
 from evolvers.program import Program
 from evolvers.render import coordinates
@@ -125,7 +125,7 @@ def _shares(batch: int, tiles: int, threads: int) -> list[tuple[int, int, int, i
     ]
 
 
-_compiled = numba.njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+_compiled = compiled(fastmath={"contract"}, error_model="numpy")
 
 
 @_compiled

@@ -7,9 +7,9 @@ operations, whatever their topologies.
 
 import dataclasses
 
-import numba
 import numpy as np
 
+from evolvers.compiling import compiled
 from evolvers.cppn_genome import NUM_INPUTS
 from evolvers.program import Program
 
@@ -57,7 +57,7 @@ def levels(programs: Program, batch: int | None = None) -> Levels:
     return tables
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _place(programs):
     """Each step's level and its place there; then the numbers of levels and places."""
     steps, _, terms, sources, _, outputs = programs
@@ -80,7 +80,7 @@ def _place(programs):
     return level, place, (depth, width)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _fill(programs, level, place, out_weights, out_kinds, out_outputs):
     steps, kinds, terms, sources, weights, outputs = programs
     width = out_kinds.shape[2]

@@ -6,23 +6,26 @@ here a wrong flag is one line and exit code 2, and `--help` is the command's own
 
 import contextlib
 import datetime
+import io
 import os
 import pathlib
 import re
 import shlex
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
+from evolvers import private_folder
 from keras_fool import errors
 from keras_fool.command_line import common_flags
+from keras_fool.runs import stopping
 from trainers import names
 
 FLAGS = flags.FLAGS
 # 128 + the signal's number, as shells report it.
-_INTERRUPTED = 130
 _NOBODY_READS = 141
 
 
@@ -42,12 +45,25 @@ def run(
     # TensorFlow's start-up notes are not the user's concern; set before it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    _take_any_stream()
+    _find_place_for_fonts()
     try:
-        exit_code = _exit_code(main, uses, list(sys.argv if argv is None else argv))
+        try:
+            with stopping.answered():
+                exit_code = _exit_code(main, uses, list(sys.argv if argv is None else argv))
+        except KeyboardInterrupt as error:
+            number = getattr(error, "number", signal.SIGINT)
+            words = getattr(error, "words", "stopped before it was complete.")
+            exit_code = _fail(words, 128 + number, "interrupted")
+        if argv is None:
+            stopping.leave_to_the_system()  # it is complete; what ends now is Python
         sys.stdout.flush()
     except BrokenPipeError:  # nobody reads stdout any more, as in `--help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         exit_code = _NOBODY_READS
+    except OSError as error:  # a full disk
+        _give_up_stdout()
+        exit_code = exit_code or _fail(f"standard output: {error.strerror}", 1)
     sys.exit(exit_code)
 
 
@@ -77,10 +93,55 @@ def _exit_code(main: Callable, uses: Sequence[flags.FlagHolder], argv: list[str]
     except OSError as error:
         if debug:
             raise
-        return _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), 1)
-    except KeyboardInterrupt:
-        return _fail("what was saved stays.", _INTERRUPTED, "interrupted")
+        return _fail(_of_the_system(error), 1)
     return 0
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system refused, and where."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return "the current folder was removed: change to one that is there, and start again."
+    return f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+
+
+def _take_any_stream() -> None:
+    """Lets every text be printed, to whatever the standard streams are.
+
+    A terminal of ASCII shows other letters by their numbers. What is closed takes all and shows
+    nothing; the next file to be opened would be taken for it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            mode = "w" if number else "r"
+            setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _find_place_for_fonts() -> None:
+    """Lets Matplotlib keep what it knows of fonts where it can, rather than say that it cannot."""
+    if "MPLCONFIGDIR" in os.environ:
+        return
+    home = os.path.expanduser("~")
+    for variable, default in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache")):
+        place = os.environ.get(variable) or os.path.join(home, default)
+        path = os.path.join(place, "matplotlib")
+        while not os.path.exists(path) and os.path.dirname(path) != path:
+            path = os.path.dirname(path)
+        if not os.path.isabs(path) or not os.access(path, os.W_OK | os.X_OK):
+            with contextlib.suppress(OSError):
+                os.environ["MPLCONFIGDIR"] = str(private_folder.private_folder("matplotlib"))
+            return
 
 
 @contextlib.contextmanager
@@ -98,7 +159,8 @@ def native_messages_hidden() -> Iterator[None]:
     try:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        yield
+        with stopping.speaking_to(stderr):
+            yield
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
@@ -118,7 +180,7 @@ def no_arguments(arguments: Sequence[str]) -> None:
 
 def note(message: str) -> None:
     """Tells the user something besides the command's output: a line on stderr."""
-    print(f"note: {names.shown(message)}", file=sys.stderr, flush=True)
+    _say(f"note: {names.shown(message)}")
 
 
 def run_path(name: str) -> pathlib.Path:
@@ -130,12 +192,17 @@ def run_path(name: str) -> pathlib.Path:
     if common_flags.WORKDIR.value is not None:
         return pathlib.Path(common_flags.WORKDIR.value)
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = f"{name.replace('.keras', '').replace('/', '-')}-{now}"
+    name = as_file_name(f"{name.replace('.keras', '').replace('/', '-')}-{now}")
     path, number = pathlib.Path("runs") / name, 1
     while path.exists():
         number += 1
         path = path.with_name(f"{name}-{number}")
     return path
+
+
+def as_file_name(text: str) -> str:
+    """A text as a file can be called by it, whatever letters the locale has."""
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def command_to_go_on(main: Callable, path: pathlib.Path | None = None) -> str:
@@ -152,9 +219,14 @@ def command_to_go_on(main: Callable, path: pathlib.Path | None = None) -> str:
 
 
 def _fail(message: str, exit_code: int, kind: str = errors.UserError.kind) -> int:
-    line = names.shown(" ".join(message.split()))
-    print(f"{kind}: {line}", file=sys.stderr)
+    _say(f"{kind}: {names.shown(' '.join(message.split()))}")
     return exit_code
+
+
+def _say(line: str) -> None:
+    # A full disk, or nobody who reads: no reason to lose what is being computed.
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def _suggestion(error: flags.Error) -> str:
@@ -174,7 +246,8 @@ def _refuse_unused(uses: Sequence[flags.FlagHolder]) -> None:
 
 def _module_name(main: Callable) -> str:
     module = sys.modules[main.__module__]
-    return module.__spec__.name if module.__spec__ else module.__name__
+    name = module.__spec__.name if module.__spec__ else module.__name__
+    return name.removesuffix(".__main__")
 
 
 def _help(main: Callable, uses: Sequence[flags.FlagHolder]) -> str:

@@ -471,7 +471,7 @@ def _find_file(model: str, dataset: str | None) -> Classifier:
     if path.name == MODEL_FILE and (path.parent / CARD_FILE).is_file():
         return _with_card(path.resolve().parent, dataset)
     if path.suffix == ".keras" and path.is_file():
-        return Classifier(names.shown(path.name), path.resolve())
+        return Classifier(names.shown(printable(path.name)), path.resolve())
     if not path.exists() and (wrong := model_specs.wrong_option(model, exists)):
         raise ValueError(wrong)
     raise ValueError(_not_found(model, path))
@@ -498,6 +498,11 @@ def _not_found(model: str, path: pathlib.Path) -> str:
         f"{names.unknown('model', model, known(), also=tuple(applications.SIZES))} "
         "Or give a version folder or a .keras file."
     )
+
+
+def printable(name: str) -> str:
+    """A file's name as text that can be written anywhere: bytes that are no UTF-8 by number."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def known() -> list[str]:

@@ -133,6 +133,8 @@ def ascend(
             folder = ascent_folder.AscentFolder(path, shaped_by, about, note)
             stack.callback(folder.close)
             state = folder.resume()
+        begun = f"nothing is saved in {path} yet; to begin again: {command}"
+        is_true = stack.enter_context(stopping.saying(begun))
         ascent = loop.Ascent(
             config,
             scorer.confidences,
@@ -151,6 +153,7 @@ def ascend(
             with errors.reported(ValueError):
                 ascent.restore(state)
             note(f"{path} goes on after step {ascent.step - 1}.")
+            is_true(f"{path} is saved until step {ascent.step - 1}; to go on: {command}")
         events = summaries.Summaries(path, ascent.step)
         stack.callback(events.close)
         if state is None:
@@ -160,7 +163,8 @@ def ascend(
         )
         stack.callback(record.close)
         with errors.reported(ValueError):
-            _advance(ascent, record, path, command, stack)
+            _advance(ascent, record, path, command)
+            is_true(f"all steps are saved in {path}; to finish: {command}")
             record.finish()
         _note_not_finite(ascent, scorer, note)
     return False
@@ -177,33 +181,33 @@ def _advance(
     record: "ascent_recorder.AscentRecorder",
     path: pathlib.Path,
     command: str,
-    stack: contextlib.ExitStack,
 ) -> None:
     images = len(ascent.targets)
-    shown = progress.Progress(ascent.step, ascent.config.steps, "step", "image steps")
-    stack.callback(shown.close)
-    request = stack.enter_context(stopping.StopRequest())
-    steps = 1
-    while ascent.step < ascent.config.steps:
-        if request.signal_number is not None:
-            record.checkpoint()
-            record.wait()
-            raise errors.StoppedError(
-                f"stopped after {ascent.step} steps, which are saved in {path}; "
-                f"to go on: {command}",
-                request.signal_number,
-            )
-        begun = time.monotonic()
-        trace = ascent.advance(min(steps, record.steps_to_checkpoint()))
-        seconds = time.monotonic() - begun
-        record.on_steps(trace)
-        count = len(trace.confidence)
-        last = trace.confidence[-1]
-        shown.advance(float(np.median(last[np.isfinite(last)])), count * images, count)
-        if seconds < _SHORTEST_CALL:
-            steps *= 2
-        elif seconds > _LONGEST_CALL:
-            steps = max(1, steps // 2)
+    with contextlib.ExitStack() as stack:
+        shown = progress.Progress(ascent.step, ascent.config.steps, "step", "image steps")
+        stack.callback(shown.close)
+        request = stack.enter_context(stopping.StopRequest())
+        steps = 1
+        while ascent.step < ascent.config.steps:
+            if request.signal_number is not None:
+                record.checkpoint()
+                record.wait()
+                raise errors.StoppedError(
+                    f"stopped after {ascent.step} steps, which are saved in {path}; "
+                    f"to go on: {command}",
+                    request.signal_number,
+                )
+            begun = time.monotonic()
+            trace = ascent.advance(min(steps, record.steps_to_checkpoint()))
+            seconds = time.monotonic() - begun
+            record.on_steps(trace)
+            count = len(trace.confidence)
+            last = trace.confidence[-1]
+            shown.advance(float(np.median(last[np.isfinite(last)])), count * images, count)
+            if seconds < _SHORTEST_CALL:
+                steps *= 2
+            elif seconds > _LONGEST_CALL:
+                steps = max(1, steps // 2)
 
 
 def _note_not_finite(

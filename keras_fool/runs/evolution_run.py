@@ -7,14 +7,13 @@ so the same folders.
 import contextlib
 import dataclasses
 import pathlib
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evolvers import compiling, map_elites
 from evolvers import config as evolvers_config
-from evolvers import map_elites
 from keras_fool import errors
 from keras_fool.models import classifiers, scorer_contract
 from keras_fool.runs import progress, run_records, stopping, workdir
@@ -151,6 +150,8 @@ def evolve(
             folder = evolution_folder.EvolutionFolder(path, shaped_by, about, note)
             stack.callback(folder.close)
             state = folder.resume()
+        begun = f"nothing is saved in {path} yet; to begin again: {command}"
+        is_true = stack.enter_context(stopping.saying(begun))
         evolution = map_elites.Evolution(
             config, scorer, num_niches, group_images=max(_GROUP_IMAGES, scorer.score_batch)
         )
@@ -164,6 +165,7 @@ def evolve(
             with errors.reported(ValueError):
                 evolution.restore(state)
             note(f"{path} goes on after generation {evolution.generation}.")
+            is_true(f"{path} is saved until generation {evolution.generation}; to go on: {command}")
         watch = _watch(classifier, path, scorer, evolution.generation)
         stack.callback(watch.close)
         events = summaries.Summaries(path, evolution.generation + 1)
@@ -181,18 +183,16 @@ def evolve(
         )
         stack.callback(record.close)
         _advance(evolution, record, watch, path, command)
+        is_true(f"all generations are saved in {path}; to finish: {command}")
         record.finish()
         _note_not_finite(evolution, note)
     return False
 
 
 def _warm_up(evolution: map_elites.Evolution, note: Callable[[str], None]) -> None:
-    """Compiles, and says so where it takes a while."""
-    words = "compiling the engine for this processor, which is done once: about 15 seconds."
-    said = threading.Timer(1, note, [words])
-    said.start()
-    evolution.warm_up()
-    said.cancel()
+    """Compiles, and says so where that is needed."""
+    with compiling.told(note):
+        evolution.warm_up()
 
 
 def _say_if_sure_of_anything(

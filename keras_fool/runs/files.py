@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO
 
 from keras_fool import foreign_files
+from keras_fool.runs import stopping
 
 
 def write(path: pathlib.Path, content: bytes) -> None:
@@ -85,6 +86,7 @@ def rename(part: pathlib.Path, path: pathlib.Path) -> None:
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
+    stopping.wrote()
 
 
 def sync_folder(folder: pathlib.Path) -> None:

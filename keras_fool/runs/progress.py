@@ -1,5 +1,6 @@
 """How a run shows on stderr that it advances: a bar on a terminal, else a line now and then."""
 
+import contextlib
 import sys
 import time
 
@@ -51,9 +52,7 @@ class Progress:
             self._shown = now
             seconds = (now - self._begun) / (self._done - self._begun_with)
             left = tqdm.tqdm.format_interval(seconds * (self._total - self._done))
-            print(
-                f"{self._unit} {self._done - 1}: {text}, {left} left", file=sys.stderr, flush=True
-            )
+            _say(f"{self._unit} {self._done - 1}: {text}, {left} left")
 
     def close(self) -> None:
         """Leaves the last state standing, and says how fast it went."""
@@ -62,10 +61,13 @@ class Progress:
         if self._images:
             seconds = time.monotonic() - self._begun
             rate = self._images / seconds
-            print(
-                f"{self._images:,} {self._things} in {seconds:.1f} s, {rate:,.0f} a second",
-                file=sys.stderr,
-            )
+            _say(f"{self._images:,} {self._things} in {seconds:.1f} s, {rate:,.0f} a second")
+
+
+def _say(line: str) -> None:
+    # A full disk, or nobody who reads: no reason to lose what is being computed.
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 class Drawing:

@@ -1,7 +1,105 @@
-"""Ctrl-C and SIGTERM as a wish that is granted at the next good moment."""
+"""Ctrl-C and SIGTERM: answered at once with what is true then, or at the next good moment.
 
+`answer` takes the signals for a command; whoever works says by `saying` what is true if one
+comes. A loop that can stop by itself enters a `StopRequest`, and looks at it.
+"""
+
+import contextlib
+import os
 import signal
-from collections.abc import Callable
+import sys
+import types
+from collections.abc import Callable, Iterator
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+_NOTHING = "nothing was written."
+_SOMETHING = "the results were being written, and may not be complete."
+_said = []  # what is true now, the newest last
+_wrote = False
+_has_begun = False
+_stderr = 2
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came.
+
+    Attributes:
+        number: The signal.
+        words: What was true then, a sentence without a capital letter.
+    """
+
+    def __init__(self, number: int, words: str):
+        super().__init__(words)
+        self.number = number
+        self.words = words
+
+
+@contextlib.contextmanager
+def answered() -> Iterator[None]:
+    """Takes the signals inside, and raises `Interrupted` where one comes.
+
+    Within an import, which Python cannot break off cleanly, the process ends at once, with
+    the same words and exit code. So does a second signal.
+    """
+    global _has_begun, _wrote
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    _has_begun, _wrote = True, False
+    _take(_raise)
+    try:
+        yield
+    finally:
+        _has_begun = False
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_at_once_from_now_on() -> None:
+    """Ends this process, which is a command, on a signal before it has begun, too."""
+    _take(_raise)
+
+
+def leave_to_the_system() -> None:
+    """Lets a signal end this process as it ends any other one: there is nothing to say."""
+    _take(signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def saying(words: str) -> Iterator[Callable[[str], None]]:
+    """Says what is true inside, if a signal comes.
+
+    Args:
+        words: A sentence without a capital letter.
+
+    Yields:
+        What changes the words.
+    """
+    _said.append(words)
+    place = len(_said) - 1
+
+    def change(words: str) -> None:
+        _said[place] = words
+
+    try:
+        yield change
+    finally:
+        del _said[place:]
+
+
+@contextlib.contextmanager
+def speaking_to(descriptor: int) -> Iterator[None]:
+    """Where the words go, if a signal comes while stderr shows nothing."""
+    global _stderr
+    before, _stderr = _stderr, descriptor
+    try:
+        yield
+    finally:
+        _stderr = before
+
+
+def wrote() -> None:
+    """Notes that a result was written."""
+    global _wrote
+    _wrote = True
 
 
 class StopRequest:
@@ -22,7 +120,7 @@ class StopRequest:
         self._handlers = {}
 
     def __enter__(self) -> "StopRequest":
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in NUMBERS:
             self._handlers[number] = signal.signal(number, self._note)
         return self
 
@@ -32,6 +130,42 @@ class StopRequest:
 
     def _note(self, number: int, _frame: object) -> None:
         if self.signal_number is not None:
-            raise KeyboardInterrupt
+            raise Interrupted(number, _words())
         self.signal_number = number
         self._on_stop()
+
+
+def _take(handler: object) -> None:
+    for number in NUMBERS:
+        signal.signal(number, handler)
+
+
+def _raise(number: int, frame: types.FrameType | None) -> None:
+    _take(_end)
+    if not _has_begun or _is_importing(frame):
+        _end(number, frame)
+    raise Interrupted(number, _words())
+
+
+def _end(number: int, frame: types.FrameType | None) -> None:
+    """Ends the process now; exceptions would be swallowed, or shown, by whoever is at work."""
+    del frame
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        os.write(_stderr, f"interrupted: {_words()}\n".encode("ascii", "backslashreplace"))
+    os._exit(128 + number)
+
+
+def _words() -> str:
+    if _said:
+        return _said[-1]
+    return _SOMETHING if _wrote else _NOTHING
+
+
+def _is_importing(frame: types.FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

@@ -39,14 +39,17 @@ class Summaries:
         """
         name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
         with _as_os_error():
-            self._writer = tf.io.TFRecordWriter(str(folder / name))
+            # TensorFlow takes every name for UTF-8, also where the locale is another one.
+            self._writer = tf.io.TFRecordWriter(os.fsencode(folder / name))
         self._write(event_pb2.Event(file_version="brain.Event:2"), 0)
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write(event_pb2.Event(session_log=start), first_generation)
 
     def settings(self, text: str) -> None:
         """Writes the settings, as Markdown."""
-        summary = text_summary.text_pb("settings", text)
+        # A file's name may hold bytes that are no letters of this locale.
+        printable = text.encode("utf-8", "backslashreplace").decode()
+        summary = text_summary.text_pb("settings", printable)
         self._write(event_pb2.Event(summary=summary), 0)
 
     def scalars(

@@ -59,6 +59,10 @@ def train(
             stack.callback(folder.close)
             state = folder.resume()
         done = 0 if state is None else int(state.get("step", 0))
+        begun = f"{path} is saved until step {done}; to go on: {command}"
+        stack.enter_context(
+            stopping.saying(begun if done else f"nothing is trained yet; to begin again: {command}")
+        )
         if done:
             note(f"{path} goes on after step {done}.")
         bar = stack.enter_context(_bar(settings.iterations, done, hidden=folder is None))

@@ -435,4 +435,5 @@ def _connected(
 
 
 def _to_stderr(message: str) -> None:
-    print(f"note: {message}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # a full disk is no reason to end
+        print(f"note: {message}", file=sys.stderr, flush=True)

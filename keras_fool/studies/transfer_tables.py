@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from keras_fool.models import classifiers
 from keras_fool.runs import tables
 from keras_fool.studies import bootstrap, cross_scoring, transfer
 
@@ -115,7 +116,7 @@ def images_csv(studies: Iterable[cross_scoring.CrossScores]) -> str:
         champions = scores.champions
         for place, niche in enumerate(champions.niches):
             row = [
-                champions.folder.name,
+                classifiers.printable(champions.folder.name),
                 champions.files[place],
                 champions.runs[place],
                 champions.labels[niche],

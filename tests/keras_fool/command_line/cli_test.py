@@ -1,17 +1,24 @@
 """The commands from outside: help, wrong flags, and how long they take to answer."""
 
+import importlib
 import os
 import pathlib
+import re
 import resource
+import shlex
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
+from absl import flags
 from absl.testing import flagsaver
 
 from keras_fool import __main__ as overview
 from keras_fool import ascend, errors, evolve, render, reproduce, train
 from keras_fool.command_line import cli
+from keras_fool.runs import files, stopping
 
 ROOT = pathlib.Path(__file__).parents[3]
 COMMANDS = sorted(overview.commands())
@@ -65,6 +72,156 @@ def test_wrong_flag_is_one_line_and_quick(name):
     assert done.stderr.startswith("error: Unknown command line flag 'sneed'.")
     assert done.stderr.count("\n") == 1
     assert seconds < 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["evolv"], 2, "no command 'evolv'; did you mean evolve?"),
+        (["keras_fool.import-caffe"], 2, "did you mean import_caffe?"),
+        (["nothing"], 2, "Known: ascend, confidence, evolve"),
+        (["--sneed=1"], 2, "See python -m keras_fool --help."),
+        (["evolve", "--sneed=1"], 2, "See python -m keras_fool.evolve --help."),
+        (["evolve", "--runs=0"], 2, "--runs"),
+        (["evolve", "--dataset=nothing"], 1, "unknown data set 'nothing'"),
+        (["render"], 2, "give one champion"),
+    ],
+)
+def test_the_package_runs_the_command_that_is_named(words, code, message):
+    done, _ = run("keras_fool", *words)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_package_helps():
+    help_, _ = run("keras_fool", "--help")
+    of_evolve, _ = run("keras_fool", "evolve", "--help")
+
+    assert (help_.returncode, help_.stdout) == (0, run("keras_fool")[0].stdout)
+    assert of_evolve.stdout == run("keras_fool.evolve", "--help")[0].stdout
+    assert "--generations" in of_evolve.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_in_the_help_are_command_lines(name):
+    module = importlib.import_module(f"keras_fool.{name}")
+    text = module.__doc__.replace("\\\n", " ")  # a line that goes on
+    examples = re.findall(r"^ *python -m (keras_fool\.\S+)(.*)$", text, re.MULTILINE)
+    assert examples
+    assert "\\" not in text
+
+    for command, words in examples:
+        taken = {flag.name for flag in uses_of(command)}
+        with flagsaver.flagsaver():
+            rest = flags.FLAGS([command, *shlex.split(words)])[1:]
+            given = {name for name in flags.FLAGS if flags.FLAGS[name].present}
+            assert given <= taken, (command, words)
+        assert bool(rest) == command.endswith("render")
+
+
+def uses_of(command: str) -> list:
+    module = importlib.import_module(command)
+    own = flags.FLAGS.flags_by_module_dict().get(command, [])
+    return [*own, *(flags.FLAGS[holder.name] for holder in getattr(module, "USES", ()))]
+
+
+def test_no_help_has_signs_that_are_not_meant():
+    for name in COMMANDS:
+        module = importlib.import_module(f"keras_fool.{name}")
+        text = cli._help(module.main, getattr(module, "USES", ()))
+        assert not re.search(r"[^\n -~]|\\\\|\\[nt]|\{[a-z_]+\}|%\(|%s", text), name
+
+
+class TestSignals:
+    """What is said if a signal comes; each in a process of its own, forked from this one."""
+
+    @staticmethod
+    def interrupted(work) -> tuple[int, str]:
+        read, write = os.pipe()
+        process = os.fork()
+        if not process:
+            os.dup2(write, 2)
+            sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+            try:
+                with flagsaver.flagsaver():
+                    cli.run(work, (), ["evolve"])
+            except SystemExit as ended:
+                sys.stderr.flush()
+                os._exit(ended.code)
+            finally:
+                os._exit(99)
+        os.close(write)
+        with open(read) as stderr:
+            text = stderr.read()
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), text
+
+    @pytest.mark.parametrize(
+        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+    )
+    def test_what_is_true_is_said_in_one_line(self, number, code, tmp_path):
+        def nothing(_):
+            signal.raise_signal(number)
+
+        def writes(_):
+            files.write(tmp_path / "a", b"b")
+            signal.raise_signal(number)
+
+        def says(_):
+            with stopping.saying("all is well."), stopping.saying("one"):
+                pass
+            with stopping.saying("a"), stopping.saying("b") as change:
+                change("step 3 is saved; to go on: again")
+                signal.raise_signal(number)
+
+        assert self.interrupted(nothing) == (code, "interrupted: nothing was written.\n")
+        assert "not be complete" in self.interrupted(writes)[1]
+        expected = (code, "interrupted: step 3 is saved; to go on: again\n")
+        assert self.interrupted(says) == expected
+
+    def test_within_an_import_nobody_can_swallow_it(self, tmp_path, monkeypatch):
+        (tmp_path / "swallows.py").write_text(
+            "import signal\ntry:\n    signal.raise_signal(2)\nexcept BaseException:\n    pass\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+
+        def imports(_):
+            with cli.native_messages_hidden(), stopping.saying("it is early."):
+                importlib.import_module("swallows")
+
+        assert self.interrupted(imports) == (130, "interrupted: it is early.\n")
+
+    def test_a_second_one_ends_at_once(self):
+        def twice(_):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                signal.raise_signal(signal.SIGTERM)
+
+        assert self.interrupted(twice) == (143, "interrupted: nothing was written.\n")
+
+    def test_handlers_are_given_back(self, command):
+        before = [signal.getsignal(number) for number in stopping.NUMBERS]
+        command(render)
+        assert [signal.getsignal(number) for number in stopping.NUMBERS] == before
+
+    @pytest.mark.parametrize("seconds", [0.05, 0.2, 0.4])
+    def test_a_command_that_only_begins_says_so(self, seconds):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "keras_fool.evolve", "--dataset=mnist", "--workdir=/proc/none"],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+        )
+        time.sleep(seconds)
+        process.terminate()
+        _, err = process.communicate()
+
+        assert process.returncode in (143, -signal.SIGTERM)  # that before our first line is run
+        assert err in ("interrupted: nothing was written.\n", "")
 
 
 def test_overview_lists_every_command():

@@ -1,0 +1,81 @@
+"""Compiling with Numba: what is compiled is kept, wherever there is a place for it.
+
+Numba keeps it beside the source or in the home directory. Where neither can be written, as
+in a container with a read-only file system, it is kept in a folder of the temporary ones that
+belongs to the user alone: what is read from there is code.
+"""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator
+
+import numba
+from numba.core import event
+
+from evolvers.private_folder import private_folder
+
+_VARIABLE = "NUMBA_CACHE_DIR"
+_only_in = None  # where it is kept, in words, if not beside the source or at home
+
+
+def compiled(**options: object) -> Callable[[Callable], Callable]:
+    """A decorator: `numba.njit` without the interpreter's lock, kept between processes.
+
+    Args:
+        **options: What `numba.njit` takes besides.
+    """
+    return functools.partial(_compiled, options)
+
+
+@contextlib.contextmanager
+def told(note: Callable[[str], None]) -> Iterator[None]:
+    """Tells `note`, in a sentence, once something inside is really compiled."""
+    listener = _Listener(note)
+    with event.install_listener("numba:compile", listener):
+        yield
+
+
+class _Listener(event.Listener):
+    def __init__(self, note: Callable[[str], None]):
+        self._note = note
+        self._told = False
+
+    def on_start(self, event: event.Event) -> None:
+        del event
+        if self._told:
+            return
+        self._told = True
+        kept = "which is done once"
+        if _only_in is not None:
+            kept = (
+                f"which is kept in {_only_in} only, as neither the installed package nor the "
+                f"home directory can be written; {_VARIABLE} names a place that lasts"
+            )
+        self._note(f"compiling the engine for this processor, {kept}: up to 15 seconds.")
+
+    def on_end(self, event: event.Event) -> None:
+        del event
+
+
+def _compiled(options: dict[str, object], function: Callable) -> Callable:
+    global _only_in
+    try:
+        dispatcher = numba.njit(cache=True, nogil=True, **options)(function)
+    except RuntimeError:  # Numba found no place that can be written
+        try:
+            folder = private_folder("numba")
+        except OSError:
+            _only_in = "the memory of this process"
+            return numba.njit(nogil=True, **options)(function)
+        _only_in = os.environ[_VARIABLE] = numba.config.CACHE_DIR = str(folder)
+        dispatcher = numba.njit(cache=True, nogil=True, **options)(function)
+    # What cannot be kept, on a full disk, is compiled all the same.
+    cache = dispatcher._cache
+    cache.save_overload = functools.partial(_saved, cache.save_overload)
+    return dispatcher
+
+
+def _saved(save: Callable, *arguments: object) -> None:
+    with contextlib.suppress(OSError):
+        save(*arguments)

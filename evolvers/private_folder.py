@@ -1,0 +1,28 @@
+"""A place for what may be lost, where neither the package nor the home can be written."""
+
+import contextlib
+import os
+import pathlib
+import stat
+import tempfile
+
+
+def private_folder(name: str) -> pathlib.Path:
+    """A folder of the temporary ones that only this user can write, the same for each process.
+
+    Args:
+        name: What is in it.
+
+    Raises:
+        OSError: There is no place for temporary files.
+    """
+    base = pathlib.Path(tempfile.gettempdir()) / f"keras_fool-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        base.mkdir(mode=0o700)
+    found = base.lstat()  # of a link itself: somebody else may have been here first
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    if not ours or stat.S_IMODE(found.st_mode) & 0o077:
+        base = pathlib.Path(tempfile.mkdtemp(prefix="keras_fool-"))
+    folder = base / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
