@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from keras_fool.studies import cross_scoring
 
 _MOST_COLUMNS = 20  # labels that stand side by side under their names
+# What a sheet says of images and confidences that are not those of the files.
+UNROUNDED = " before rounding to bytes"
 _WIDEST, _HIGHEST, _LARGEST = 3000, 5600, 140  # pixels of a sheet that was given no size
 
 
@@ -291,9 +293,10 @@ def _drawn(
 def _summary(chosen: Sequence[champions_module.Champions]) -> str:
     confidences = np.concatenate([of.confidences for of in chosen])
     images = "1 image" if len(confidences) == 1 else f"{len(confidences)} images"
+    before = any(of.offsets is not None for of in chosen)
     return (
-        f"{images}; median confidence {percent(np.median(confidences))}, "
-        f"lowest {percent(confidences.min())}"
+        f"{images}{UNROUNDED if before else ''}; median confidence "
+        f"{percent(np.median(confidences))}, lowest {percent(confidences.min())}"
     )
 
 

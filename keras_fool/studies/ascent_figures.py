@@ -111,9 +111,10 @@ def _sheet(
         tile_sheets.sheet(
             rows,
             title=title,
-            subtitle="less the data mean, 0 is the middle grey; as they were before rounding"
+            subtitle="less the data mean, 0 is the middle grey; images and confidences"
+            f"{galleries.UNROUNDED}"
             if mean_subtracted
-            else "as the network sees them, rounded to bytes",
+            else "as the network sees them, rounded to bytes, with the confidences of those",
             column_names=[f"seed {seed}" for seed in range(len(rows[0]))] if several else (),
             side=_SIDE if shape[0] > _SMALL else _SMALL_SIDE,
         )

@@ -13,7 +13,7 @@ _INK, _FAINT = "#1d1d1f", "#6e6e73"
 _COLOURS = ("#0b6bcb", "#c2410c", "#15803d", "#7c3aed", "#b45309")
 _BINS = 40
 _SMALLEST = 1e-10  # of confidences on a logarithmic axis
-_TITLE_SIZES, _HEADING_SIZES = range(14, 3, -1), range(11, 3, -1)  # points: the largest that fits
+_TITLE_SIZES, _HEADING_SIZES = range(14, 6, -1), range(11, 6, -1)  # points: the largest that fits
 
 
 def over_generations(
