@@ -11,6 +11,7 @@
     render        programs and pixels -> images
     archive       Archive: one elite per niche
     map_elites    Evolution: many runs in lockstep
+    compiling     Numba, and where what it compiles is kept; private_folder: a place for that
 
 Nothing here reads flags or files, knows Keras, or draws from a global random stream.
 """

@@ -19,6 +19,7 @@ from keras_fool.sheets.sheet_drawing import (
     PAPER,
     WEAK,
     cut,
+    fitting,
     font,
     percent,
     scaled,
@@ -91,9 +92,12 @@ def contact_sheet(
     sheet = Image.new("RGB", layout.size, PAPER)
     draw = ImageDraw.Draw(sheet)
     width = layout.size[0] - 2 * _MARGIN
-    draw.text((_MARGIN, _MARGIN - 4), cut(title, 20, width, bold=True), INK, font(20, True))
-    summary = cut(_summary(confidences, layout.runs), 13, width)
-    draw.text((_MARGIN, _MARGIN + 24), summary, FAINT, font(13))
+    size = fitting(title, 20, width, smallest=12, bold=True)
+    title = cut(title, size, width, bold=True)
+    draw.text((_MARGIN, _MARGIN - 4), title, INK, font(size, True))
+    summary = _summary(confidences, layout.runs)
+    size = fitting(summary, 13, width, smallest=10)
+    draw.text((_MARGIN, _MARGIN + 24), cut(summary, size, width), FAINT, font(size))
     if not layout.wrapped:
         for niche in range(num_niches):
             x = _MARGIN + layout.left + niche * layout.pitch[0] + layout.tile[0] // 2

@@ -44,6 +44,13 @@ def percent(confidence: float, digits: int = 2) -> str:
     return f"{exact.quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_DOWN)} %"
 
 
+def fitting(text: str, size: int, width: int, *, smallest: int, bold: bool = False) -> int:
+    """The largest size of letters up to `size` at which a text fits; else `smallest`."""
+    while size > smallest and font(size, bold).getlength(text) > width:
+        size -= 1
+    return size
+
+
 def cut(text: str, size: int, width: int, *, bold: bool = False) -> str:
     """`text`, shortened to fit into `width` pixels."""
     letters = font(size, bold)

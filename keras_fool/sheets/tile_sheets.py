@@ -17,6 +17,7 @@ from keras_fool.sheets.sheet_drawing import (
     PAPER,
     WEAK,
     cut,
+    fitting,
     font,
     scaled,
     tile_size,
@@ -201,11 +202,9 @@ def sheet(
 def _draw_heading(draw: ImageDraw.ImageDraw, layout: Layout, title: str, subtitle: str) -> None:
     width = layout.size[0] - 2 * layout.margin
     x = y = layout.margin
-    size = layout.title
-    while size > _SMALLEST_TITLE and font(size, True).getlength(title) > width:
-        size -= 1
+    size = fitting(title, layout.title, width, smallest=_SMALLEST_TITLE, bold=True)
     draw.text((x, y), cut(title, size, width, bold=True), INK, font(size, True))
-    small = round(0.65 * layout.title)
+    small = fitting(subtitle, round(0.65 * layout.title), width, smallest=_SMALLEST_LETTERS)
     draw.text((x, y + round(1.4 * layout.title)), cut(subtitle, small, width), FAINT, font(small))
 
 

@@ -18,7 +18,7 @@ _SMALLEST = 7  # points
 _PANEL, _SQUARE = 0.9, 0.5  # what numbers beside the axes leave of a panel
 _LEGEND = 0.75  # of that
 _LONGEST_NAME, _LONG_NAME = 16, 12  # letters beside an axis; from when on they are smaller
-_LINES, _TITLE_LINES = 2, 4  # at most
+_LINES, _TITLE_LINES = 2, 3  # at most
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 
+import keras
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
@@ -14,6 +15,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from keras_fool import ascend, gallery, render, transfer
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png, champions
+from keras_fool.sheets import tile_sheets
 from tests.keras_fool import folders, processes
 
 _STEPS = 40
@@ -163,6 +165,59 @@ def test_gallery_draws_it(command, ascended, tmp_path):
         sheets[name] = output.read_bytes()
 
     assert len(set(sheets.values())) == 3
+
+
+def test_a_sheet_says_which_confidences_it_shows(command, ascended, tmp_path, monkeypatch):
+    said = []
+    draw = tile_sheets.sheet
+
+    def sheet(rows, **words):
+        said.append(words["subtitle"])
+        return draw(rows, **words)
+
+    monkeypatch.setattr(tile_sheets, "sheet", sheet)
+    for flags in [], ["--mean_subtracted"], ["--mean_subtracted", "--when=best"]:
+        output = tmp_path / f"{len(said)}.png"
+        assert command(gallery, f"--images={ascended}", f"--output={output}", *flags)[0] == 0
+
+    assert ["before rounding" in words for words in said] == [False, True, False]
+
+
+@keras.saving.register_keras_serializable("ascend_test")
+class Brittle(keras.layers.Layer):
+    """Gives NaN once the confidence for label 0 is above 0.6."""
+
+    def call(self, inputs):
+        return keras.ops.where(inputs[:, :1] > 0.6, np.nan, inputs)
+
+
+def test_an_image_that_is_lost_ends_at_its_best(command, tiny_model, tmp_path):
+    sound = keras.saving.load_model(tiny_model)
+    path = tmp_path / "brittle.keras"
+    keras.Model(sound.inputs[0], Brittle()(sound.outputs[0])).save(path)
+    arguments = [f"--steps={_STEPS}", "--early=0.2", "--late=0.3", "--data_mean=100"]
+    models = {"sound": tiny_model, "brittle": path}
+    err = {
+        name: command(ascend, f"--model={model}", *arguments, f"--workdir={tmp_path / name}")
+        for name, model in models.items()
+    }
+
+    assert [code for code, _, _ in err.values()] == [0, 0], err
+    last = err["brittle"][2].splitlines()[-1]
+    assert last.startswith("note: brittle.keras gave NaN or infinite")
+    assert "for 1 of 3 images" in last
+    expected, rows = (folders.rows(tmp_path / name / "champions.csv") for name in models)
+    steps = folders.rows(tmp_path / "brittle" / "metrics.csv")
+    (lost,) = {int(step["label"]) for step in steps if step["confidence"] == "nan"}
+    assert rows[lost]["step"] == rows[lost]["step_best"]
+    assert rows[lost]["gradient_zero_at"] == ""
+    for row, other in zip(rows, expected, strict=True):
+        if row["label"] != str(lost):
+            assert float(row["confidence"]) == pytest.approx(float(other["confidence"]), abs=1e-4)
+    own = [step for step in steps if step["label"] == str(lost)]
+    assert [step["confidence"] == "nan" for step in own] == [False] * (len(own) - 1) + [True]
+    assert own[-1]["top1_label"] == ""
+    assert len(champions.read(tmp_path / "brittle", unrounded=True)) == 3
 
 
 def test_pixels_cannot_be_drawn_larger(command, ascended, run_folder, tmp_path):
