@@ -48,7 +48,9 @@ def heat_maps(maps: Sequence[HeatMap], labels: Sequence[str], title: str) -> byt
         A PNG file. Colours are shares of a row, so labels of few images show as well.
     """
     side = min(9.0, max(4.0, 0.5 * len(labels) + 0.5))
-    sheet = figure.Figure(figsize=(side * len(maps) + 0.4, side + 0.9), layout="constrained")
+    more = 0.6 if max(map(len, labels)) > _LONG_NAME else 0.0  # for upright names
+    size = (side * len(maps) + 0.4, side + 0.9 + more)
+    sheet = figure.Figure(figsize=size, layout="constrained")
     backend_agg.FigureCanvasAgg(sheet)
     sheet.suptitle(title, x=0.01, ha="left", fontsize=14, weight="bold", color=_INK)
     for axes, heat_map in zip(sheet.subplots(1, len(maps), squeeze=False)[0], maps, strict=True):
