@@ -308,7 +308,7 @@ class Evolution:
             self.config,
             self.canvas,
             len(self.archives[0].elites),
-            len(self._scorer.labels),
+            len(self.scorer.labels),
         )
         arrays = {
             name.removeprefix("genomes_"): array

@@ -5,9 +5,8 @@ import numpy as np
 from evolvers.archive import is_finite
 from keras_fool.models import meanings
 
-# From this batch size up, the confidences of an image do not depend on the batch it is
-# in (the smallest batches go through other kernels); the tests hold it.
-SMALLEST_BATCH = 16
+# Images that a model is tried on; of fewer it says little that they have no confidences.
+NUM_TRIED = 16
 # How many images of each kind `more_images` has.
 _OF_A_KIND = 16
 
@@ -76,7 +75,7 @@ def trial_images(shape: tuple[int, int, int]) -> np.ndarray:
         uint8 [16, height, width, channels]: black, white and noise, always the same.
     """
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (SMALLEST_BATCH, *shape), np.uint8)
+    images = generator.integers(0, 256, (NUM_TRIED, *shape), np.uint8)
     images[0], images[1] = 0, 255
     return images
 

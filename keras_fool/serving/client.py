@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_fool.models import meanings, scorer_contract
+from keras_fool.models import batch_shapes, meanings, scorer_contract
 from keras_fool.serving import endpoints, image_call, pacing, replicas, transport
 
-_LARGEST_BATCH = 512
+_LARGEST_BATCH = 21 * batch_shapes.UNIT  # 504
 # Bytes of images in a request.
 _BYTES_OF_REQUEST = 2**24
 # A request with fewer images costs more than it gains to be one of several.
@@ -107,7 +107,8 @@ class EndpointScorer:
             self.call, self.version = self._first_contact()
             self.image_shape = self.call.image_shape
             fitting = max(1, _BYTES_OF_REQUEST // int(np.prod(self.image_shape)))
-            self._limit = self.call.batch or min(score_batch or _LARGEST_BATCH, fitting)
+            wanted = min(score_batch or _LARGEST_BATCH, fitting)
+            self._limit = self.call.batch or batch_shapes.limited(wanted)
             self._num_outputs = self.call.num_outputs
             self.notes = []
             self.probes = self._probe()
@@ -180,7 +181,10 @@ class EndpointScorer:
 
     def affords(self, images: int) -> bool:
         """Whether so many images more are within the budget."""
-        return self._pace.affords(-(-images // self._share(images)), images)
+        share = self._share(images)
+        whole, rest = divmod(images, share)
+        sent = whole * self._size(share) + (self._size(rest) if rest else 0)
+        return self._pace.affords(whole + bool(rest), sent)
 
     def budget_error(self) -> BudgetError:
         """What to raise where `affords` says no."""
@@ -243,7 +247,7 @@ class EndpointScorer:
     def _share(self, images: int) -> int:
         """How many of so many images go into one request."""
         requests = min(self._options.in_flight, max(1, images // _WORTH_A_REQUEST))
-        return min(self._limit, max(1, -(-images // requests)))
+        return batch_shapes.fixed(max(1, -(-images // requests)), self._limit)
 
     def _score_share(self, images: np.ndarray) -> np.ndarray:
         try:
@@ -280,11 +284,11 @@ class EndpointScorer:
             try:
                 rows.append(self._answer(batch))
             except transport.RequestError as error:  # too large
-                sent = max(len(batch), min(scorer_contract.SMALLEST_BATCH, self._limit))
+                sent = self._size(len(batch))
                 limit = error.limit if error.limit is not None else sent // 2
                 if not 0 < limit < sent:
                     raise self._error(str(error)) from None
-                self._limit = min(self._limit, limit)
+                self._limit = batch_shapes.limited(min(self._limit, limit))
             else:
                 done += len(batch)
         return np.concatenate(rows)
@@ -353,30 +357,33 @@ class EndpointScorer:
             raise _NoConfidences(
                 f"returned {list(outputs.shape)} numbers where {list(expected)} belong"
             )
+        outputs = outputs[:number]
         meaning, dtype = self._endpoint.meaning, self.call.output_dtype
         with np.errstate(all="ignore"):  # what is not finite is looked for below
-            confidences = np.array(meanings.confidences(outputs, meaning, dtype))
-        finite = scorer_contract.blank(confidences)
-        problem = scorer_contract.problem(confidences[finite], self._are_independent)
+            rows = np.array(meanings.confidences(outputs, meaning, dtype))
+        finite = scorer_contract.blank(rows)
+        problem = scorer_contract.problem(rows[finite], self._are_independent)
         seen = outputs[scorer_contract.is_finite(outputs)]
         if len(seen) and (problem or self._on_trial is not None):
             say = "?outputs={} behind the address".format
             problem = meanings.contradiction(seen, meaning, say, dtype=dtype) or problem
         if problem:
             raise _NoConfidences(problem)
-        rows, finite = confidences[:number], finite[:number]
         if problem := scorer_contract.mostly_blank(finite):
             # A broken replica, or the model for such images: of few, it may be just these.
-            few = number < scorer_contract.SMALLEST_BATCH
+            few = number < scorer_contract.NUM_TRIED
             raise _NoConfidences(problem, rows if few else None)
         if self._on_trial is not None:
             self._on_trial.append(seen)
         return rows
 
+    def _size(self, images: int) -> int:
+        """How many images are sent for so many in one request; their bits depend on no other."""
+        # Not fewer: the limit may have fallen since the images were taken.
+        return max(images, self.call.batch or batch_shapes.fixed(images, self._limit))
+
     def _padded(self, images: np.ndarray) -> np.ndarray:
-        size = self.call.batch or min(scorer_contract.SMALLEST_BATCH, self._limit)
-        if len(images) >= size:
-            return images
+        size = self._size(len(images))
         return np.concatenate([images, np.zeros((size - len(images), *self.image_shape), np.uint8)])
 
     def _look_for_version(self, replica: replicas.Replica, version: int | None) -> None:

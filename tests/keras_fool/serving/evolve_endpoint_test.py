@@ -336,7 +336,7 @@ def test_a_budget_is_kept_over_several_starts(command, shipped_server, undisturb
     while code != 0:
         starts += 1
         assert starts < 10
-        code, _, err = command(evolve, *arguments, "--max_images=130")
+        code, _, err = command(evolve, *arguments, "--max_images=250")
         assert "Traceback" not in err
         if code:
             assert code == 1

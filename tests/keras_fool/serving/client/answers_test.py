@@ -61,7 +61,7 @@ class TestAnswers:
     def test_small_batches_are_filled_up(self, serve, connect, protocol):
         endpoint = serve(protocol)
         connect(endpoint.url).score(images(3))
-        assert endpoint.model.batches == [16, 16]  # the first is the trial
+        assert endpoint.model.batches == [48, 48]  # the first is the trial
 
     @PROTOCOLS
     def test_a_signature_of_one_batch_size_gets_just_that(self, serve, connect, protocol):
@@ -84,10 +84,10 @@ class TestAnswers:
     @PROTOCOLS
     def test_logits(self, serve, connect, protocol):
         endpoint = serve(protocol)
-        trial = scorer_contract.trial_images(scripted.SHAPE)
+        trial = filled_up(scorer_contract.trial_images(scripted.SHAPE))
         endpoint.model.script = [np.log(scripted.confidences(trial)) + 7]
         scorer = connect(endpoint.url + "?logits=true&output=logits")
-        endpoint.model.script = [np.log(scripted.confidences(images(20))) + 7]
+        endpoint.model.script = [np.log(scripted.confidences(filled_up(images(20)))) + 7]
         np.testing.assert_allclose(
             scorer.score(images(20)), scripted.confidences(images(20)), atol=1e-6
         )
@@ -102,17 +102,23 @@ class TestAnswers:
         assert len(endpoint.model.batches) == 1
 
 
+SENT = 48  # images of the smallest request: fewer are filled up
 WRONG = {
-    "NaN": (np.full((16, 3), np.nan), "returned NaN or infinite confidences for 16 of 16"),
-    "infinity": (np.full((16, 3), np.inf), "returned NaN or infinite confidences for 16 of 16"),
+    "NaN": (np.full((SENT, 3), np.nan), "returned NaN or infinite confidences for 16 of 16"),
+    "infinity": (np.full((SENT, 3), np.inf), "returned NaN or infinite confidences for 16 of 16"),
     "sums": (
-        np.full((16, 3), 2.0),
+        np.full((SENT, 3), 2.0),
         r"above 1.*adds up to 6, not to 1.*logits, say \?outputs=logits",
     ),
-    "columns": (np.full((16, 4), 0.25), r"returned \[16, 4\] numbers where \[16, 3\] belong"),
-    "rows": (np.full((15, 3), 1 / 3), r"returned \[15, 3\] numbers where \[16, 3\] belong"),
-    "rank": (np.full((16,), 1.0), r"returned \[16\] numbers where \[16, 3\] belong"),
+    "columns": (np.full((SENT, 4), 0.25), r"returned \[48, 4\] numbers where \[48, 3\] belong"),
+    "rows": (np.full((47, 3), 1 / 3), r"returned \[47, 3\] numbers where \[48, 3\] belong"),
+    "rank": (np.full((SENT,), 1.0), r"returned \[48\] numbers where \[48, 3\] belong"),
 }
+
+
+def filled_up(batch: np.ndarray) -> np.ndarray:
+    """What is sent of few images."""
+    return np.concatenate([batch, np.zeros((SENT - len(batch), *scripted.SHAPE), np.uint8)])
 
 
 class TestNoConfidences:
@@ -143,9 +149,12 @@ class TestNoConfidences:
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_of_one_image_is_a_row_of_nan(self, serve, connect, protocol, value, logits):
         endpoint = serve(protocol)
+        if logits:
+            trial = filled_up(scorer_contract.trial_images(scripted.SHAPE))
+            endpoint.model.script = [np.log(scripted.confidences(trial))]
         scorer = connect(endpoint.url + ("?logits=true&output=logits" if logits else ""))
         batch = images(20)
-        expected = scripted.confidences(batch)
+        expected = scripted.confidences(filled_up(batch))
         answer = np.log(expected) if logits else expected.copy()
         answer[7, 1] = value
         endpoint.model.script = [answer]
@@ -162,7 +171,7 @@ class TestNoConfidences:
         # No padding is looked at: black images may be what the model cannot do.
         endpoint = serve(protocol)
         scorer = connect(endpoint.url)
-        answer = np.full((16, 3), np.nan)
+        answer = np.full((SENT, 3), np.nan)
         answer[1] = scripted.confidences(images(3))[1]
         endpoint.model.script = [answer] * 3
 
@@ -174,7 +183,7 @@ class TestNoConfidences:
     @PROTOCOLS
     def test_at_the_start(self, serve, connect, protocol):
         endpoint = serve(protocol)
-        endpoint.model.script = [np.full((16, 3), [2.0, -0.5, -0.5])] * 3
+        endpoint.model.script = [np.full((SENT, 3), [2.0, -0.5, -0.5])] * 3
         with pytest.raises(client.EndpointError, match=r"negative.*say \?outputs=logits behind"):
             connect(endpoint.url)
 

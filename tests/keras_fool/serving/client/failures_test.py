@@ -29,7 +29,7 @@ class TestFailures:
 
         np.testing.assert_array_equal(scorer.score(batch), scripted.confidences(batch))
 
-        assert endpoint.model.batches == [16, 50]
+        assert endpoint.model.batches == [48, 72]
         told, back = scorer.notes
         assert told.startswith(f"{endpoint.address} gives no usable answer (")
         assert "not now" in told
@@ -178,7 +178,7 @@ class TestVersions:
         endpoint.model.version = 2
         with pytest.raises(client.VersionError, match="say --allow_version_change"):
             scorer.score(images(300))
-        assert endpoint.model.batches == [16]
+        assert endpoint.model.batches == [48]
 
     @PROTOCOLS
     def test_a_new_one_is_taken_where_that_is_allowed(self, serve, connect, protocol):
