@@ -57,7 +57,7 @@ def test_pooling_has_caffes_places(shape):
 
 @pytest.mark.parametrize("strides", [1, 2])
 def test_convolutions_in_groups_are_caffes_forward_and_backward(strides):
-    """And TensorFlow's own, which not every version and device has."""
+    """Of TensorFlow's own the gradient is not there on every processor, so it is differences."""
     rng = np.random.default_rng(1)
     x = rng.normal(size=(2, 7, 6, 8)).astype(np.float32)
     convolution = layers.GroupConvolution(6, 3, strides=strides, groups=2)
@@ -75,21 +75,25 @@ def test_convolutions_in_groups_are_caffes_forward_and_backward(strides):
 
     y, (to_x, to_kernel) = both(tf.constant(x))
 
-    weights = kernel.transpose(3, 2, 0, 1)
     bias = convolution.bias.numpy()
-    for image, found in zip(x, y.numpy(), strict=True):
-        expected = caffe_forward.convolve(
-            image.transpose(2, 0, 1), weights, bias, stride=strides, groups=2
+
+    def of_caffe(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+        weights = kernel.transpose(3, 2, 0, 1)
+        images = [image.transpose(2, 0, 1) for image in x]
+        found = [
+            caffe_forward.convolve(image, weights, bias, stride=strides, groups=2)
+            for image in images
+        ]
+        return np.stack(found).transpose(0, 2, 3, 1)
+
+    np.testing.assert_allclose(y, of_caffe(x, kernel), rtol=1e-4, atol=1e-5)
+    for _ in range(3):
+        to = rng.normal(size=x.shape), rng.normal(size=kernel.shape)
+        ahead, behind = (
+            (of_caffe(x + step * to[0], kernel + step * to[1]) ** 2).sum() for step in (1e-4, -1e-4)
         )
-        np.testing.assert_allclose(found.transpose(2, 0, 1), expected, rtol=1e-4, atol=1e-5)
-    kernel_variable, x_again = tf.Variable(kernel), tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(x_again)
-        again = tf.nn.conv2d(x_again, kernel_variable, strides, "VALID") + bias
-        loss = tf.reduce_sum(again**2)
-    expected = tape.gradient(loss, [x_again, kernel_variable])
-    for found, gradient in zip((to_x, to_kernel), expected, strict=True):
-        np.testing.assert_allclose(found, gradient, rtol=1e-4, atol=1e-3)
+        gained = (to[0] * to_x.numpy()).sum() + (to[1] * to_kernel.numpy()).sum()
+        assert gained == pytest.approx((ahead - behind) / 2e-4, rel=1e-4, abs=1e-2)
 
 
 def test_a_convolution_in_groups_needs_no_xla():
