@@ -15,7 +15,10 @@
 import signal
 import sys
 
-if sys.argv[:1] == ["-m"]:  # what Python has there while it looks for the module to run
+# While Python looks for the module to run, "-m" stands there; it may be another program's.
+if sys.argv[:1] == ["-m"] and any(
+    argument.removeprefix("-m").partition(".")[0] == __name__ for argument in sys.orig_argv[1:]
+):
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # rather than a traceback, until there are words
     from keras_fool.runs import stopping
 

@@ -21,6 +21,15 @@ from tests import exploring  # noqa: E402
 exploring.load_profile()
 
 
+@pytest.fixture(autouse=True)
+def signals_are_left_as_they_were():
+    """Else what a later test does by a signal would depend on the tests before it."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> pathlib.Path:
     """A .keras file: bytes [12, 10, 1] -> three confidences; random but decided weights."""

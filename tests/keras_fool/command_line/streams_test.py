@@ -100,3 +100,22 @@ def test_a_folder_that_was_removed_is_named(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith(b"error: the current folder was removed")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_another_program_keeps_its_signals(tmp_path):
+    """Its package may import this one while Python looks for the module to run."""
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "__init__.py").write_text("import keras_fool\n")
+    code = "import signal\nassert signal.getsignal(2) is signal.default_int_handler\n"
+    (tmp_path / "program" / "tool.py").write_text(code)
+    path = os.pathsep.join([str(ROOT), str(tmp_path)])
+
+    done = subprocess.run(
+        [sys.executable, "-m", "program.tool"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
