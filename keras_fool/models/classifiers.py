@@ -502,7 +502,7 @@ def _not_found(model: str, path: pathlib.Path) -> str:
 
 def printable(name: str) -> str:
     """A file's name as text that can be written anywhere: bytes that are no UTF-8 by number."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def known() -> list[str]:

@@ -125,7 +125,7 @@ def ascend(
             scorer = scorer or scoring.LocalScorer(classifier)
             about = {
                 "classifier": classifier.name,
-                "classifier_spec": classifier.spec,
+                "classifier_spec": classifiers.printable(classifier.spec),
                 "dataset": dataset,
                 "labels": scorer.labels,
                 "image_shape": scorer.image_shape,

@@ -6,6 +6,7 @@ first one that the classifier it was evolved on no longer gives its recorded con
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -227,7 +228,7 @@ def original(
             return candidate
     name, spec = champions.config["classifier"], champions.config["classifier_spec"]
     with contextlib.suppress(ValueError, OSError):  # it was moved, or is another one now
-        there = classifiers.find_all(spec)
+        there = classifiers.find_all(os.fsdecode(spec.encode()))  # in any locale
         if classifiers.comparable(there.identity) == champions.scorer:
             return classifiers.with_labels(there, champions.labels)
     raise ValueError(

@@ -142,7 +142,7 @@ def evolve(
             scorer = scorer or open_scorer(config, classifier)
             about = {
                 "classifier": classifier.name,
-                "classifier_spec": classifier.spec,
+                "classifier_spec": classifiers.printable(classifier.spec),
                 "dataset": dataset,
                 "labels": scorer.labels,
                 "image_shape": scorer.image_shape,
