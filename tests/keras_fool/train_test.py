@@ -62,8 +62,8 @@ def test_trained_classifier_is_where_the_command_says(trained):
     assert f"test error   {card['test_error_percent']:.2f} % of 359 images" in finished.stdout
     assert f"tensorboard --logdir={path / 'work'}" in finished.stdout
     assert sorted(entry.name for entry in folder.iterdir()) == [
-        *("assets", "card.json", "classifier.keras", "fingerprint.pb", "saved_model.pb"),
-        "variables",
+        *("assets", "card.json", "classifier.keras", "fingerprint.pb", "mean_image.npy"),
+        *("saved_model.pb", "variables"),
     ]
 
 
