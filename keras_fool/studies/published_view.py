@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from keras_fool.models import classifiers, image_views
 from keras_fool.runs import champions
-from keras_fool.sheets import galleries, tile_sheets
 from keras_fool.studies import (
     bootstrap,
     cross_scoring,
     evolved_runs,
     experiment,
+    seen_images,
     table_s1_mnist,
     transfer,
     transfer_tables,
@@ -93,7 +93,7 @@ def run(context: experiment.Context) -> experiment.Outcome:
             ),
             files={
                 "images.csv": transfer_tables.images_csv(_studies(groups)).encode(),
-                "seen.png": _seen(plans[_name("published", _GENERATIONS[0])][0], context),
+                "seen.png": seen_images.draw(_studies(groups)[0].champions, context),
             },
         )
 
@@ -292,32 +292,6 @@ def _studies(groups: Sequence[_Group]) -> list[cross_scoring.CrossScores]:
             for scores, _ in group.own.values():
                 found[id(scores)] = scores
     return list(found.values())
-
-
-def _seen(planned: evolved_runs.Evolution, context: experiment.Context) -> bytes:
-    """The images of the first run, and what the network got of them."""
-    found = champions.read(planned.path)
-    images = found.take(found.runs == found.runs.min()).images
-    mean = image_views.read_mean(planned.classifier.mean_path, images.shape[1:])
-    rows = {
-        "the PNG": images,
-        "the copies": image_views.seen(images, "published_no_mean", None),
-        # From -255..255: the middle grey is 0.
-        "minus the mean": (image_views.seen(images, "published", mean) + 255) / 2,
-    }
-    sheet = tile_sheets.sheet(
-        [
-            [tile_sheets.Tile(np.rint(image).astype(np.uint8)) for image in row]
-            for row in rows.values()
-        ],
-        title=context.title("What the network of the published code gets of an image"),
-        subtitle=f"one run against {planned.classifier.name}, its champion of each digit; "
-        "the last row is what the network gets, grey is 0",
-        row_names=list(rows),
-        column_names=found.labels,
-        side=84,
-    )
-    return galleries.png(sheet)
 
 
 EXPERIMENT = experiment.Experiment(

@@ -6,7 +6,7 @@ initial weights and the order of their training images.
 
 from collections.abc import Sequence
 
-from keras_fool.models import classifiers
+from keras_fool.models import classifiers, image_views
 from keras_fool.runs import champions
 from keras_fool.studies import (
     bootstrap,
@@ -14,6 +14,7 @@ from keras_fool.studies import (
     evolved_runs,
     experiment,
     figures,
+    seen_images,
     transfer,
     transfer_tables,
 )
@@ -90,13 +91,13 @@ def run(context: experiment.Context) -> experiment.Outcome:
         transfer_tables.markdown(["", *columns], counts),
         *tables,
     ]
+    pictures = {"heat_map.png": figures.heat_maps(maps, studies[0].champions.labels, title)}
+    if context.view != image_views.PLAIN:
+        pictures["seen.png"] = seen_images.draw(studies[0].champions, context)
     return experiment.Outcome(
         settings=settings,
         table="\n".join(text),
-        files={
-            "images.csv": transfer_tables.images_csv(studies).encode(),
-            "heat_map.png": figures.heat_maps(maps, studies[0].champions.labels, title),
-        },
+        files={"images.csv": transfer_tables.images_csv(studies).encode(), **pictures},
     )
 
 
