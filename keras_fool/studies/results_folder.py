@@ -14,6 +14,7 @@ import platform
 from collections.abc import Mapping
 
 from keras_fool import foreign_files
+from keras_fool.models import image_views
 from keras_fool.runs import files, workdir
 from keras_fool.studies import experiment
 
@@ -89,6 +90,7 @@ class ResultsFolder:
             "scale": context.scale,
             "dataset": experiment.short(context.dataset),
             "seed": context.seed,
+            **({} if context.view == image_views.PLAIN else {"view": context.view}),
             **outcome.settings,
         }
         self.check(json.loads(json.dumps(settings)))

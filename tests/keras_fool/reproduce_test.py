@@ -110,6 +110,7 @@ def test_published_view_and_the_figures_through_it(command, with_means, tmp_path
     timing = json.loads((folder / "timing.json").read_text())
     assert [stage["reused"] for stage in timing["stages"].values()] == [True, True, False]
     assert (folder / "seen.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((folder / "settings.json").read_text())["view"] == "published"
     title = "# [a try at scale 0.02, view published] Table S1, MNIST"
     table = (folder / "table.md").read_text()
     assert table.startswith(title)
