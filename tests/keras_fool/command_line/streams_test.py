@@ -105,8 +105,10 @@ def test_a_folder_that_was_removed_is_named(tmp_path):
 def test_another_program_keeps_its_signals(tmp_path):
     """Its package may import this one while Python looks for the module to run."""
     (tmp_path / "program").mkdir()
-    (tmp_path / "program" / "__init__.py").write_text("import keras_fool\n")
-    code = "import signal\nassert signal.getsignal(2) is signal.default_int_handler\n"
+    taken = "[signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]"
+    code = f"import signal\nbefore = {taken}\nimport keras_fool\n"
+    (tmp_path / "program" / "__init__.py").write_text(code)
+    code = f"import signal\nimport program\nassert program.before == {taken}\n"
     (tmp_path / "program" / "tool.py").write_text(code)
     path = os.pathsep.join([str(ROOT), str(tmp_path)])
 
