@@ -20,8 +20,8 @@ def private_folder(name: str) -> pathlib.Path:
     with contextlib.suppress(FileExistsError):
         base.mkdir(mode=0o700)
     found = base.lstat()  # of a link itself: somebody else may have been here first
-    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-    if not ours or stat.S_IMODE(found.st_mode) & 0o077:
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    if not is_own or stat.S_IMODE(found.st_mode) & 0o077:
         base = pathlib.Path(tempfile.mkdtemp(prefix="keras_fool-"))
     folder = base / name
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -26,7 +26,7 @@ Or a model behind TF Serving's API, asked for nothing but confidences:
 several hosts being replicas, and behind a question mark signature=NAME, output=NAME,
 image=HEIGHTxWIDTHxCHANNELS, preprocess=WORD, outputs=WORD where the model does not tell. The
 environment variable KERAS_FOOL_TOKEN may hold a bearer token. A run waits for an endpoint
-that dies, stalls or babbles (--patience), then stops with all generations saved.
+that fails, hangs or sends invalid answers (--patience), then stops with all generations saved.
 
 Writes a run folder: config.json, checkpoint/, images/ (the champions of the first and the
 last generation as PNG with their genomes inside), champions.csv, metrics.csv, lineage.csv,

@@ -76,7 +76,7 @@ _MOST_RUNS = flags.DEFINE_integer(
 _MEAN_SUBTRACTED = flags.DEFINE_bool(
     "mean_subtracted",
     False,
-    "Show images of an ascent less the data mean, as Figures S5 to S9 do: what was added is "
+    "Show images of an ascent minus the data mean, as Figures S5 to S9 do: what was added is "
     "brighter than the middle grey, what was taken away darker. The last images are shown as "
     "they were before they were rounded to bytes, with the confidences of those.",
 )

@@ -2,7 +2,7 @@
 
 A regulariser is a callable `(offsets, gradient, step) -> offsets`:
 
-    offsets   [batch, height, width, channels] float32; the images less their mean, moved
+    offsets   [batch, height, width, channels] float32; the images minus their mean, moved
               along the gradient and perhaps regularised already
     gradient  the same shape; of the objective, before the step
     step      int32 scalar, from 0

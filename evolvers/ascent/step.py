@@ -24,15 +24,15 @@ from evolvers.ascent import objectives, regularisers, views
 from evolvers.ascent.config import THRESHOLDS
 
 NEVER = -1
-_NOT_FINITE = -2  # less the step: how `State.stopped` tells it from a gradient of 0
+_NOT_FINITE = -2  # minus the step: how `State.stopped` tells it from a gradient of 0
 
 
 class State(NamedTuple):
     """A batch of images on their way; the first axis of everything is the batch.
 
     Attributes:
-        offsets: float32 [batch, height, width, channels]; the images less their mean.
-        stopped: int32 [batch]; the step whose gradient was 0, or `NEVER`, or -2 less the step
+        offsets: float32 [batch, height, width, channels]; the images minus their mean.
+        stopped: int32 [batch]; the step whose gradient was 0, or `NEVER`, or -2 minus the step
             whose confidences or gradient were not finite; see `zero_at` and `not_finite_at`.
         best: uint8 [batch, height, width, channels]; of the highest confidence so far.
         best_confidence: float32 [batch].

@@ -40,7 +40,7 @@ def known(
 
 
 def picture_of(offsets: np.ndarray) -> np.ndarray:
-    """An image less the data mean, to be looked at: 0 is the middle grey, none is clipped.
+    """An image minus the data mean, to be looked at: 0 is the middle grey, none is clipped.
 
     As Figures S5 to S9 of Nguyen et al., 2015, show theirs: one factor for the whole image,
     the largest with which all of it fits.

@@ -83,7 +83,7 @@ def read_mean(path: pathlib.Path, shape: tuple[int, int, int]) -> np.ndarray:
     """
     try:
         mean = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path} is not a NumPy array: {error}") from error
     if mean.shape != shape or mean.dtype.kind != "f":
         raise ValueError(

@@ -66,7 +66,7 @@ def problem(confidences: np.ndarray, independent: bool = False) -> str | None:
 
 
 def trial_images(shape: tuple[int, int, int]) -> np.ndarray:
-    """Images that show a model's defects before a run begins rather than in its midst.
+    """Images that show a model's defects before a run begins.
 
     Args:
         shape: (height, width, channels).

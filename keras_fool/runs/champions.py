@@ -37,7 +37,7 @@ class Champions:
             ascent.
         files: [champions]; the PNGs, relative to the folder.
         offsets: float32 [champions, height, width, channels]; of the last images of an
-            ascent, where they were asked for, the images less the data mean, as they were
+            ascent, where they were asked for, the images minus the data mean, as they were
             before they were rounded; else None.
     """
 
@@ -81,7 +81,7 @@ class Champions:
         return dataclasses.replace(self, **arrays, **texts)
 
     def less_mean(self, place: int) -> np.ndarray:
-        """An image of an ascent less the data mean: float [height, width, channels].
+        """An image of an ascent minus the data mean: float [height, width, channels].
 
         Raises:
             ValueError: It is not of an ascent.

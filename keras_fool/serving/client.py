@@ -1,4 +1,4 @@
-"""A served classifier as a scorer, which outlives replicas that die, stall or babble."""
+"""A served classifier as a scorer, which outlives replicas that fail."""
 
 import concurrent.futures
 import contextlib

@@ -35,7 +35,7 @@ class Look:
         side: Without `image_size`, the longer side that they are enlarged to, in whole
             multiples; None for what the sheet allows.
         captions: Whether there are words besides the title.
-        mean_subtracted: Whether images of an ascent are shown less the data mean.
+        mean_subtracted: Whether images of an ascent are shown minus the data mean.
         blocks: Blocks of runs side by side.
         on_rows: Told how many rows more of images are drawn again.
     """

@@ -50,7 +50,7 @@ def run(context: experiment.Context) -> experiment.Outcome:
         sheet = tile_sheets.sheet(
             [_tiles(of_settings) for of_settings in images],
             title=context.title(EXPERIMENT.title),
-            subtitle="less the data mean, 0 is the middle grey; as they were before rounding",
+            subtitle="minus the data mean, 0 is the middle grey; as they were before rounding",
             row_names=list(_CHANGES),
             column_names=[images[0].labels[label] for label in images[0].niches],
             side=_SIDE if images[0].images.shape[1] >= _SIDE else None,

@@ -111,7 +111,7 @@ def _sheet(
         tile_sheets.sheet(
             rows,
             title=title,
-            subtitle="less the data mean, 0 is the middle grey; images and confidences"
+            subtitle="minus the data mean, 0 is the middle grey; images and confidences"
             f"{galleries.UNROUNDED}"
             if mean_subtracted
             else "as the network sees them, rounded to bytes, with the confidences of those",

@@ -88,7 +88,7 @@ def first_steps(
 
     Args:
         confidences: As `evolvers.ascent.loop.Ascent` takes it.
-        starts: float32 [images, height, width, channels]; the images less their mean.
+        starts: float32 [images, height, width, channels]; the images minus their mean.
         mean: Anything that broadcasts to an image, in 0..255.
         targets: (label, seed) of each image.
         batch: As `evolvers.ascent.loop.Ascent` takes it.
@@ -110,7 +110,7 @@ def first_steps(
 
 
 def start(name: str, image_shape: Sequence[int], mean: np.ndarray, seed: int) -> np.ndarray:
-    """Where an ascent starts: float32 [height, width, channels], less the mean."""
+    """Where an ascent starts: float32 [height, width, channels], minus the mean."""
     rng = np.random.default_rng(seed)
     if name == NOISY:  # as every ascent starts
         return rng.standard_normal(image_shape, np.float32)

@@ -60,7 +60,7 @@ def measure(
 
     Args:
         confidences: As `evolvers.ascent.loop.Ascent` takes it.
-        offsets: float32 [images, height, width, channels]; the images less their mean.
+        offsets: float32 [images, height, width, channels]; the images minus their mean.
         mean: Anything that broadcasts to an image, in 0..255.
         labels: The images' targets.
         config: What a step aims at, and the regularisers, of each kind at most one.
