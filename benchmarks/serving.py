@@ -25,8 +25,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from benchmarks.throughput import Figures, machine, open_scorer, seconds
-from keras_fool.models import scoring
-from keras_fool.serving import endpoints
+from keras_fool.models import endpoints
+from keras_fool.runs import scorers as scorers_module
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _RESULTS = pathlib.Path(__file__).with_name("serving.json")
@@ -100,7 +100,7 @@ def main() -> None:
         }
         scorers = {"scoring in this process": open_scorer()}
         for name, url in urls.items():
-            scorers[name] = scoring.open_scorer(endpoints.parse(url))
+            scorers[name] = scorers_module.open_scorer(endpoints.parse(url))
         repeats = 3 if quick else 9
         measure(figures, scorers, batch=200, parts=20, repeats=repeats)
         measure(figures, scorers, batch=2000, parts=10, repeats=repeats)

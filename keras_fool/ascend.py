@@ -41,8 +41,7 @@ from absl import flags
 from evolvers.ascent import config as config_module
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, label_choice, model_flags
-from keras_fool.models import classifiers, data_means
-from keras_fool.serving import endpoints
+from keras_fool.models import classifiers, data_means, endpoints
 from trainers import names
 
 _LABELS = flags.DEFINE_string(

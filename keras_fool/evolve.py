@@ -48,8 +48,7 @@ from absl import flags
 from evolvers import config as evolvers_config
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, endpoint_flags, model_flags
-from keras_fool.models import classifiers
-from keras_fool.serving import endpoints
+from keras_fool.models import classifiers, endpoints
 from trainers import names
 
 _DEFAULTS = evolvers_config.Config()

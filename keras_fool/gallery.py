@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from keras_fool.runs import champions
-    from keras_fool.sheets import galleries
+    from keras_fool.studies import galleries
 
 _LAYOUT = flags.DEFINE_enum(
     "layout", "runs", ["runs", "transfer", "selection"], "How the images are put in order."
@@ -113,7 +113,8 @@ def main(arguments: Sequence[str]) -> None:
 
     from evolvers import compiling
     from keras_fool.runs import champions, files
-    from keras_fool.sheets import galleries
+    from keras_fool.sheets import sheet_drawing
+    from keras_fool.studies import galleries
 
     with errors.reported(ValueError, FileNotFoundError):
         images = [
@@ -128,13 +129,13 @@ def main(arguments: Sequence[str]) -> None:
         with compiling.told(cli.note):
             sheet = _draw(images, choice)
     output.parent.mkdir(parents=True, exist_ok=True)
-    files.write(output, galleries.png(sheet))
+    files.write(output, sheet_drawing.png(sheet))
     print(f"{output}: {sheet.width}x{sheet.height} pixels")
 
 
 def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -> "Image.Image":
     from keras_fool.runs import progress
-    from keras_fool.sheets import galleries
+    from keras_fool.studies import galleries
 
     originals = " and ".join(dict.fromkeys(of.config["classifier"] for of in images))
     title = f"Images that fool {originals}" if _TITLE.value is None else _TITLE.value

@@ -6,8 +6,7 @@ A command names the ones it takes in `cli.run(main, uses=[...])`; the others are
 from absl import flags
 
 from keras_fool.command_line import path_flags
-from keras_fool.models import image_views, meanings, model_specs
-from keras_fool.serving import endpoints
+from keras_fool.models import endpoints, image_views, meanings, model_specs
 from trainers import config as trainers_config
 
 DATASET = flags.DEFINE(

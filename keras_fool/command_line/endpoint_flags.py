@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool.command_line import common_flags
-from keras_fool.models import classifiers
-from keras_fool.serving import endpoints
+from keras_fool.models import classifiers, endpoints
 
 USES = (
     common_flags.DEADLINE,

@@ -16,13 +16,13 @@ from collections.abc import Mapping, Sequence
 from keras_fool import foreign_files
 from keras_fool.models import (
     applications,
+    endpoints,
     image_views,
     keras_archives,
     label_orders,
     meanings,
     model_specs,
 )
-from keras_fool.serving import endpoints
 from trainers import names, regular_file
 
 MODEL_FILE = "classifier.keras"

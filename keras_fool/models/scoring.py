@@ -7,17 +7,11 @@ function is traced, and an accelerator's library looks for its fastest kernels a
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from keras_fool import errors
 from keras_fool.models import batch_shapes, classifiers, meanings, networks, scorer_contract
-from keras_fool.serving import endpoints
-
-if TYPE_CHECKING:
-    from keras_fool.serving import client
 
 ScorerError = scorer_contract.ScorerError
 _LARGEST_BATCH = 88 * batch_shapes.UNIT  # 2112
@@ -263,28 +257,6 @@ class LocalScorer:
                     "distribution."
                 )
         return first.image_shape, first.num_labels, first.independent
-
-
-def open_scorer(
-    classifier: classifiers.AnyClassifier,
-    score_batch: int | None = None,
-) -> "LocalScorer | client.EndpointScorer":
-    """The scorer of any classifier, here or behind an endpoint.
-
-    Args:
-        classifier: What scores.
-        score_batch: The largest number of images in one call or request.
-
-    Raises:
-        ValueError: It cannot be used.
-        UserError: An endpoint needs packages that are not installed.
-    """
-    if not isinstance(classifier, endpoints.Endpoint):
-        return LocalScorer(classifier, score_batch=score_batch)
-    with errors.needs_extra("serving"):
-        from keras_fool.serving import client
-
-        return client.EndpointScorer(classifier, score_batch=score_batch)
 
 
 def _finite_rows(outputs: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ from keras_fool.runs import (
     tables,
     workdir,
 )
-from keras_fool.sheets import galleries
+from keras_fool.sheets import sheet_drawing
 
 _METRICS_BYTES = "ascent_folder/metrics_bytes"
 _METRICS_SUM = "ascent_folder/metrics_sha256"
@@ -132,7 +132,7 @@ class AscentFolder:
                 raise ValueError("the classifier gives none of the images finite confidences.")
             sums |= self._write_images(ascent, kept, images, there[kept], scored[kept], labels)
         complete = np.flatnonzero(there["last"])
-        sheet = galleries.png(draw_gallery(complete, ascent.images("last"), scored["last"]))
+        sheet = sheet_drawing.png(draw_gallery(complete, ascent.images("last"), scored["last"]))
         files.write(self.path / run_records.GALLERY, sheet)
         # How many checkpoints there were depends on how fast the machine was.
         self._checkpoints.keep(1)

@@ -15,15 +15,14 @@ import numpy as np
 from evolvers import compiling, map_elites
 from evolvers import config as evolvers_config
 from keras_fool import errors
-from keras_fool.models import classifiers, scorer_contract
-from keras_fool.runs import progress, run_records, stopping, workdir
-from keras_fool.serving import endpoints
+from keras_fool.models import classifiers, endpoints, scorer_contract
+from keras_fool.runs import progress, run_records, scorers, stopping, workdir
 
 if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer without
     from keras_fool.models.scoring import LocalScorer
     from keras_fool.runs import evolution_recorder
+    from keras_fool.runs.endpoint_run import EndpointRun
     from keras_fool.serving.client import EndpointScorer
-    from keras_fool.serving.endpoint_run import EndpointRun
 
 # Images that are bred and drawn while as many are scored: enough to share out.
 _GROUP_IMAGES = 2000
@@ -84,7 +83,7 @@ def open_scorer(
     if isinstance(classifier, endpoints.Endpoint):
         if config.renderer == "tf":
             raise ValueError("renderer must be cpu: an endpoint is given images.")
-        return scoring.open_scorer(classifier, score_batch)
+        return scorers.open_scorer(classifier, score_batch)
     kinds = {"cpu": scoring.LocalScorer, "tf": drawing_scorer.DrawingScorer}
     scorer = kinds[config.renderer](classifier, score_batch=score_batch)
     births = config.runs * config.batch
@@ -245,7 +244,7 @@ def _watch(
 ) -> "_Unwatched | EndpointRun":
     if not isinstance(classifier, endpoints.Endpoint):
         return _Unwatched()
-    from keras_fool.serving import endpoint_run
+    from keras_fool.runs import endpoint_run
 
     with errors.reported(ValueError):
         return endpoint_run.EndpointRun(path, scorer, done)

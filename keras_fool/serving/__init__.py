@@ -2,9 +2,7 @@
 
 The client:
 
-    endpoints        what --model=grpc://... names
     client           an endpoint as a scorer
-    endpoint_run     endpoint.json of a run: what answered it
     image_call       how images go through a signature, and confidences come back
     transport        what a protocol is to the client; grpc_transport, rest_transport: the two
     replicas         several addresses of one model
@@ -15,7 +13,7 @@ The server, behind `python -m keras_fool.serve`; needs the extra `serving`:
     status           errors with the codes of gRPC, and what HTTP calls them
     loaded_version   LoadedVersion: a SavedModel in a session, called by its signatures
     model_versions   ModelVersions: version folders polled, loaded, swapped, labelled
-    runs             runs of a model: so many at a time, in pieces or batched over requests
+    scheduling       runs of a model: so many at a time, in pieces or batched over requests
     predict          Predictor: what both protocols do to answer a request
     tensors          TensorProto <-> arrays
     grpc_server      PredictionService, ModelService, the health service

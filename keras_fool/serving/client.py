@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_fool.models import batch_shapes, meanings, scorer_contract
-from keras_fool.serving import endpoints, image_call, pacing, replicas, transport
+from keras_fool.models import batch_shapes, endpoints, meanings, scorer_contract
+from keras_fool.serving import image_call, pacing, replicas, transport
 
 _LARGEST_BATCH = 21 * batch_shapes.UNIT  # 504
 # Bytes of images in a request.

@@ -12,7 +12,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from keras_fool.serving import endpoints, transport
+from keras_fool.models import endpoints
+from keras_fool.serving import transport
 
 _Code = grpc.StatusCode
 # All that can pass: the replica dies, restarts, is full, or something between is.

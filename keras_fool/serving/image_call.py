@@ -6,8 +6,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from keras_fool.models import meanings
-from keras_fool.serving import endpoints, transport
+from keras_fool.models import endpoints, meanings
+from keras_fool.serving import transport
 
 # What an input may be, best first: bytes as they are, files of images, floats.
 _KINDS = {"uint8": "uint8", "string": "encoded", "float32": "float32"}

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from keras_fool.serving import endpoints
+from keras_fool.models import endpoints
 
 
 class BudgetSpent(Exception):  # noqa: N818, it is no error

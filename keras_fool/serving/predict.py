@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from keras_fool.serving import loaded_version, model_versions, runs, status
+from keras_fool.serving import loaded_version, model_versions, scheduling, status
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -18,7 +18,7 @@ class Predictor:
         versions: What is loaded.
     """
 
-    def __init__(self, versions: model_versions.ModelVersions, scheduled: runs.Runs):
+    def __init__(self, versions: model_versions.ModelVersions, scheduled: scheduling.Scheduler):
         """Joins the versions and how their runs are scheduled."""
         self.versions = versions
         self._runs = scheduled

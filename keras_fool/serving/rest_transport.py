@@ -11,7 +11,8 @@ import requests
 import requests.adapters
 import requests.auth
 
-from keras_fool.serving import endpoints, transport
+from keras_fool.models import endpoints
+from keras_fool.serving import transport
 
 # All that can pass: the replica dies, restarts, is full, or something between is.
 _PASSING = {408, 409, 429, 499, 500, 502, 503, 504}

@@ -18,7 +18,7 @@ from keras_fool.serving import (
     predict,
     rest_api,
     rest_server,
-    runs,
+    scheduling,
 )
 
 _OBJECTS_BETWEEN_COLLECTIONS = 500_000
@@ -116,7 +116,7 @@ class Server:
             retry_seconds=retry_seconds,
             note=note,
         )
-        predictor = predict.Predictor(self.versions, _runs(limits, batching, measured))
+        predictor = predict.Predictor(self.versions, _scheduler(limits, batching, measured))
         self._grpc = grpc_server.GrpcServer(
             predictor,
             measured,
@@ -165,10 +165,12 @@ class Server:
         self.versions.stop()
 
 
-def _runs(limits: Limits, batching: Batching | None, measured: metrics.Metrics) -> runs.Runs:
+def _scheduler(
+    limits: Limits, batching: Batching | None, measured: metrics.Metrics
+) -> scheduling.Scheduler:
     if batching is None:
-        return runs.Runs(limits.num_batch_threads, measured.count_run)
-    return runs.BatchedRuns(
+        return scheduling.Scheduler(limits.num_batch_threads, measured.count_run)
+    return scheduling.BatchScheduler(
         limits.num_batch_threads,
         measured.count_run,
         max_batch_size=batching.max_batch_size,

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from keras_fool.serving import endpoints
+from keras_fool.models import endpoints
 
 TOKEN_VARIABLE = "KERAS_FOOL_TOKEN"
 _LONGEST_REASON = 200

@@ -2,7 +2,6 @@
 
     contact_sheets   a row per run, a column per label, confidences below
     tile_sheets      chosen images with names, in rows
-    galleries        champions chosen and put in order for either
 
-`sheet_drawing` has what they are drawn with: colours, letters, enlarged pixels.
+`sheet_drawing` has what they are drawn with: colours, letters, enlarged pixels, files.
 """

@@ -4,6 +4,7 @@
     transfer        Table S1: do images that fool one classifier fool another one?
     bootstrap       confidence intervals over runs
     figures         the pictures of the results
+    galleries       champions of run folders, chosen and put in order for a sheet
 
 The modules named like an experiment hold that experiment.
 """

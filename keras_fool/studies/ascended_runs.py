@@ -19,9 +19,8 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from evolvers.ascent import config as config_module
-from keras_fool.models import classifiers, data_means
+from keras_fool.models import classifiers, data_means, endpoints
 from keras_fool.runs import ascent_run
-from keras_fool.serving import endpoints
 from keras_fool.studies import evolved_runs, experiment, imagenet_runs
 from trainers import names
 

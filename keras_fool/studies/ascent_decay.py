@@ -14,7 +14,7 @@ import numpy as np
 from evolvers.ascent import config as config_module
 from keras_fool.models import data_means
 from keras_fool.runs import champions
-from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent
 from keras_fool.studies import ascended_runs, ascent_report, experiment, transfer_tables
 
@@ -60,7 +60,7 @@ def run(context: experiment.Context) -> experiment.Outcome:
             settings=ascended_runs.recorded(ascents),
             table=_table(ascents, images),
             files={
-                "ascent_decay.png": galleries.png(sheet),
+                "ascent_decay.png": sheet_drawing.png(sheet),
                 "images.csv": ascent_report.images_csv(rows).encode(),
             },
         )

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from evolvers.ascent import config as config_module
 from keras_fool.models import data_means
 from keras_fool.runs import champions
-from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent
-from keras_fool.studies import ascended_runs, ascent_report, experiment
+from keras_fool.studies import ascended_runs, ascent_report, experiment, galleries
 
 _COLUMNS = 5
 _SIDE, _SMALL_SIDE = 160, 112  # of an image on the sheet, in pixels
@@ -107,7 +107,7 @@ def _sheet(
         tiles = [tile for row in rows for tile in row]
         rows = [tiles[start : start + _COLUMNS] for start in range(0, len(tiles), _COLUMNS)]
     shape = rows[0][0].image.shape
-    return galleries.png(
+    return sheet_drawing.png(
         tile_sheets.sheet(
             rows,
             title=title,

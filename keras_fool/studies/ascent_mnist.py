@@ -5,7 +5,7 @@ Not in the paper, whose ascents are on ImageNet.
 
 from evolvers.ascent import config as config_module
 from keras_fool.runs import champions
-from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent
 from keras_fool.studies import ascended_runs, ascent_report, experiment
 
@@ -36,7 +36,7 @@ def run(context: experiment.Context) -> experiment.Outcome:
             settings=ascended_runs.recorded(ascents),
             table=ascent_report.preset_table(rows),
             files={
-                "ascent_mnist.png": galleries.png(sheet),
+                "ascent_mnist.png": sheet_drawing.png(sheet),
                 "images.csv": ascent_report.images_csv(rows).encode(),
             },
         )

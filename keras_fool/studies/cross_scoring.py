@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_fool.models import classifiers, label_orders, scoring
 from keras_fool.runs import champions as champions_module
+from keras_fool.runs import scorers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,7 +96,7 @@ class Scorers:
             ValueError: As `scoring.LocalScorer` does.
         """
         if classifier not in self._loaded:
-            self._loaded[classifier] = scoring.open_scorer(classifier)
+            self._loaded[classifier] = scorers.open_scorer(classifier)
         return self._loaded[classifier]
 
     def cross_score(

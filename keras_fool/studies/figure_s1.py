@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_fool.runs import tables
-from keras_fool.sheets import galleries
+from keras_fool.sheets import sheet_drawing
 from keras_fool.studies import (
     cross_scoring,
     experiment,
+    galleries,
     table_s1_mnist,
     transfer,
     transfer_tables,
@@ -84,7 +85,7 @@ def _sheets(
         if counts[slice(None) if niches is None else niches].any():
             choice, look = galleries.Choice(labels=niches), galleries.Look(text)
             sheet, _ = galleries.transferring(studies, choice, look, most_runs=_COLUMNS)
-            sheets[name] = galleries.png(sheet)
+            sheets[name] = sheet_drawing.png(sheet)
     return sheets
 
 

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_fool.runs import champions, run_records, tables
-from keras_fool.sheets import galleries, sheet_drawing, tile_sheets
+from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.studies import (
     bootstrap,
     evolved_runs,
     experiment,
+    galleries,
     likeness,
     table_s1_mnist,
     transfer_tables,
@@ -50,7 +51,9 @@ def run(context: experiment.Context) -> experiment.Outcome:
             settings=evolved_runs.recorded([model], evolutions),
             table=_tables(images, folders, context.seed),
             files={
-                "figure_s4.png": galleries.png(galleries.by_run(images, galleries.Choice(), look)),
+                "figure_s4.png": sheet_drawing.png(
+                    galleries.by_run(images, galleries.Choice(), look)
+                ),
                 "mean_images.png": _mean_images(images, context),
                 "images.csv": _images_csv(images).encode(),
             },
@@ -137,7 +140,7 @@ def _mean_images(images: Sequence[champions.Champions], context: experiment.Cont
         column_names=images[0].labels,
         side=112,
     )
-    return galleries.png(sheet)
+    return sheet_drawing.png(sheet)
 
 
 def _images_csv(images: Sequence[champions.Champions]) -> str:

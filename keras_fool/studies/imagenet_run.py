@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from keras_fool.runs import champions
-from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
 from keras_fool.studies import curves, evolved_runs, experiment, imagenet_runs, transfer_tables
 
@@ -70,14 +70,14 @@ def best(images: champions.Champions, title: str, count: int = _SHOWN) -> bytes:
             places.append(place)
     shown = places[:count]
     subtitle = f"the {len(shown)} surest of {len(images)} champions, a genome once"
-    return galleries.jpeg(_sheet(images, shown, title, subtitle, _SIDE))
+    return sheet_drawing.jpeg(_sheet(images, shown, title, subtitle, _SIDE))
 
 
 def _every(images: champions.Champions, title: str) -> bytes:
     # In ImageNet's order, where related labels stand side by side.
     subtitle = f"the champions of all {len(images)} labels, in the order of the labels"
     sheet = _sheet(images, range(len(images)), title, subtitle, _SMALL_SIDE)
-    return galleries.jpeg(sheet, quality=75)
+    return sheet_drawing.jpeg(sheet, quality=75)
 
 
 def _sheet(

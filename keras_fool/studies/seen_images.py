@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_fool.models import image_views
 from keras_fool.runs import champions
-from keras_fool.sheets import galleries, tile_sheets
+from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.studies import experiment
 
 
@@ -41,4 +41,4 @@ def draw(found: champions.Champions, context: experiment.Context) -> bytes:
         column_names=found.labels,
         side=84,
     )
-    return galleries.png(sheet)
+    return sheet_drawing.png(sheet)

@@ -7,8 +7,7 @@ from evolvers.config import Config
 from keras_fool import gallery
 from keras_fool.models import classifiers
 from keras_fool.runs import champions, evolution_run
-from keras_fool.sheets import galleries
-from keras_fool.studies import cross_scoring
+from keras_fool.studies import cross_scoring, galleries
 
 
 @pytest.fixture(autouse=True)

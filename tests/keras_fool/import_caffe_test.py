@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from keras_fool import import_caffe
-from keras_fool.models import classifiers, scoring
+from keras_fool.models import classifiers
+from keras_fool.runs import scorers
 from tests.trainers import caffe_forward, caffe_samples, caffe_writer
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -46,7 +47,7 @@ def test_lenet_becomes_a_classifier(tmp_path, command, weights, lenet_file):
     digest = hashlib.sha256(lenet_file.read_bytes()).hexdigest()
     assert card["imported"] == [{"file": lenet_file.name, "sha256": digest}]
     images = np.random.default_rng(5).integers(0, 256, (3, 28, 28, 1), np.uint8)
-    scorer = scoring.open_scorer(classifiers.find(str(folder)))
+    scorer = scorers.open_scorer(classifiers.find(str(folder)))
     expected = [caffe_forward.lenet(image, weights) for image in images]
     np.testing.assert_allclose(scorer.score(images), expected, atol=1e-5)
 
@@ -167,8 +168,9 @@ def test_caffenet_is_imported_whole_and_scores_in_another_process(tmp_path):
     run(
         "-c",
         "import sys, numpy as np\n"
-        "from keras_fool.models import classifiers, scoring\n"
-        "scorer = scoring.open_scorer(classifiers.find(sys.argv[1]))\n"
+        "from keras_fool.models import classifiers\n"
+        "from keras_fool.runs import scorers\n"
+        "scorer = scorers.open_scorer(classifiers.find(sys.argv[1]))\n"
         "np.save(sys.argv[3], scorer.score(np.load(sys.argv[2])))\n",
         *map(str, (tmp_path / "caffenet", tmp_path / "images.npy", tmp_path / "scores.npy")),
     )

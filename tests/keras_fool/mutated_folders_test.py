@@ -16,7 +16,7 @@ from evolvers.config import Config
 from keras_fool import errors
 from keras_fool.models import classifiers, scorer_contract, scoring
 from keras_fool.runs import champions, evolution_run, run_records
-from keras_fool.sheets import galleries
+from keras_fool.studies import galleries
 from tests.keras_fool import folders, mutations
 
 CONFIG = Config(runs=2, first_run=3, generations=6, initial=20, batch=20, seed=5)

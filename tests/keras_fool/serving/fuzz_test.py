@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from keras_fool.serving import loaded_version, metrics, predict, rest_api, runs
+from keras_fool.serving import loaded_version, metrics, predict, rest_api, scheduling
 from tests.exploring import examples
 from tests.keras_fool.serving import samples
 
@@ -91,7 +91,7 @@ class _OneVersion:
 @pytest.fixture(scope="module")
 def api(zoo) -> rest_api.RestApi:
     loaded = loaded_version.LoadedVersion(zoo / "2", 2)
-    predictor = predict.Predictor(_OneVersion(loaded), runs.Runs(1))
+    predictor = predict.Predictor(_OneVersion(loaded), scheduling.Scheduler(1))
     return rest_api.RestApi(predictor, metrics.Metrics())
 
 

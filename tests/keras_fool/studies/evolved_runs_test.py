@@ -6,8 +6,7 @@ import pathlib
 import pytest
 
 from evolvers.config import Config
-from keras_fool.models import classifiers
-from keras_fool.serving import endpoints
+from keras_fool.models import classifiers, endpoints
 from keras_fool.studies import evolved_runs, imagenet_runs
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tensorflow.core.framework import tensor_pb2
 
-from keras_fool.models import meanings, scorer_contract
-from keras_fool.serving import client, endpoints, grpc_transport
+from keras_fool.models import endpoints, meanings, scorer_contract
+from keras_fool.serving import client, grpc_transport
 from tests.keras_fool.serving import scripted
 from tests.keras_fool.serving.client.asking import PROTOCOLS, images
 

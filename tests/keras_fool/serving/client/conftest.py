@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from keras_fool.serving import client, endpoints
+from keras_fool.models import endpoints
+from keras_fool.serving import client
 from tests.keras_fool.serving import scripted
 
 OPTIONS = endpoints.Options(patience=20.0, deadline=5.0)

@@ -7,7 +7,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from keras_fool.serving import client, endpoints, transport
+from keras_fool.models import endpoints
+from keras_fool.serving import client, transport
 from tests.keras_fool.serving import scripted
 from tests.keras_fool.serving.client.asking import PROTOCOLS, images
 

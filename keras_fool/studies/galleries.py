@@ -1,7 +1,6 @@
 """Champions of run folders, chosen and put in order for a sheet."""
 
 import dataclasses
-import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -303,17 +302,3 @@ def _summary(chosen: Sequence[champions_module.Champions]) -> str:
 def _side(rows: float, columns: int) -> int:
     """The longer side of an image, so that the sheet fits on a screen or into a mail."""
     return max(16, min(_LARGEST, _WIDEST // columns - 12, int(_HIGHEST / rows) - 26))
-
-
-def jpeg(sheet: Image.Image, quality: int = 85) -> bytes:
-    """A sheet as a JPEG file, for many noisy images: a third of what a PNG takes."""
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=quality, optimize=True)
-    return buffer.getvalue()
-
-
-def png(sheet: Image.Image) -> bytes:
-    """A sheet as a PNG file."""
-    buffer = io.BytesIO()
-    sheet.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()

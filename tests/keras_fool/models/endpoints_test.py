@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_fool.models import classifiers, model_specs
-from keras_fool.serving import endpoints
+from keras_fool.models import classifiers, endpoints, model_specs
 
 A, B = "127.0.0.1:8500", "b.example.org:80"
 
@@ -150,7 +149,7 @@ def test_commas_in_addresses_stay_where_a_list_is_split():
 
 
 def test_import_is_light():
-    code = "import sys, keras_fool.serving.endpoints; print(sorted(sys.modules))"
+    code = "import sys, keras_fool.models.endpoints; print(sorted(sys.modules))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     for slow in (b"'tensorflow'", b"'grpc'", b"'requests'"):
         assert slow not in output.stdout

@@ -28,7 +28,7 @@ _WHOLE = 2
 _TOLERANCE, _HALF_TOLERANCE = 1e-5, 1e-2
 
 
-class Runs:
+class Scheduler:
     """Runs each request by itself, so many at a time; large ones in pieces."""
 
     def __init__(self, most_at_a_time: int, on_run: Callable[[int], None] = lambda _: None):
@@ -117,7 +117,7 @@ class _Batch:
         self.full = threading.Event()
 
 
-class BatchedRuns(Runs):
+class BatchScheduler(Scheduler):
     """Joins requests that wait at the same time into one run, as TF Serving's batching does.
 
     The first request of a batch leads it: it waits until the batch is full or
@@ -137,7 +137,7 @@ class BatchedRuns(Runs):
         """Sets the limits.
 
         Args:
-            most_at_a_time: As in `Runs`.
+            most_at_a_time: As in `Scheduler`.
             on_run: Told the batch size of every run.
             max_batch_size: The most rows in a run, and in a request.
             timeout: How long a batch waits for more rows, in seconds.

@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from keras_fool.serving import runs, status
+from keras_fool.serving import scheduling, status
 
 
 class Model:
@@ -22,9 +22,9 @@ class Model:
         return {"y": 2 * inputs["x"]}
 
 
-def batched(**changes) -> runs.BatchedRuns:
+def batched(**changes) -> scheduling.BatchScheduler:
     limits = {"max_batch_size": 8, "timeout": 0.0, "max_enqueued_batches": 10, **changes}
-    return runs.BatchedRuns(1, **limits)
+    return scheduling.BatchScheduler(1, **limits)
 
 
 def ask_all(scheduled, model, requests) -> list:
@@ -76,7 +76,7 @@ def ran_in(model, inputs) -> tuple[dict, list[int]]:
         sizes.append(len(arrays["x"]))
         return model(arrays)
 
-    return runs.Runs(1).run("m", call, inputs), sizes
+    return scheduling.Scheduler(1).run("m", call, inputs), sizes
 
 
 LARGE = {"x": np.random.default_rng(1).normal(size=(5000, 784)).astype(np.float32)}
@@ -94,7 +94,7 @@ def test_a_large_request_runs_in_pieces_of_bounded_size():
 @pytest.mark.parametrize("shape", [(30, 1000, 1000), (40_000, 784), (3_000_000,), (400_000, 0)])
 def test_pieces_are_never_small_and_never_large(shape):
     array = np.broadcast_to(np.uint8(0), shape)  # of any size, without any memory
-    pieces = runs._pieces({"x": array})
+    pieces = scheduling._pieces({"x": array})
     sizes = [end - begin for begin, end in pieces]
     row = max(1, int(np.prod(shape[1:])))
 
@@ -143,7 +143,7 @@ def test_a_large_request_that_nobody_waits_for_any_more_ends():
         return {"y": inputs["x"]}
 
     with pytest.raises(status.ServingError) as caught:
-        runs.Runs(1).run("m", model, LARGE, wanted=lambda: len(calls) < 2)
+        scheduling.Scheduler(1).run("m", model, LARGE, wanted=lambda: len(calls) < 2)
 
     assert caught.value.code is status.grpc.StatusCode.CANCELLED
     assert len(calls) == 2
@@ -223,7 +223,7 @@ def test_an_error_reaches_all_who_share_the_run_and_the_next_run_works():
 
 def test_without_batching_so_many_run_at_a_time():
     model, seen = Model(), []
-    scheduled = runs.Runs(2, seen.append)
+    scheduled = scheduling.Scheduler(2, seen.append)
     threads = [threading.Thread(target=scheduled.run, args=("m", model, rows(3))) for _ in range(5)]
     for thread in threads:
         thread.start()
