@@ -6,7 +6,7 @@ A command names the ones it takes in `cli.run(main, uses=[...])`; the others are
 from absl import flags
 
 from keras_fool.command_line import path_flags
-from keras_fool.models import endpoints, image_views, meanings, model_specs
+from keras_fool.models import endpoints, image_views, meanings, preprocessing
 from trainers import config as trainers_config
 
 DATASET = flags.DEFINE(
@@ -45,7 +45,7 @@ WEIGHTS = flags.DEFINE(
 PREPROCESS = flags.DEFINE_enum(
     "preprocess",
     None,
-    model_specs.PREPROCESSES,
+    tuple(preprocessing.METHODS),
     "What --model expects of bytes 0..255: as they are (none, the default), divided by 255 "
     "(unit), as keras.applications prepares them in its modes caffe, tf and torch, or BGR minus "
     "(104, 117, 123) (bgr). Networks of keras.applications have their own.",

@@ -14,6 +14,7 @@ Found, without TensorFlow:
 Loaded and scored:
 
     keras_models        Keras models as data: no code of a file runs
+    preprocessing       what turns bytes into the input of a network: one table
     networks            one network as a TensorFlow function: images 0..255 -> confidences
     crops               what it sees of a larger image
     image_views         what reaches it of a grey image: the image, or the published code's view

@@ -27,7 +27,6 @@ from trainers import names, regular_file
 
 MODEL_FILE = "classifier.keras"
 CARD_FILE = "card.json"
-PREPROCESSES = model_specs.PREPROCESSES
 # What crops of an image there may be: its centre, or the four corners and the centre and
 # their mirror images, as Caffe's reference network was scored.
 CROPS = (1, 10)
@@ -85,7 +84,7 @@ class Classifier:
         path: The `.keras` file, or the file of weights of an `application`; None where
             Keras has the weights.
         labels: The names of its outputs; None where nothing tells them.
-        preprocess: What turns bytes 0..255 into its input, one of `PREPROCESSES`:
+        preprocess: What turns bytes 0..255 into its input, one of `preprocessing.METHODS`:
             "none" (bytes as they are), "unit" (to [0, 1]), what `keras.applications` calls
             "caffe", "tf" and "torch", or "bgr" (Caffe's own: BGR minus (104, 117, 123)).
         outputs: What its outputs are said to mean, one of `meanings.MEANINGS`; None where

@@ -7,15 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fool.models import classifiers
+from keras_fool.models import classifiers, preprocessing
 
-# By what turns bytes into a network's input, RGB in 0..255: what is subtracted there.
-_OF_PREPROCESS = {
-    "caffe": (123.68, 116.779, 103.939),
-    "bgr": (123.0, 117.0, 104.0),
-    "torch": (123.675, 116.28, 103.53),
-    "tf": (127.5, 127.5, 127.5),
-}
 _BLACK, _MIDDLE = 0.0, 127.5
 
 
@@ -35,7 +28,8 @@ def known(
         A value in 0..255 per channel.
     """
     neutral = (_BLACK if num_channels == 1 else _MIDDLE,) * num_channels
-    means = [_OF_PREPROCESS.get(of.preprocess, neutral)[:num_channels] for of in classifier.members]
+    subtracted = [preprocessing.METHODS[member.preprocess].mean for member in classifier.members]
+    means = [(mean or neutral)[:num_channels] for mean in subtracted]
     return tuple(float(value) for value in np.mean(means, axis=0))
 
 

@@ -11,7 +11,7 @@ import math
 import re
 import urllib.parse
 
-from keras_fool.models import meanings, model_specs
+from keras_fool.models import meanings, model_specs, preprocessing
 from trainers import names
 
 _FORMS = {
@@ -254,10 +254,9 @@ class _Reader:
             if outputs is not None and (outputs == meanings.LOGITS) != (given["logits"] == "true"):
                 raise self._error(f"has logits={given['logits']} and outputs={outputs}; say one")
             outputs = meanings.LOGITS if given["logits"] == "true" else outputs
-        if given.get("preprocess", "none") not in model_specs.PREPROCESSES:
+        if given.get("preprocess", "none") not in preprocessing.METHODS:
             raise self._error(
-                f"has preprocess={given['preprocess']!r}; known: "
-                f"{', '.join(model_specs.PREPROCESSES)}"
+                f"has preprocess={given['preprocess']!r}; known: {', '.join(preprocessing.METHODS)}"
             )
         return {
             "signature": given.get("signature"),

@@ -17,14 +17,12 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 
-from keras_fool.models import applications, image_views, meanings
+from keras_fool.models import applications, image_views, meanings, preprocessing
 from trainers import names
 
-# What may be said of bytes 0..255; `classifiers.Classifier` tells what they mean.
-PREPROCESSES = ("none", "unit", "caffe", "tf", "torch", "bgr")
 URL_SCHEMES = ("grpc://", "grpcs://", "http://", "https://")
 _NUMBERS = {"size": int, "alpha": float, "image": int, "crops": int, "crop": int}
-_WORDS = (*PREPROCESSES, "logits", "weights=", "view=", *(f"{name}=" for name in _NUMBERS))
+_WORDS = (*preprocessing.METHODS, "logits", "weights=", "view=", *(f"{name}=" for name in _NUMBERS))
 _WEIGHTS = "weights="
 
 
@@ -170,7 +168,7 @@ def _options(words: Sequence[str], text: str) -> dict[str, object] | None:
 
 
 def _option(text: str) -> tuple[str, object] | None:
-    if text in PREPROCESSES:
+    if text in preprocessing.METHODS:
         return "preprocess", text
     if text in meanings.MEANINGS:
         return "outputs", text

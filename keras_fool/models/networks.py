@@ -11,24 +11,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fool.models import classifiers, crops, image_views, keras_models, meanings
+from keras_fool.models import (
+    classifiers,
+    crops,
+    image_views,
+    keras_models,
+    meanings,
+    preprocessing,
+)
 from trainers import models
 
-# What keras.applications.imagenet_utils.preprocess_input does in each of its modes, and
-# Caffe with its mean of ImageNet; for RGB images with values in 0..255.
-_PREPROCESS = {
-    "unit": lambda images: images / 255,
-    "caffe": lambda images: images[..., ::-1] - [103.939, 116.779, 123.68],
-    "tf": lambda images: images / 127.5 - 1,
-    "torch": lambda images: (images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
-    "bgr": lambda images: images[..., ::-1] - [104.0, 117.0, 123.0],
-}
 # Layers and operations that turn bytes into what the weights behind them were trained on.
 _SCALING = ("Rescaling", "Normalization")
 _ARITHMETIC = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide")
 # Values of an image that fit into memory sixteen times, with what a network makes of them.
 _MOST_VALUES = 2**26
-_OF_COLOUR = ("caffe", "torch", "bgr")
 
 
 class Network:
@@ -164,19 +161,20 @@ class Network:
         return any(name in _ARITHMETIC for name in first)
 
     def preprocesses(self) -> list[str]:
-        """The words of `classifiers.PREPROCESSES` that suit its input."""
+        """The words of `preprocessing.METHODS` that suit its input."""
         if not self._dtype.is_floating:
             return ["none"]
         colour = self._input_shape[2] == 3
-        return [word for word in classifiers.PREPROCESSES if colour or word not in _OF_COLOUR]
+        methods = preprocessing.METHODS.items()
+        return [word for word, method in methods if colour or not method.needs_colour]
 
-    def set_preprocess(self, preprocess: str) -> None:
+    def set_preprocess(self, word: str) -> None:
         """Gives the model its bytes prepared in another way from now on.
 
         Raises:
             ValueError: That does not suit its input.
         """
-        self._preprocess = self._checked_preprocess(preprocess)
+        self._preprocess = self._checked_preprocess(word)
 
     def _of_floats(self) -> keras.Model:
         """The same layers, with the same weights, behind an input of floats."""
@@ -257,9 +255,9 @@ class Network:
             raise ValueError(f"{self.name} takes {dtype.name}, which cannot hold bytes 0..255.")
         return dtype
 
-    def _checked_preprocess(self, preprocess: str) -> Callable[[tf.Tensor], tf.Tensor]:
-        self._preprocess_word = preprocess
-        if preprocess == "none":
+    def _checked_preprocess(self, word: str) -> Callable[[tf.Tensor], tf.Tensor]:
+        self._preprocess_word = word
+        if word == "none":
             # Bytes stay bytes for a model of bytes; floats stay floats, for their gradient.
             return lambda images: (
                 images if images.dtype.is_floating else tf.cast(images, self._dtype)
@@ -267,15 +265,12 @@ class Network:
         if not self._dtype.is_floating:
             raise ValueError(
                 f"{self.name} takes {self._dtype.name} bytes as they are: --preprocess must be "
-                f"none, not {preprocess}."
+                f"none, not {word}."
             )
-        if preprocess in _OF_COLOUR and self._input_shape[2] != 3:
-            raise ValueError(
-                f"{self.name} takes grey images: --preprocess={preprocess} is for colour."
-            )
-        return lambda images: tf.cast(
-            _PREPROCESS[preprocess](tf.cast(images, tf.float32)), self._dtype
-        )
+        method = preprocessing.METHODS[word]
+        if method.needs_colour and self._input_shape[2] != 3:
+            raise ValueError(f"{self.name} takes grey images: --preprocess={word} is for colour.")
+        return lambda images: tf.cast(method.apply(tf.cast(images, tf.float32)), self._dtype)
 
     def _checked_views(self) -> tuple[tuple[int, int, int], int | None]:
         """The shape of images, and the side of a crop."""

@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from keras_fool.models import endpoints, meanings
+from keras_fool.models import endpoints, meanings, preprocessing
 from keras_fool.serving import transport
 
 # What an input may be, best first: bytes as they are, files of images, floats.
@@ -14,15 +14,6 @@ _KINDS = {"uint8": "uint8", "string": "encoded", "float32": "float32"}
 _OUTPUT_TYPES = ("float32", "float64", "float16", "bfloat16")
 _CONFIDENCES, _LOGITS = "probabilities", "logits"
 _DEFAULT = "serving_default"
-# As keras.applications prepares images, and Caffe ("bgr"); `classifiers.Classifier` tells.
-_PREPROCESS = {
-    "none": lambda images: images,
-    "unit": lambda images: images / 255,
-    "caffe": lambda images: images[..., ::-1] - (103.939, 116.779, 123.68),
-    "tf": lambda images: images / 127.5 - 1,
-    "torch": lambda images: (images / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225),
-    "bgr": lambda images: images[..., ::-1] - (104.0, 117.0, 123.0),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +48,8 @@ class ImageCall:
         if self.kind == "uint8":
             return images
         if self.kind == "float32":
-            return _PREPROCESS[self.preprocess](images.astype(np.float32)).astype(np.float32)
+            prepared = preprocessing.METHODS[self.preprocess].apply(images.astype(np.float32))
+            return prepared.astype(np.float32)
         encoded = np.empty(len(images), object)
         for place, image in enumerate(images):
             png = io.BytesIO()
@@ -121,7 +113,7 @@ def _call(
     if kind != "float32" and endpoint.preprocess != "none":
         raise ValueError(f"takes {info} as it is: preprocess={endpoint.preprocess} has no meaning")
     shape = _image_shape(endpoint, info, signatures)
-    if endpoint.preprocess in ("caffe", "torch", "bgr") and shape[2] != 3:
+    if preprocessing.METHODS[endpoint.preprocess].needs_colour and shape[2] != 3:
         raise ValueError(f"takes grey images: preprocess={endpoint.preprocess} is for colour")
     output_name, output = _output(endpoint, signature)
     num_outputs = output.shape[1] if output.shape else None

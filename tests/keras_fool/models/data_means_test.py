@@ -3,7 +3,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from keras_fool.models import data_means
+from keras_fool.models import data_means, preprocessing
 from keras_fool.models.classifiers import Classifier, Ensemble
 
 
@@ -31,11 +31,9 @@ def test_of_a_classifier(preprocess, channels, mean):
 
 @pytest.mark.parametrize("preprocess", ["bgr", "caffe", "torch", "tf"])
 def test_the_network_sees_the_mean_as_zero(preprocess):
-    from keras_fool.models import networks
-
     mean = np.array(data_means.known(classifier(preprocess), 3), np.float32)
 
-    seen = networks._PREPROCESS[preprocess](mean[None, None, None])
+    seen = preprocessing.METHODS[preprocess].apply(mean[None, None, None])
 
     np.testing.assert_allclose(seen, np.zeros((1, 1, 1, 3)), atol=1e-5)
 
