@@ -16,7 +16,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from keras_fool.serving import grpc_admission, metrics, predict, status, tensors
+from keras_fool.serving import grpc_admission, loaded_version, metrics, predict, status, tensors
 
 _LONGEST_MESSAGE = 1024  # TF Serving's
 # Answers that wait to be read, in the largest that a request may have.
@@ -152,29 +152,24 @@ class _Prediction(_Answers, prediction_service_pb2_grpc.PredictionServiceService
         predictor: predict.Predictor,
         measured: metrics.Metrics,
         packed: bool,
-        most_bytes: int,
+        max_request_bytes: int,
     ):
         super().__init__(predictor, measured)
         self._packed = packed
-        self._most_bytes = most_bytes
+        self._max_request_bytes = max_request_bytes
 
     def Predict(self, request, context):  # noqa: N802
         response = predict_pb2.PredictResponse()
         with self._answering("Predict", context):
             name = request.model_spec.signature_name or predict.DEFAULT_SIGNATURE
             with self._predictor.use(*_asked_for(request)) as loaded:
-                signature = loaded.signature(name)
-                inputs = {
-                    alias: tensors.to_array(alias, proto, self._most_bytes)
-                    for alias, proto in request.inputs.items()
-                }
+                loaded.signature(name)  # raises before its inputs are read
+                inputs = loaded_version.input_arrays(request.inputs, self._max_request_bytes)
                 outputs = self._predictor.run(
                     loaded, name, inputs, request.output_filter, wanted=context.is_active
                 )
                 for alias, array in outputs.items():
-                    proto = tensors.to_proto(
-                        array, signature.outputs[alias].dtype, packed=self._packed
-                    )
+                    proto = tensors.to_proto(array, packed=self._packed)
                     response.outputs[alias].CopyFrom(proto)
                 _say_version(response.model_spec, request.model_spec.name, loaded.number, name)
         return response

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
 )
 
 from keras_fool.models import endpoints
-from keras_fool.serving import transport
+from keras_fool.serving import tensors, transport
 
 _Code = grpc.StatusCode
 # All that can pass: the replica dies, restarts, is full, or something between is.
@@ -41,14 +41,7 @@ _CHANNEL_OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
-_TYPED_FIELDS = {
-    "float32": "float_val",
-    "float64": "double_val",
-    "float16": "half_val",
-    "bfloat16": "half_val",
-}
-# What has two bytes is sent as whole numbers, its bits.
-_TWO_BYTES = ("float16", "bfloat16")
+_FLOATS = ("float32", "float64", "float16", "bfloat16")
 
 
 class GrpcTransport:
@@ -105,7 +98,7 @@ class GrpcTransport:
         input_name, output_name = names
         request = predict_pb2.PredictRequest(
             model_spec=self._model_spec(version, signature),
-            inputs={input_name: tensor(batch)},
+            inputs={input_name: tensors.to_proto(batch, packed=True)},
             output_filter=[output_name],
         )
         response = self._call(self._stub.Predict, request, len(batch))
@@ -146,45 +139,21 @@ class GrpcTransport:
             raise refused from None
 
 
-def tensor(batch: np.ndarray) -> tensor_pb2.TensorProto:
-    """An array as it is sent: bytes objects as strings, all else packed."""
-    message = tensor_pb2.TensorProto()
-    for size in batch.shape:
-        message.tensor_shape.dim.add(size=size)
-    if batch.dtype == object:
-        message.dtype = types_pb2.DT_STRING
-        message.string_val.extend(batch)
-    else:
-        message.dtype = types_pb2.DataType.Value(_enum_name(batch.dtype.name))
-        message.tensor_content = batch.tobytes()
-    return message
-
-
-def values(message: tensor_pb2.TensorProto) -> np.ndarray:
+def values(proto: tensor_pb2.TensorProto) -> np.ndarray:
     """A tensor that came back, packed or in typed fields, as float32.
 
     Raises:
-        RequestError: It holds no floats, or not as many as its shape says.
+        RequestError: It does not hold floats, or not as many as its shape says.
     """
-    dtype = _dtype_name(message.dtype)
-    if dtype not in _TYPED_FIELDS:
+    dtype = _dtype_name(proto.dtype)
+    if dtype not in _FLOATS:
         raise transport.RequestError(
             transport.Kind.REFUSED, f"its output is of type {dtype}, not float32"
         )
-    shape = [dim.size for dim in message.tensor_shape.dim]
     try:
-        sent_as = "uint16" if dtype in _TWO_BYTES else dtype
-        if message.tensor_content:
-            found = np.frombuffer(message.tensor_content, np.dtype(sent_as).newbyteorder("<"))
-        else:
-            # Not make_ndarray: it takes a hundred times longer.
-            found = np.array(getattr(message, _TYPED_FIELDS[dtype]), sent_as)
-        if dtype == "bfloat16":  # the upper half of a float32
-            found = (found.astype("<u4") << 16).view("<f4")
-        elif dtype == "float16":
-            found = found.astype("<u2").view("<f2")
-        return found.astype(np.float32).reshape(shape)
-    except ValueError:
+        return tensors.to_array(proto, exact=True).astype(np.float32)
+    except tensors.TensorError:
+        shape = [dim.size for dim in proto.tensor_shape.dim]
         raise transport.RequestError(
             transport.Kind.PASSING,
             f"its answer says shape {shape} and holds another number of values",
@@ -200,10 +169,6 @@ def _tensor_info(info) -> transport.TensorInfo:
 
 def _version(spec: model_pb2.ModelSpec) -> int | None:
     return spec.version.value if spec.HasField("version") else None
-
-
-def _enum_name(dtype: str) -> str:
-    return {"float32": "DT_FLOAT", "float64": "DT_DOUBLE"}.get(dtype, f"DT_{dtype.upper()}")
 
 
 def _dtype_name(value: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 from keras_fool.serving import status, tensors
@@ -135,11 +136,34 @@ class LoadedVersion:
             self.call(
                 request.model_spec.signature_name
                 or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY,
-                {
-                    alias: tensors.to_array(alias, proto, _WARM_UP_BYTES)
-                    for alias, proto in request.inputs.items()
-                },
+                input_arrays(request.inputs, _WARM_UP_BYTES),
             )
+
+
+def input_arrays(
+    inputs: Mapping[str, tensor_pb2.TensorProto], max_bytes: int
+) -> dict[str, np.ndarray]:
+    """The arrays of a request's inputs, by alias.
+
+    Args:
+        inputs: The tensors by alias.
+        max_bytes: How large each array may become.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, a proto is not a tensor, or RESOURCE_EXHAUSTED, it
+            would be larger than `max_bytes`.
+    """
+    arrays = {}
+    for alias, proto in inputs.items():
+        try:
+            arrays[alias] = tensors.to_array(proto, max_bytes=max_bytes)
+        except tensors.TensorError as error:
+            raise status.invalid(f"tensor parsing error: {alias}") from error
+        except tensors.TooLargeError as error:
+            raise status.ServingError(
+                status.grpc.StatusCode.RESOURCE_EXHAUSTED, f"tensor {alias} {error}"
+            ) from error
+    return arrays
 
 
 def _fetched(signature: meta_graph_pb2.SignatureDef) -> list[str]:

@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
-from keras_fool.serving import status, tensors
+from keras_fool.serving import loaded_version, status, tensors
 
 LIMIT = 10_000
-NUMBERS = [dtype for dtype in tensors._FIELDS if dtype != tf.string]
+NUMBERS = [dtype for dtype in tensors.DTYPES if dtype != tf.string]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -15,13 +15,13 @@ def test_arrays_come_back(dtype, packed):
     array = np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype.as_numpy_dtype)
     if dtype.is_complex:
         array = array + dtype.as_numpy_dtype(2j)
-    proto = tensors.to_proto(array, dtype.as_datatype_enum, packed=packed)
+    proto = tensors.to_proto(array, packed=packed)
 
     assert bool(proto.tensor_content) == packed
     np.testing.assert_array_equal(tf.make_ndarray(proto), array)  # TensorFlow's own reader
-    found = tensors.to_array("x", proto, LIMIT)
-    assert found.dtype == array.dtype
-    np.testing.assert_array_equal(found, array)
+    for found in (tensors.to_array(proto, max_bytes=LIMIT), tensors.to_array(proto, exact=True)):
+        assert found.dtype == array.dtype
+        np.testing.assert_array_equal(found, array)
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,19 @@ def test_arrays_come_back(dtype, packed):
 def test_what_tensorflow_writes_is_read(value):
     proto = tf.make_tensor_proto(value)
 
-    np.testing.assert_array_equal(tensors.to_array("x", proto, LIMIT), tf.make_ndarray(proto))
+    np.testing.assert_array_equal(tensors.to_array(proto, max_bytes=LIMIT), tf.make_ndarray(proto))
 
 
 def test_the_last_typed_value_stands_for_the_rest():
     proto = tensor_pb2.TensorProto(dtype=tf.float32.as_datatype_enum, float_val=[1, 2])
     proto.tensor_shape.dim.add(size=4)
-    assert tensors.to_array("x", proto, LIMIT).tolist() == [1, 2, 2, 2]
+    assert tensors.to_array(proto, max_bytes=LIMIT).tolist() == [1, 2, 2, 2]
 
     del proto.float_val[:]
-    assert tensors.to_array("x", proto, LIMIT).tolist() == [0, 0, 0, 0]
+    assert tensors.to_array(proto, max_bytes=LIMIT).tolist() == [0, 0, 0, 0]
+
+    with pytest.raises(tensors.TensorError):  # where an answer must be whole
+        tensors.to_array(proto, exact=True)
 
 
 def proto_of(dtype, *shape, **fields) -> tensor_pb2.TensorProto:
@@ -64,9 +67,11 @@ def proto_of(dtype, *shape, **fields) -> tensor_pb2.TensorProto:
     ],
 )
 def test_what_is_no_tensor_is_refused(proto):
-    with pytest.raises(status.ServingError, match="tensor parsing error: x") as caught:
-        tensors.to_array("x", proto, LIMIT)
+    with pytest.raises(status.ServingError, match=r"^tensor parsing error: x$") as caught:
+        loaded_version.input_arrays({"x": proto}, LIMIT)
     assert caught.value.code is status.grpc.StatusCode.INVALID_ARGUMENT
+    with pytest.raises(tensors.TensorError):
+        tensors.to_array(proto, exact=True)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,6 @@ def test_what_is_no_tensor_is_refused(proto):
     ],
 )
 def test_few_bytes_cannot_become_many(proto):
-    with pytest.raises(status.ServingError, match="more than 10000 bytes") as caught:
-        tensors.to_array("x", proto, LIMIT)
+    with pytest.raises(status.ServingError, match=r"tensor x .* more than 10000 bytes") as caught:
+        loaded_version.input_arrays({"x": proto}, LIMIT)
     assert caught.value.code is status.grpc.StatusCode.RESOURCE_EXHAUSTED
