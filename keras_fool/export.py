@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     if folder.exists():
         raise errors.UserError(f"{folder} is there already and was not changed.")
     with cli.native_messages_hidden(), errors.needs_extra("serving"):
-        from keras_fool.serving import saved_model
+        from keras_fool.serving.server import saved_model
     with errors.reported(ValueError, saved_model.ExportError), cli.native_messages_hidden():
         scorer = saved_model.save(folder, classifier)
     print(

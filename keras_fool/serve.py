@@ -40,7 +40,7 @@ from keras_fool.command_line import cli, common_flags, path_flags
 from keras_fool.runs import stopping
 
 if TYPE_CHECKING:
-    from keras_fool.serving import server
+    from keras_fool.serving.server import server
 
 _BASE_PATH = flags.DEFINE(
     path_flags.Path(),
@@ -146,7 +146,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _server(base_path: pathlib.Path, name: str, labels: dict[str, int]) -> "server.Server":
     with cli.native_messages_hidden(), errors.needs_extra("serving"):
-        from keras_fool.serving import server, short_log
+        from keras_fool.serving.server import server, short_log
     if not common_flags.DEBUG.value:
         short_log.install(cli.note)
     with errors.reported(ValueError):

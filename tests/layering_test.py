@@ -56,6 +56,15 @@ def test_imports_go_down_only(path):
     assert package == "keras_fool" or "absl" not in named
 
 
+@pytest.mark.parametrize(("one", "other"), [("client", "server"), ("server", "client")])
+def test_client_and_server_do_not_import_each_other(one, other):
+    files = sorted((ROOT / "keras_fool" / "serving" / one).glob("*.py"))
+    assert len(files) > 5
+    for path in files:
+        named = imports(ast.walk(ast.parse(path.read_text("utf-8"))))
+        assert not any(name.startswith(f"keras_fool.serving.{other}") for name in named), path
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
 def test_commands_import_nothing_slow_before_flags_are_read(path):
     seen, left = set(), {path}

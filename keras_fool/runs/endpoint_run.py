@@ -14,7 +14,7 @@ import numpy as np
 from keras_fool import foreign_files
 from keras_fool.models import scorer_contract
 from keras_fool.runs import files
-from keras_fool.serving import client
+from keras_fool.serving.client import endpoint_scorer
 
 FILE = "endpoint.json"
 # By how much an answer may differ: another machine rounds otherwise.
@@ -24,7 +24,7 @@ _TOLERANCE = 1e-3
 class EndpointRun:
     """A run against an endpoint: what it was begun with, and what it may still send."""
 
-    def __init__(self, folder: pathlib.Path, scorer: client.EndpointScorer, done: int):
+    def __init__(self, folder: pathlib.Path, scorer: endpoint_scorer.EndpointScorer, done: int):
         """Begins the file, or compares what it says with what answers now.
 
         Args:

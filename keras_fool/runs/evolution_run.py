@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer witho
     from keras_fool.models.scoring import LocalScorer
     from keras_fool.runs import evolution_recorder
     from keras_fool.runs.endpoint_run import EndpointRun
-    from keras_fool.serving.client import EndpointScorer
+    from keras_fool.serving.client.endpoint_scorer import EndpointScorer
 
 # Images that are bred and drawn while as many are scored: enough to share out.
 _GROUP_IMAGES = 2000

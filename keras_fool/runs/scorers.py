@@ -7,7 +7,7 @@ from keras_fool.models import classifiers, endpoints
 
 if TYPE_CHECKING:  # TensorFlow
     from keras_fool.models.scoring import LocalScorer
-    from keras_fool.serving.client import EndpointScorer
+    from keras_fool.serving.client.endpoint_scorer import EndpointScorer
 
 
 def open_scorer(
@@ -28,6 +28,6 @@ def open_scorer(
 
         return scoring.LocalScorer(classifier, score_batch=score_batch)
     with errors.needs_extra("serving"):
-        from keras_fool.serving import client
+        from keras_fool.serving.client import endpoint_scorer
 
-        return client.EndpointScorer(classifier, score_batch=score_batch)
+        return endpoint_scorer.EndpointScorer(classifier, score_batch=score_batch)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_fool import export
 from keras_fool.models import classifiers, scoring
-from keras_fool.serving import loaded_version, status
+from keras_fool.serving.server import loaded_version, status
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def exported(softmax_model, tmp_path_factory):
     """(classifier, its version folder): preprocessing and all."""
     base = tmp_path_factory.mktemp("exports") / "mine"
     spec = f"{softmax_model}:tf"
-    from keras_fool.serving import saved_model
+    from keras_fool.serving.server import saved_model
 
     classifier = classifiers.find_all(spec)
     saved_model.save(base / "1", classifier)
@@ -155,7 +155,7 @@ def test_command_names_the_version_and_never_replaces(tmp_path, command, tiny_mo
 
 
 def test_an_export_that_scores_otherwise_is_not_left_behind(tmp_path, monkeypatch, tiny_model):
-    from keras_fool.serving import saved_model
+    from keras_fool.serving.server import saved_model
 
     monkeypatch.setattr(
         scoring.LocalScorer, "score", lambda _, images: np.zeros((len(images), 3), np.float32)

@@ -152,7 +152,7 @@ def test_a_sigmoid_goes_with_a_softmax_of_two_labels_and_not_with_independent_on
 @pytest.mark.parametrize("name", ["one", "many"])
 def test_exports_give_the_same_probabilities(command, here, models, name):
     pytest.importorskip("tensorflow_serving")
-    from keras_fool.serving import loaded_version
+    from keras_fool.serving.server import loaded_version
 
     path = models / f"{name}.keras"
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8)

@@ -21,7 +21,7 @@ from absl.testing import flagsaver
 
 from keras_fool import errors, evolve, transfer
 from keras_fool.command_line import cli
-from keras_fool.serving import transport
+from keras_fool.serving.client import transport
 from tests.keras_fool import folders
 from tests.keras_fool.serving.conftest import ROOT
 from tests.keras_fool.serving.proxy import Proxy

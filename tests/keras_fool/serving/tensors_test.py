@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
-from keras_fool.serving import loaded_version, status, tensors
+from keras_fool.serving import tensors
+from keras_fool.serving.server import loaded_version, status
 
 LIMIT = 10_000
 NUMBERS = [dtype for dtype in tensors.DTYPES if dtype != tf.string]

@@ -7,7 +7,7 @@ import pytest
 from tensorflow.core.framework import tensor_pb2
 
 from keras_fool.models import endpoints, meanings, scorer_contract
-from keras_fool.serving import client, grpc_transport
+from keras_fool.serving.client import endpoint_errors, endpoint_scorer, grpc_transport
 from tests.keras_fool.serving import scripted
 from tests.keras_fool.serving.client.asking import PROTOCOLS, images
 
@@ -184,7 +184,9 @@ class TestNoConfidences:
     def test_at_the_start(self, serve, connect, protocol):
         endpoint = serve(protocol)
         endpoint.model.script = [np.full((SENT, 3), [2.0, -0.5, -0.5])] * 3
-        with pytest.raises(client.EndpointError, match=r"negative.*say \?outputs=logits behind"):
+        with pytest.raises(
+            endpoint_errors.EndpointError, match=r"negative.*say \?outputs=logits behind"
+        ):
             connect(endpoint.url)
 
 
@@ -199,7 +201,9 @@ class TestMeanings:
         endpoint = serve(protocol)
         endpoint.model.outputs = {"p": (-1, 1)}
         endpoint.model.answer = lambda batch, _: probability(batch)[:, None]
-        with pytest.raises(client.EndpointError, match=r"one number.*\?outputs=sigmoid behind"):
+        with pytest.raises(
+            endpoint_errors.EndpointError, match=r"one number.*\?outputs=sigmoid behind"
+        ):
             connect(endpoint.url)
 
         scorer = connect(f"{endpoint.url}?outputs=sigmoid")
@@ -214,9 +218,13 @@ class TestMeanings:
         endpoint = serve(protocol)
         endpoint.model.outputs = {"p": (-1, 3)}
         endpoint.model.answer = lambda batch, _: np.sqrt(scripted.confidences(batch))
-        with pytest.raises(client.EndpointError, match=r"not to 1.*\?outputs=sigmoid behind"):
+        with pytest.raises(
+            endpoint_errors.EndpointError, match=r"not to 1.*\?outputs=sigmoid behind"
+        ):
             connect(endpoint.url)
-        with pytest.raises(client.EndpointError, match=r"all lie in 0\.\.1.*\?outputs=sigmoid"):
+        with pytest.raises(
+            endpoint_errors.EndpointError, match=r"all lie in 0\.\.1.*\?outputs=sigmoid"
+        ):
             connect(f"{endpoint.url}?outputs=logits")
 
         scorer = connect(f"{endpoint.url}?outputs=sigmoid")
@@ -230,7 +238,7 @@ class TestMeanings:
         endpoint = serve("grpc")
         endpoint.model.outputs = {"p": (-1, 3)}
         endpoint.model.answer = lambda batch, _: 100 * scripted.confidences(batch)
-        with pytest.raises(client.EndpointError, match="percentages") as raised:
+        with pytest.raises(endpoint_errors.EndpointError, match="percentages") as raised:
             connect(endpoint.url + query)
         assert "logits" not in str(raised.value).removeprefix(endpoint.url)
 
@@ -238,17 +246,17 @@ class TestMeanings:
     def test_a_distribution_is_nothing_else(self, serve, connect, said):
         endpoint = serve("grpc")
         endpoint.model.outputs = {"p": (-1, 3)}
-        with pytest.raises(client.EndpointError, match=r"add.* up to 1"):
+        with pytest.raises(endpoint_errors.EndpointError, match=r"add.* up to 1"):
             connect(f"{endpoint.url}?outputs={said}")
 
     def test_constant_and_one_hot_classifiers_are_named(self, serve, connect):
         endpoint = serve("grpc")
         endpoint.model.answer = lambda batch, _: np.full((len(batch), 3), 1 / 3)
-        with pytest.raises(client.EndpointError, match="constant"):
+        with pytest.raises(endpoint_errors.EndpointError, match="constant"):
             connect(endpoint.url)
 
         endpoint.model.answer = lambda batch, _: np.eye(3)[scripted.confidences(batch).argmax(1)]
-        scorer = client.EndpointScorer(endpoints.parse(endpoint.url))
+        scorer = endpoint_scorer.EndpointScorer(endpoints.parse(endpoint.url))
         scorer.close()
         assert "one-hot" in " ".join(scorer.notes)
 

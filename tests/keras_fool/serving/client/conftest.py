@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from keras_fool.models import endpoints
-from keras_fool.serving import client
+from keras_fool.serving.client import endpoint_scorer
 from tests.keras_fool.serving import scripted
 
 OPTIONS = endpoints.Options(patience=20.0, deadline=5.0)
@@ -35,7 +35,9 @@ def connect():
             endpoints.parse(url), labels=labels, options=dataclasses.replace(OPTIONS, **options)
         )
         notes = []
-        scorer = client.EndpointScorer(endpoint, score_batch=score_batch, note=notes.append)
+        scorer = endpoint_scorer.EndpointScorer(
+            endpoint, score_batch=score_batch, note=notes.append
+        )
         scorer.notes = notes
         opened.append(scorer)
         return scorer

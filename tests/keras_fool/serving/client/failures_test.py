@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from keras_fool.serving import client
+from keras_fool.serving.client import endpoint_errors
 from tests.keras_fool.serving import scripted
 from tests.keras_fool.serving.client.asking import PROTOCOLS, images
 
@@ -50,7 +50,9 @@ class TestFailures:
         endpoint = serve(protocol)
         scorer = connect(endpoint.url)
         endpoint.model.script = [(code, "never")]
-        with pytest.raises(client.EndpointError, match=f"^{re.escape(endpoint.url)}: .*: never.$"):
+        with pytest.raises(
+            endpoint_errors.EndpointError, match=f"^{re.escape(endpoint.url)}: .*: never.$"
+        ):
             scorer.score(images(5))
 
     @PROTOCOLS
@@ -60,7 +62,9 @@ class TestFailures:
         endpoint.model.script = [("UNAVAILABLE", "not now")] * 1000
         begun = time.monotonic()
 
-        with pytest.raises(client.EndpointError, match=r"no usable answer for 0.5 seconds; .*not"):
+        with pytest.raises(
+            endpoint_errors.EndpointError, match=r"no usable answer for 0.5 seconds; .*not"
+        ):
             scorer.score(images(300))
 
         assert 0.3 < time.monotonic() - begun < LONG
@@ -72,7 +76,7 @@ class TestFailures:
         endpoint.model.script = [("UNAVAILABLE", "not now")] * 1000
         threading.Timer(0.5, scorer.interrupt).start()
         begun = time.monotonic()
-        with pytest.raises(client.EndpointError, match="interrupted"):
+        with pytest.raises(endpoint_errors.EndpointError, match="interrupted"):
             scorer.score(images(5))
         assert time.monotonic() - begun < LONG
 
@@ -85,9 +89,9 @@ class TestFailures:
         begun = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(1) as other:
             error = other.submit(scorer.score, images(300)).exception(timeout=60)
-        assert isinstance(error, client.EndpointError)
+        assert isinstance(error, endpoint_errors.EndpointError)
         assert time.monotonic() - begun < LONG
-        with pytest.raises(client.EndpointError):
+        with pytest.raises(endpoint_errors.EndpointError):
             scorer.score(images(3))
 
     @PROTOCOLS
@@ -104,14 +108,16 @@ class TestFailures:
     @PROTOCOLS
     def test_nobody_there(self, connect, protocol):
         path = "v1/models/m" if protocol == "http" else "m"
-        with pytest.raises(client.EndpointError, match=r"127.0.0.1:9/.* cannot be reached; 127"):
+        with pytest.raises(
+            endpoint_errors.EndpointError, match=r"127.0.0.1:9/.* cannot be reached; 127"
+        ):
             connect(f"{protocol}://127.0.0.1:9/{path}", patience=0.3)
 
     @PROTOCOLS
     def test_unknown_version(self, serve, connect, protocol):
         endpoint = serve(protocol)
         suffix = "/versions/5" if protocol == "http" else "/5"
-        with pytest.raises(client.EndpointError, match="Specific"):
+        with pytest.raises(endpoint_errors.EndpointError, match="Specific"):
             connect(endpoint.url + suffix)
 
 
@@ -153,7 +159,7 @@ class TestReplicas:
     def test_of_different_models_are_refused(self, serve, connect, protocol):
         one, two = serve(protocol), serve(protocol)
         two.model.outputs = {"probabilities": (-1, 4)}
-        with pytest.raises(client.EndpointError, match="serve different models"):
+        with pytest.raises(endpoint_errors.EndpointError, match="serve different models"):
             connect(one.url.replace(one.address, f"{one.address},{two.address}"))
 
     @PROTOCOLS
@@ -166,7 +172,9 @@ class TestReplicas:
         assert len(one.model.batches) <= 1  # the trial
 
         two.model.version = 2
-        with pytest.raises(client.VersionError, match="serves version 2, not version 1 any more"):
+        with pytest.raises(
+            endpoint_errors.VersionError, match="serves version 2, not version 1 any more"
+        ):
             scorer.score(images(10))
 
 
@@ -176,7 +184,7 @@ class TestVersions:
         endpoint = serve(protocol)
         scorer = connect(endpoint.url)
         endpoint.model.version = 2
-        with pytest.raises(client.VersionError, match="say --allow_version_change"):
+        with pytest.raises(endpoint_errors.VersionError, match="say --allow_version_change"):
             scorer.score(images(300))
         assert endpoint.model.batches == [48]
 
@@ -203,5 +211,7 @@ class TestVersions:
         scorer = connect(endpoint.url, patience=0.5)
         endpoint.model.answer = lambda batch, _: scripted.confidences(batch)  # whatever is asked
         endpoint.model.version = 3
-        with pytest.raises(client.EndpointError, match="version 3 answered, not the version 1"):
+        with pytest.raises(
+            endpoint_errors.EndpointError, match="version 3 answered, not the version 1"
+        ):
             scorer.score(images(5))

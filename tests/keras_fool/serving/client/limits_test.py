@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from keras_fool.serving import client
+from keras_fool.serving.client import endpoint_errors
 from tests.keras_fool.serving import scripted
 from tests.keras_fool.serving.client.asking import PROTOCOLS, images
 
@@ -29,7 +29,7 @@ class TestBatchLimit:
         endpoint = serve(protocol)
         scorer = connect(endpoint.url)
         endpoint.model.script = [("INVALID_ARGUMENT", "maximum input batch size 0")]
-        with pytest.raises(client.EndpointError, match="maximum input batch size 0"):
+        with pytest.raises(endpoint_errors.EndpointError, match="maximum input batch size 0"):
             scorer.score(images(5))
 
     def test_messages_too_large(self, serve, connect):
@@ -54,7 +54,7 @@ class TestBudget:
         scorer.score(images(10))
         scorer.score(images(10))
         assert not scorer.affords(1)
-        with pytest.raises(client.BudgetError, match="was sent 4 of 4 requests"):
+        with pytest.raises(endpoint_errors.BudgetError, match="was sent 4 of 4 requests"):
             scorer.score(images(1))
         assert len(endpoint.model.authorizations) == 4
 
@@ -65,7 +65,7 @@ class TestBudget:
         assert scorer.affords(96)
         assert not scorer.affords(97)
         scorer.score(images(84))  # filled up to 96, after 48 at the start
-        with pytest.raises(client.BudgetError, match="was sent 144 of 150 images"):
+        with pytest.raises(endpoint_errors.BudgetError, match="was sent 144 of 150 images"):
             scorer.score(images(1))
         assert sum(endpoint.model.batches) == 144
 

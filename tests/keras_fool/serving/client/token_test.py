@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_fool.models import endpoints
-from keras_fool.serving import client, transport
+from keras_fool.serving.client import endpoint_errors, endpoint_scorer, transport
 from tests.keras_fool.serving import scripted
 from tests.keras_fool.serving.client.asking import PROTOCOLS, images
 
@@ -36,7 +36,7 @@ class TestToken:
         assert endpoint.model.authorizations == [f"Bearer {TOKEN}"] * 2
 
         endpoint.model.script = [("UNAVAILABLE", f"bad token {TOKEN}")] * 1000
-        with pytest.raises(client.EndpointError, match=r"bad token \*\*\*") as error:
+        with pytest.raises(endpoint_errors.EndpointError, match=r"bad token \*\*\*") as error:
             scorer.score(images(3))
         said = [str(error.value), *scorer.notes, *capfd.readouterr(), json.dumps(scorer.identity)]
         said += [repr(thing) for thing in _all_attributes(scorer)]
@@ -48,12 +48,12 @@ class TestToken:
         path = "v1/models/m" if scheme == "http" else "m"
         endpoint = endpoints.parse(f"{scheme}://127.0.0.1:80,example.org:80/{path}")
         with pytest.raises(ValueError, match=f"not encrypted: use {scheme}s://, or unset it"):
-            client.EndpointScorer(endpoint)
+            endpoint_scorer.EndpointScorer(endpoint)
 
     def test_with_a_line_break_is_refused_unsaid(self, monkeypatch):
         monkeypatch.setenv(transport.TOKEN_VARIABLE, f"{TOKEN}\nX: y")
         with pytest.raises(ValueError, match="holds a character that no token has") as error:
-            client.EndpointScorer(endpoints.parse("grpc://127.0.0.1:80/m"))
+            endpoint_scorer.EndpointScorer(endpoints.parse("grpc://127.0.0.1:80/m"))
         assert TOKEN not in str(error.value)
 
     def test_is_not_what_netrc_says(self, serve, connect, monkeypatch, tmp_path):
@@ -78,7 +78,7 @@ class TestToken:
         )
         endpoint = serve(f"{protocol}s", certificate=(key, certificate))
         if protocol == "http":  # gRPC reads its roots once in a process
-            with pytest.raises(client.EndpointError, match="TLS failed"):
+            with pytest.raises(endpoint_errors.EndpointError, match="TLS failed"):
                 connect(endpoint.url, patience=0.2)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate)
         monkeypatch.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", certificate)
