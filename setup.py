@@ -1,6 +1,7 @@
 """Packaging of keras_fool; the packages are named so that nothing else gets in."""
 
 import pathlib
+import re
 
 from setuptools import find_packages, setup
 
@@ -17,12 +18,20 @@ SERVING = [
     "urllib3>=2.7.0",  # of requests, which would take an older one
 ]
 
+ROOT = pathlib.Path(__file__).parent
+# Read, not imported: the package's requirements may not be installed yet.
+VERSION = re.search(
+    '^__version__ = "(.+)"$', (ROOT / "keras_fool/__init__.py").read_text("utf-8"), re.MULTILINE
+)[1]
+
 setup(
     name="keras_fool",
-    version="0.1.0",
+    version=VERSION,
     description="How easily is an image classifier fooled, by what, and does anything help?",
-    long_description=pathlib.Path(__file__).with_name("README.md").read_text("utf-8"),
+    long_description=(ROOT / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=[
         *find_packages(
@@ -37,7 +46,13 @@ setup(
         ),
         "saved_models",  # the shipped classifiers, found beside the packages
     ],
-    package_data={"evolvers": ["*.cfg"], "saved_models": ["README.md", "*/*/*", "*/*/*/*"]},
+    package_data={
+        "keras_fool": ["py.typed"],
+        "evolvers": ["py.typed", "*.cfg"],
+        "trainers": ["py.typed"],
+        "saved_models": ["README.md", "*/*/*", "*/*/*/*"],
+    },
+    entry_points={"console_scripts": ["keras-fool = keras_fool.__main__:run"]},
     install_requires=[
         "absl-py>=2.1",
         # TFDS 4.9.10 imports it to prepare a data set, without declaring it.
@@ -59,7 +74,7 @@ setup(
     extras_require={
         "serving": SERVING,
         "test": [*SERVING, "hypothesis>=6.100", "psutil>=6.0", "pytest>=8.0"],
-        "dev": ["ruff>=0.14"],
+        "dev": ["pre-commit>=4.0", "ruff>=0.14"],
         # What benchmarks/ascent.py compares with.
         "benchmark": ["tf-keras-vis>=0.8.7"],
     },

@@ -1,6 +1,6 @@
 """What you run: the commands, and what joins classifiers and evolution.
 
-`python -m keras_fool` lists the commands; they are the modules here. What they share:
+`python -m keras_fool`, or `keras-fool`, lists the commands, which are the modules here. They share:
 
     models          any classifier: found by its name, loaded, scored
     runs            evolutions, ascents and trainings in folders that they go on from
@@ -8,18 +8,27 @@
     studies         the paper's experiments
     serving         classifiers behind TF Serving: a client, a local server
     command_line    flags, help, exit codes
-    errors          what is the user's to mend
+    errors          errors that the user can fix
     foreign_files   JSON and tables that may come from anyone
 """
 
+import os
 import signal
 import sys
 
-# While Python looks for the module to run, "-m" stands there; it may be another program's.
-if sys.argv[:1] == ["-m"] and any(
-    argument.removeprefix("-m").partition(".")[0] == __name__ for argument in sys.orig_argv[1:]
-):
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # rather than a traceback, until there are words
+__version__ = "0.1.0"
+
+
+def _is_the_program() -> bool:
+    """Whether this process is one of the commands, not another program that imports them."""
+    if sys.argv[:1] == ["-m"]:  # so it is while Python looks for the module to run
+        named = (argument.removeprefix("-m") for argument in sys.orig_argv[1:])
+        return any(name.partition(".")[0] == __name__ for name in named)
+    return bool(sys.argv) and os.path.basename(sys.argv[0]) == "keras-fool"
+
+
+if _is_the_program():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback before there is a message
     from keras_fool.runs import stopping
 
     stopping.end_at_once_from_now_on()

@@ -2,6 +2,9 @@
 
 python -m keras_fool
 python -m keras_fool evolve --dataset=mnist        the same as python -m keras_fool.evolve
+python -m keras_fool --version
+
+Once installed, `keras-fool` is the same as `python -m keras_fool`.
 """
 
 import difflib
@@ -10,6 +13,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+import keras_fool
 from keras_fool import errors
 from keras_fool.command_line import cli
 
@@ -26,7 +30,7 @@ def commands() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Prints the list, or refuses what is no command.
+    """Prints the list; an argument is an unknown command.
 
     Raises:
         UsageError: There are arguments.
@@ -42,12 +46,20 @@ def main(arguments: Sequence[str]) -> None:
     print("\nEach has --help. To begin: python -m keras_fool.evolve --dataset=mnist")
 
 
-def run(argv: list[str]) -> None:
-    """Runs the command that `argv` names behind the program, or `main`; exits the process."""
+def run(argv: list[str] | None = None) -> None:
+    """Runs the command that the command line names, or `main`; exits the process.
+
+    Args:
+        argv: The command line, program name first; `sys.argv` by default.
+    """
+    argv = sys.argv if argv is None else argv
     if len(argv) > 1 and argv[1] in commands():
         module = importlib.import_module(f"keras_fool.{argv[1]}")
         sys.argv = [module.__file__, *argv[2:]]
         cli.run(module.main, uses=getattr(module, "USES", ()))
+    if argv[1:] == ["--version"]:
+        print(f"keras_fool {keras_fool.__version__}")
+        sys.exit()
     asks = len(argv) > 1 and argv[1].lstrip("-") in ("help", "h", "helpshort", "helpfull")
     sys.argv = argv[:1] if asks else argv
     cli.run(main)
@@ -62,4 +74,4 @@ def _unknown(name: str) -> str:
 
 
 if __name__ == "__main__":
-    run(sys.argv)
+    run()

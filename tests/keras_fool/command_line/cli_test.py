@@ -15,6 +15,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
+import keras_fool
 from keras_fool import __main__ as overview
 from keras_fool import ascend, errors, evolve, render, reproduce, train
 from keras_fool.command_line import cli
@@ -103,6 +104,14 @@ def test_the_package_helps():
     assert (help_.returncode, help_.stdout) == (0, run("keras_fool")[0].stdout)
     assert of_evolve.stdout == run("keras_fool.evolve", "--help")[0].stdout
     assert "--generations" in of_evolve.stdout
+
+
+def test_the_package_says_its_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        overview.run(["keras-fool", "--version"])
+
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"keras_fool {keras_fool.__version__}\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
