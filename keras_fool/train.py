@@ -186,7 +186,11 @@ def _data(architecture: str) -> sources.Source:
     name = common_flags.DATASET.value
     sizes = common_flags.IMAGE_SIZE.value, common_flags.CROP_SIZE.value
     if sizes == (None, None):
-        sizes = datasets.default_sizes(name, trainers_config.IMAGE_SIDES[architecture])
+        sizes = datasets.default_sizes(
+            name,
+            trainers_config.IMAGE_SIDES[architecture],
+            trainers_config.PICTURE_SIDES.get(architecture),
+        )
     image_size, crop_size = sizes
     return datasets.load(
         name,

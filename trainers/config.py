@@ -7,10 +7,19 @@ import dataclasses
 
 from trainers import names
 
-ARCHITECTURES = ("lenet", "alexnet", "caffenet", "googlenet", "small")
+ARCHITECTURES = ("lenet", "alexnet", "caffenet", "googlenet", "small", "cifar")
 # The side of the square images that each was made for; most others are taken, too.
-IMAGE_SIDES = {"lenet": 28, "alexnet": 227, "caffenet": 227, "googlenet": 224, "small": 64}
-OF_GREY = ("lenet", "small")  # which take grey images, too
+IMAGE_SIDES = {
+    "lenet": 28,
+    "alexnet": 227,
+    "caffenet": 227,
+    "googlenet": 224,
+    "small": 64,
+    "cifar": 28,
+}
+# The side of the pictures that these images are usually cut from; the others see whole ones.
+PICTURE_SIDES = {"alexnet": 256, "caffenet": 256, "googlenet": 256, "cifar": 32}
+OF_GREY = ("lenet", "small", "cifar")  # which take grey images, too
 POLICIES = ("inv", "step", "poly")
 STRATEGIES = ("auto", "one", "mirrored", "multiworker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -96,7 +105,7 @@ _ALEXNET = {
     "decay_biases": False,
 }
 # BVLC/caffe, models/*/*solver.prototxt; of GoogLeNet the "quick" one, which its published
-# weights were trained with. "small" is ours.
+# weights were trained with. "small" and "cifar" are from no paper.
 _DEFAULTS = {
     "lenet": {},
     "alexnet": _ALEXNET,
@@ -115,6 +124,15 @@ _DEFAULTS = {
         "batch": 64,
         "base_rate": 0.03,
         "power": 0.5,
+        "policy": "poly",
+        "decay_biases": False,
+    },
+    "cifar": {
+        "iterations": 15_000,
+        "batch": 64,
+        "base_rate": 0.02,
+        "power": 0.5,
+        "evaluate_every": 1000,
         "policy": "poly",
         "decay_biases": False,
     },

@@ -181,12 +181,16 @@ def short_name(name: str) -> str:
     return names.shown(pathlib.Path(name.removeprefix(_FOLDER)).resolve().name)
 
 
-def default_sizes(name: str, side: int) -> tuple[int | None, int | None]:
+def default_sizes(
+    name: str, side: int, picture_side: int | None = None
+) -> tuple[int | None, int | None]:
     """How pictures are usually prepared for a network.
 
     Args:
         name: One of `NAMES`.
         side: Of the images that the network was made for.
+        picture_side: Of the pictures that these images are cut from, where it is known, as
+            in `config.PICTURE_SIDES`.
 
     Returns:
         `image_size` and `crop_size` for `load`: crops of pictures of 256 for the networks
@@ -194,7 +198,9 @@ def default_sizes(name: str, side: int) -> tuple[int | None, int | None]:
     """
     if name in SPECS:
         return None, None
-    return (side, None) if side < _PICTURE_SIDE / 2 else (_PICTURE_SIDE, side)
+    if picture_side is None:
+        picture_side = side if side < _PICTURE_SIDE / 2 else _PICTURE_SIDE
+    return (side, None) if side == picture_side else (picture_side, side)
 
 
 def load(

@@ -91,17 +91,21 @@ def test_names_are_those_of_the_settings():
         models.build("vgg", (28, 28, 1), 10, seed=1)
 
 
-def test_small_is_made_of_keras_own_layers():
-    model = models.build("small", (64, 64, 3), 10, seed=1)
+@pytest.mark.parametrize(
+    "architecture, side, weights", [("small", 64, 95_114), ("cifar", 28, 253_898)]
+)
+def test_networks_of_small_pictures_are_made_of_keras_own_layers(architecture, side, weights):
+    model = models.build(architecture, (side, side, 3), 10, seed=1)
 
     assert {type(layer).__module__.partition(".")[0] for layer in model.layers} == {"keras"}
-    assert model.count_params() == 95_114
+    assert model.count_params() == weights
     assert not model.non_trainable_weights
 
 
+@pytest.mark.parametrize("architecture", ["small", "cifar"])
 @pytest.mark.parametrize("shape", [(16, 16, 3), (32, 48, 1), (64, 64, 3)])
-def test_small_tells_bytes_apart(shape):
-    model = models.build("small", shape, 4, seed=1)
+def test_networks_of_small_pictures_tell_bytes_apart(architecture, shape):
+    model = models.build(architecture, shape, 4, seed=1)
     images = np.random.default_rng(1).integers(0, 256, (3, *shape), np.uint8)
 
     confidences = model(images, training=False).numpy()
@@ -111,7 +115,7 @@ def test_small_tells_bytes_apart(shape):
     assert np.ptp(confidences, axis=0).max() > 1e-4
 
 
-@pytest.mark.parametrize("architecture", ["lenet", "small"])
+@pytest.mark.parametrize("architecture", ["lenet", "small", "cifar"])
 def test_networks_of_one_head_are_trained_as_they_score(architecture):
     network = models.for_training(architecture, (28, 28, 1), 10, seed=1)
     images = np.random.default_rng(4).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
@@ -144,7 +148,7 @@ def test_in_mixed_precision_logits_and_confidences_are_float32():
     assert {variable.dtype for variable in network.variables} == {"float32"}
 
 
-@pytest.mark.parametrize("architecture", ["lenet", "small"])
+@pytest.mark.parametrize("architecture", ["lenet", "small", "cifar"])
 def test_a_mean_for_a_network_that_subtracts_none_is_refused(architecture):
     with pytest.raises(ValueError, match=f"{architecture} subtracts no mean"):
         models.build(architecture, (28, 28, 3), 10, seed=1, mean=np.zeros(3, np.float32))
