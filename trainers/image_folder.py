@@ -7,6 +7,7 @@ The layout of TensorFlow Datasets' ImageFolder, of Keras' and of many others.
 """
 
 import hashlib
+import math
 import os
 import pathlib
 from collections.abc import Sequence
@@ -19,10 +20,15 @@ _TRAIN = "train"
 _TESTS = ("test", "validation", "val")  # the first one that is there
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _MOST_NAMED = 3
+# So many decoded pictures stay in memory: all of small ones, none where there are more.
+_BYTES_KEPT = 2**29
 
 
 class FilePictures:
-    """Pictures in files; their folders are their labels."""
+    """Pictures in files; their folders are their labels.
+
+    Where all of them fit into half a gibibyte, each is decoded once and kept.
+    """
 
     def __init__(self, folder: pathlib.Path, labels: Sequence[str], side: int, channels: int = 3):
         """Lists the files, in the order of their names; opens none.
@@ -50,6 +56,9 @@ class FilePictures:
         self._files = [name for files in found for name in files]
         self._of_label = np.repeat(np.arange(len(labels)), [len(files) for files in found])
         self._sizes = [size for files in found for size in files.values()]
+        shape = (len(self._files), side, side, channels)
+        self._kept = np.zeros(shape, np.uint8) if math.prod(shape) <= _BYTES_KEPT else None
+        self._is_kept = np.zeros(len(self._files), bool)
 
     def __len__(self) -> int:
         """How many there are."""
@@ -66,12 +75,18 @@ class FilePictures:
         Raises:
             UnreadableError: It is no file, or a damaged one, or cannot be opened.
         """
+        label = int(self._of_label[number])
+        if self._is_kept[number]:
+            return self._kept[number].copy(), label
         try:
             content = regular_file.read(self._folder.parent / self.name(number))
         except OSError as error:
             raise pictures.UnreadableError(error.strerror) from error
         picture = pictures.warped(content, self._side, self._channels)
-        return picture, int(self._of_label[number])
+        if self._kept is not None:
+            self._kept[number] = picture
+            self._is_kept[number] = True  # last, as other threads read, too
+        return picture, label
 
     def digest(self) -> str:
         """Tells apart folders by the names and sizes of the files; reads none of them."""

@@ -28,6 +28,24 @@ def test_labels_are_the_names_of_the_folders(folder):
         assert data.labels[label] == name.split("/")[1]
 
 
+def test_small_pictures_are_decoded_once(folder, monkeypatch):
+    small = image_folder.load(str(folder), 32, None).train
+    monkeypatch.setattr(image_folder, "_BYTES_KEPT", 12 * 32 * 32 * 3 - 1)
+    large = image_folder.load(str(folder), 32, None).train
+    first, label = small.read(3)
+    np.testing.assert_array_equal(large.read(3)[0], first)
+    (folder / small.name(3)).unlink()
+
+    kept = small.read(3)
+    kept[0][:] = 0  # a reader may do with it what it likes
+
+    again = small.read(3)
+    np.testing.assert_array_equal(again[0], first)
+    assert again[1] == label
+    with pytest.raises(pictures.UnreadableError):
+        large.read(3)
+
+
 @pytest.mark.parametrize("name", ["validation", "val"])
 def test_the_test_split_may_have_other_names(folder, name):
     (folder / "test").rename(folder / name)

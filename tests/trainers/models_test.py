@@ -92,7 +92,7 @@ def test_names_are_those_of_the_settings():
 
 
 @pytest.mark.parametrize(
-    "architecture, side, weights", [("small", 64, 95_114), ("cifar", 28, 253_898)]
+    ("architecture", "side", "weights"), [("small", 64, 95_114), ("cifar", 28, 253_898)]
 )
 def test_networks_of_small_pictures_are_made_of_keras_own_layers(architecture, side, weights):
     model = models.build(architecture, (side, side, 3), 10, seed=1)
