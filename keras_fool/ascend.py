@@ -41,7 +41,7 @@ from absl import flags
 from evolvers.ascent import config as config_module
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, label_choice, model_flags
-from keras_fool.models import classifiers, data_means, endpoints
+from keras_fool.models import classifiers, data_means
 from trainers import names
 
 _LABELS = flags.DEFINE_string(
@@ -145,17 +145,16 @@ def main(arguments: Sequence[str]) -> None:
         seeds = label_choice.seeds(_SEEDS.value)
     with errors.reported(ValueError):
         classifier = model_flags.classifier()
-    if isinstance(classifier, endpoints.Endpoint):
+    if not classifier.gives_gradients:
         raise errors.UsageError(
             f"{common_flags.MODEL.value} is an endpoint, and an endpoint gives no gradients to "
             "follow. Evolution needs none: "
             f"python -m keras_fool.evolve --model={shlex.quote(common_flags.MODEL.value)}"
         )
     with errors.reported(ValueError), cli.native_messages_hidden():
-        from keras_fool.models import scoring
         from keras_fool.runs import ascent_run
 
-        scorer = scoring.LocalScorer(classifier)
+        scorer = classifier.open()
     with errors.reported(ValueError, as_error=errors.UsageError):
         labels = _labels(scorer.labels)
         mean = _mean(classifier, scorer.image_shape[2])

@@ -48,7 +48,7 @@ from absl import flags
 from evolvers import config as evolvers_config
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, endpoint_flags, model_flags
-from keras_fool.models import classifiers, endpoints
+from keras_fool.models import classifiers
 from trainers import names
 
 _DEFAULTS = evolvers_config.Config()
@@ -123,10 +123,10 @@ def main(arguments: Sequence[str]) -> None:
         renderer = _renderer(path, classifier)
         config = dataclasses.replace(config, renderer=renderer)
 
-        from keras_fool.runs import evolution_run
+        from keras_fool.runs import evolution_run, run_folder
 
         settings = evolution_run.settings(config, classifier)
-        if evolution_run.is_complete(path, settings):
+        if run_folder.is_complete(path, settings):
             print(f"{path} is complete already; nothing was changed.")
             _print_results(path, classifier)
             return
@@ -177,7 +177,7 @@ def _renderer(
 
     if _RENDERER.value != "auto":
         return _RENDERER.value
-    if _ENCODING.value == "direct" or isinstance(classifier, endpoints.Endpoint):
+    if _ENCODING.value == "direct" or classifier.is_remote:
         return "cpu"
     if (begun := workdir.recorded_settings(path)) is not None:
         return begun.get("renderer", "cpu")

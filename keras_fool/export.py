@@ -23,7 +23,6 @@ from collections.abc import Sequence
 
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, model_flags
-from keras_fool.models import classifiers
 
 USES = (*model_flags.USES, common_flags.OUTPUT)
 
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str]) -> None:
     cli.no_arguments(arguments)
     with errors.reported(ValueError):
         classifier = model_flags.classifier()
-    if not isinstance(classifier, classifiers.Classifier | classifiers.Ensemble):
+    if classifier.is_remote:
         raise errors.UserError(f"{classifier.name} is served already; export a classifier.")
     folder = _version_folder(classifier.name)
     if folder.exists():

@@ -11,6 +11,17 @@ ALLOWED = {
     "evolvers": {"evolvers"},
     "trainers": {"trainers"},
 }
+# Inside keras_fool, from the top: each may import itself and what is below it. What stands in
+# one row knows nothing of each other; commands are the modules beside the packages.
+LAYERS = (
+    {"commands"},
+    {"command_line"},
+    {"studies"},
+    {"runs"},
+    {"sheets", "serving"},
+    {"models"},
+    {"errors", "foreign_files"},
+)
 SLOW = {"tensorflow", "keras", "numba", "tensorflow_datasets", "matplotlib", "neat", "sklearn"}
 FILES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
 COMMANDS = [
@@ -63,6 +74,50 @@ def test_client_and_server_do_not_import_each_other(one, other):
     for path in files:
         named = imports(ast.walk(ast.parse(path.read_text("utf-8"))))
         assert not any(name.startswith(f"keras_fool.serving.{other}") for name in named), path
+
+
+def layer(name: str) -> str:
+    """What of keras_fool a module is in: a package, a module below all, or the commands."""
+    first = name.split(".")[1]
+    known = set().union(*LAYERS)
+    if first in known:
+        return first
+    assert not (ROOT / "keras_fool" / first).is_dir(), f"{first} is in no layer"
+    return "commands"
+
+
+def rank(name: str) -> int:
+    (number,) = (number for number, row in enumerate(LAYERS) if layer(name) in row)
+    return number
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if path.relative_to(ROOT).parts[0] == "keras_fool"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_imports_inside_keras_fool_go_down_only(path):
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    if module == "keras_fool.__init__":
+        return  # it names what is public, of any layer
+    named = {name for name in imports(ast.walk(ast.parse(path.read_text("utf-8")))) if "." in name}
+
+    up = [
+        name
+        for name in sorted(named)
+        if name.startswith("keras_fool.")
+        and layer(name) != layer(module)
+        and rank(name) <= rank(module)
+    ]
+
+    assert not up, f"{module} imports {', '.join(up)}: {layer(module)} is below"
+
+
+def test_no_command_imports_another_one():
+    for path in COMMANDS:
+        named = imports(ast.walk(ast.parse(path.read_text("utf-8"))))
+        others = {f"keras_fool.{other.stem}" for other in COMMANDS} & named
+        assert not others, f"{path.name} imports {', '.join(others)}"
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)

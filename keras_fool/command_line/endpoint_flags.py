@@ -37,7 +37,7 @@ def applied_to_all(
         ValueError: None is an endpoint, and a flag about endpoints is given.
     """
     options = endpoints.Options(**{holder.name: holder.value for holder in USES})
-    if not any(isinstance(classifier, endpoints.Endpoint) for classifier in given):
+    if not any(classifier.is_remote for classifier in given):
         for holder in USES:
             if flags.FLAGS[holder.name].present:
                 raise ValueError(
@@ -45,8 +45,6 @@ def applied_to_all(
                     f"{given[0].name} is none."
                 )
     return [
-        dataclasses.replace(classifier, options=options)
-        if isinstance(classifier, endpoints.Endpoint)
-        else classifier
+        dataclasses.replace(classifier, options=options) if classifier.is_remote else classifier
         for classifier in given
     ]

@@ -36,16 +36,15 @@ def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
         note_unnamed(found)
         return found
     names = label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))
-    return classifiers.with_labels(found, names)
+    return found.with_labels(names)
 
 
 def note_unnamed(found: classifiers.AnyClassifier) -> None:
     """Tells the user whose labels are taken in the order of the others' in an ensemble."""
-    unnamed = found.unnamed if isinstance(found, classifiers.Ensemble) else ()
-    if unnamed:
+    if found.unnamed:
         cli.note(
-            f"{', '.join(unnamed)}: the labels have no names and are taken in the order of the "
-            "other members' labels."
+            f"{', '.join(found.unnamed)}: the labels have no names and are taken in the order of "
+            "the other members' labels."
         )
 
 

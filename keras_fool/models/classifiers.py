@@ -12,6 +12,7 @@ import os
 import pathlib
 import zipfile
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from keras_fool import foreign_files
 from keras_fool.models import (
@@ -24,6 +25,9 @@ from keras_fool.models import (
     model_specs,
 )
 from trainers import names, regular_file
+
+if TYPE_CHECKING:  # TensorFlow
+    from keras_fool.models.scoring import LocalScorer
 
 MODEL_FILE = "classifier.keras"
 CARD_FILE = "card.json"
@@ -101,6 +105,13 @@ class Classifier:
     application: applications.Application | None = None
     views: Views = Views()
 
+    is_remote: ClassVar[bool] = False
+    gives_gradients: ClassVar[bool] = True
+
+    def open(self, score_batch: int | None = None, *, draws: bool = False) -> "LocalScorer":
+        """Its scorer; see `open_local`."""
+        return open_local(self, score_batch, draws=draws)
+
     @functools.cached_property
     def head(self) -> keras_archives.Head | None:
         """The layer that tells what its outputs mean; None where none does."""
@@ -159,6 +170,25 @@ class Classifier:
         return (self,)
 
     @property
+    def orders(self) -> tuple[None]:
+        """As an ensemble has them."""
+        return (None,)
+
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        """As an ensemble has them."""
+        return ()
+
+    def with_labels(self, labels: tuple[str, ...]) -> "Classifier":
+        """The same, with names for its labels.
+
+        Raises:
+            ValueError: As `label_orders.check_same` does.
+        """
+        label_orders.check_same(self.name, self.labels, labels)
+        return dataclasses.replace(self, labels=labels)
+
+    @property
     def spec(self) -> str:
         """What `find` makes this of again, wherever it is called."""
         network, views = self.application, self.views
@@ -186,6 +216,13 @@ class Ensemble:
     """
 
     members: tuple[Classifier, ...]
+
+    is_remote: ClassVar[bool] = False
+    gives_gradients: ClassVar[bool] = True
+
+    def open(self, score_batch: int | None = None, *, draws: bool = False) -> "LocalScorer":
+        """Its scorer; see `open_local`."""
+        return open_local(self, score_batch, draws=draws)
 
     @property
     def name(self) -> str:
@@ -231,6 +268,26 @@ class Ensemble:
             identity["orders"] = [order and list(order) for order in self.orders]
         return identity
 
+    def with_labels(self, labels: tuple[str, ...]) -> "Ensemble":
+        """The same, with names for its labels, in the order of its own `labels`.
+
+        Raises:
+            ValueError: As `label_orders.check_same` does, or a member has another number.
+        """
+        label_orders.check_same(self.name, self.labels, labels)
+        members = []
+        for member, order in zip(self.members, self.orders, strict=True):
+            own = list(labels)
+            if order is not None:
+                if len(order) != len(labels):
+                    raise ValueError(
+                        f"{member.name}: {len(labels)} labels are named, but it has {len(order)}."
+                    )
+                for label, place in zip(labels, order, strict=True):
+                    own[place] = label
+            members.append(dataclasses.replace(member, labels=tuple(own)))
+        return Ensemble(tuple(members))
+
     @property
     def spec(self) -> str:
         """What `find_all` makes this of again."""
@@ -247,44 +304,23 @@ def comparable(identity: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in identity.items() if name != "path"}
 
 
-def with_labels(classifier: AnyClassifier, labels: tuple[str, ...]) -> AnyClassifier:
-    """The same, with names for its labels; of an ensemble, in the order of its `labels`.
+def open_local(
+    classifier: Classifier | Ensemble, score_batch: int | None = None, *, draws: bool = False
+) -> "LocalScorer":
+    """The scorer of a classifier on this machine.
+
+    Args:
+        classifier: What scores.
+        score_batch: As `scoring.LocalScorer` takes it.
+        draws: Whether it draws CPPNs, too.
 
     Raises:
-        ValueError: They are not as many as it has names for already, or they are the same
-            names in another order.
+        ValueError: As `scoring.LocalScorer` does.
     """
-    if classifier.labels is not None and len(classifier.labels) == len(labels):
-        _check_order(classifier, labels)
-    if not isinstance(classifier, Ensemble):
-        return dataclasses.replace(classifier, labels=labels)
-    members = []
-    for member, order in zip(classifier.members, classifier.orders, strict=True):
-        own = list(labels)
-        if order is not None:
-            if len(order) != len(labels):
-                raise ValueError(
-                    f"{member.name}: {len(labels)} labels are named, but it has {len(order)}."
-                )
-            for label, place in zip(labels, order, strict=True):
-                own[place] = label
-        members.append(dataclasses.replace(member, labels=tuple(own)))
-    return Ensemble(tuple(members))
+    from keras_fool.models import drawing_scorer, scoring
 
-
-def _check_order(classifier: AnyClassifier, labels: tuple[str, ...]) -> None:
-    """Other names for its labels are the user's choice; the same in another order are an error.
-
-    Raises:
-        ValueError: They are.
-    """
-    known, given = ([names.plain(label) for label in some] for some in (classifier.labels, labels))
-    if known != given and sorted(known) == sorted(given):
-        first = next(place for place in range(len(known)) if known[place] != given[place])
-        raise ValueError(
-            f"the labels of {classifier.name} have these names already, in another order: label "
-            f"{first} is {classifier.labels[first]}, not {labels[first]}."
-        )
+    kind = drawing_scorer.DrawingScorer if draws else scoring.LocalScorer
+    return kind(classifier, score_batch=score_batch)
 
 
 def with_view(classifier: Classifier, view: str) -> Classifier:
@@ -376,7 +412,7 @@ def find_all(
     for number, member in enumerate(found):
         if member in found[:number]:
             raise ValueError(f"the ensemble names {each[number]} twice.")
-        if isinstance(member, endpoints.Endpoint):
+        if member.is_remote:
             raise ValueError(f"{each[number]} is an endpoint, which no ensemble has as a member.")
     ensemble = Ensemble(found)
     _ = ensemble.orders  # checked here

@@ -10,8 +10,9 @@ import dataclasses
 import math
 import re
 import urllib.parse
+from typing import ClassVar
 
-from keras_fool.models import meanings, model_specs, preprocessing
+from keras_fool.models import label_orders, meanings, model_specs, preprocessing
 from trainers import names
 
 _FORMS = {
@@ -85,6 +86,9 @@ class Endpoint:
     labels: tuple[str, ...] | None = None
     options: Options = dataclasses.field(default=Options(), compare=False)
 
+    is_remote: ClassVar[bool] = True
+    gives_gradients: ClassVar[bool] = False
+
     @property
     def meaning(self) -> str:
         """What the output means, one of `meanings.MEANINGS`."""
@@ -149,6 +153,20 @@ class Endpoint:
     def members(self) -> "tuple[Endpoint, ...]":
         """Itself, as an ensemble's members are several."""
         return (self,)
+
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        """No members whose labels have no names where others' have some."""
+        return ()
+
+    def with_labels(self, labels: tuple[str, ...]) -> "Endpoint":
+        """The same, with names for its labels.
+
+        Raises:
+            ValueError: As `label_orders.check_same` does.
+        """
+        label_orders.check_same(self.name, self.labels, labels)
+        return dataclasses.replace(self, labels=labels)
 
 
 def parse(url: str) -> Endpoint:

@@ -88,3 +88,25 @@ def taken(labels: Sequence[str], among: Sequence[str], order: Order) -> str:
 def _with_hint(label: str, among: Sequence[str]) -> str:
     hint = names.did_you_mean(label, among).removeprefix(", ")
     return f"{label} ({hint})" if hint else label
+
+
+def check_same(name: str, known: Sequence[str] | None, given: Sequence[str]) -> None:
+    """Other names for labels are the user's choice; the same in another order are an error.
+
+    Args:
+        name: The classifier's.
+        known: The names that its labels have already; None for none.
+        given: The names that they shall have.
+
+    Raises:
+        ValueError: They are.
+    """
+    if known is None or len(known) != len(given):
+        return
+    plain = [[names.plain(label) for label in some] for some in (known, given)]
+    if plain[0] != plain[1] and sorted(plain[0]) == sorted(plain[1]):
+        first = next(place for place in range(len(known)) if plain[0][place] != plain[1][place])
+        raise ValueError(
+            f"the labels of {name} have these names already, in another order: label "
+            f"{first} is {known[first]}, not {given[first]}."
+        )

@@ -63,8 +63,7 @@ class LocalScorer:
         self.name = classifier.name
         self.identity = classifier.identity
         self.traces = 0
-        is_ensemble = isinstance(classifier, classifiers.Ensemble)
-        self._orders = classifier.orders if is_ensemble else (None,)
+        self._orders = classifier.orders
         self._networks = [networks.Network(member) for member in classifier.members]
         self.image_shape, num_labels, self.independent = self._checked_members()
         self.labels = classifier.labels or tuple(str(label) for label in range(num_labels))

@@ -1,19 +1,29 @@
 """Long computations in folders: nothing is lost, and the same command goes on.
 
-What all of them do alike:
+The life of all of them, and what it takes:
 
-    workdir             the folder: its settings, its lock, whether it is complete
+    jobs                what a job is, and the record of it
+    execute             a job's life: restored, advanced, recorded, saved, stopped, finished
+    run_folder          its folder: lock, tables that grow, images, checkpoints, completion
+    workdir             config.json: settings, versions, what must be the same to go on
     environment         what else decides the last bits
     files               files that are whole or absent, and ones that only grow
     checkpoints         complete states
     checksums           what files must be
-    run_records         what a run folder says, checked where it enters
     background          a thread that writes
     progress            what stderr shows; stopping: Ctrl-C and SIGTERM
     summaries           what TensorBoard shows
-    tables              rows of metrics.csv, lineage.csv and champions.csv
-    champion_png        images with the genomes that drew them; champions reads them back
 
-Each kind has a `_run` (from wherever the folder is to its end), a `_folder` (what is in it)
-and, but for trainings, a `_recorder` (what is written when): evolution, ascent, training.
+What is executed, each with its record:
+
+    evolution_run       an evolution; evolution_record, tables: what is written of it
+    endpoint_run        one against an endpoint; endpoint.json says what answered
+    ascent_run          an ascent; ascent_record, ascent_tables
+    training_run        a training
+    scorers             the scorer of any classifier
+
+What is read back:
+
+    run_records         what a run folder says, checked where it enters
+    champions           the images, and what was recorded of each; champion_png: their files
 """

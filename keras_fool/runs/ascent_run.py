@@ -9,7 +9,7 @@ import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,20 +17,110 @@ import numpy as np
 from evolvers.ascent import config as config_module
 from keras_fool import errors
 from keras_fool.models import classifiers
-from keras_fool.runs import progress, run_records, stopping, workdir
+from keras_fool.runs import execute, jobs, run_folder, scorers
 
-if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer without
+if TYPE_CHECKING:  # TensorFlow, which a run that is complete does without
     from evolvers.ascent import loop
     from keras_fool.models.scoring import LocalScorer
-    from keras_fool.runs import ascent_recorder
 
 # A call takes so long, in seconds: short enough to stop soon, long enough to cost nothing.
 _SHORTEST_CALL, _LONGEST_CALL = 1, 4
+# The images of a checkpoint are large: a hundred of ImageNet's size take 120 MB.
+_CHECKPOINT_SECONDS = 60.0
+_MOST_NAMED = 5
 # What a network makes of each value that it sees, and keeps for the gradient: a generous
 # guess (SqueezeNet 30, ResNet50 150).
 _VALUES_PER_VALUE = 100
 _BYTES_OF_BATCH = 2**31
 _LARGEST_BATCH = 1024
+
+
+class AscentJob(jobs.Job):
+    """An ascent: many steps in one call, so many that a call takes some seconds."""
+
+    things = "image steps"
+
+    def __init__(self, ascent: "loop.Ascent", scorer: "LocalScorer"):
+        self._ascent = ascent
+        self._scorer = scorer
+        self._steps_per_call = 1
+        self._note = None
+        self._stopped = self._lost = None
+
+    @property
+    def step(self) -> int:
+        """How many steps are done."""
+        return self._ascent.step
+
+    @property
+    def total(self) -> int:
+        """How many steps there are."""
+        return self._ascent.config.steps
+
+    def begin(self, state: Mapping[str, np.ndarray] | None, note: Callable[[str], None]) -> None:
+        """Tells what the user should know of the classifier, and restores."""
+        from keras_fool.models import preprocess_advice, scorer_contract
+
+        for words in self._scorer.notes:
+            note(words)
+        images = scorer_contract.trial_images(self._scorer.image_shape)
+        if state is not None:
+            self._ascent.restore(state)
+        elif words := preprocess_advice.of_random_images(self._scorer, images):
+            note(words)
+        self._note = note
+        self._stopped, self._lost = self._ascent.stopped(), self._ascent.not_finite()
+
+    def advance(self, until: int) -> jobs.Advance:
+        """Takes the next steps."""
+        begun = time.monotonic()
+        try:
+            trace = self._ascent.advance(min(self._steps_per_call, until - self.step))
+        except ValueError as error:
+            raise jobs.JobError(str(error)) from error
+        seconds = time.monotonic() - begun
+        if seconds < _SHORTEST_CALL:
+            self._steps_per_call *= 2
+        elif seconds > _LONGEST_CALL:
+            self._steps_per_call = max(1, self._steps_per_call // 2)
+        self._say_what_stopped()
+        last = trace.confidence[-1]
+        return jobs.Advance(
+            trace,
+            trace.confidence.size,
+            f"median confidence {np.median(last[np.isfinite(last)]):.6f}",
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The images, and what is kept of them."""
+        return self._ascent.state()
+
+    def _say_what_stopped(self) -> None:
+        self._stopped = self._say(
+            self._ascent.stopped(),
+            self._stopped,
+            "the gradient is 0 everywhere, so these images stay as they are",
+        )
+        self._lost = self._say(
+            self._ascent.not_finite(),
+            self._lost,
+            "the confidences or the gradient are not finite, so these images go back to their best",
+        )
+
+    def _say(self, steps: np.ndarray, before: np.ndarray, what: str) -> np.ndarray:
+        """Names the images that have a step now and had none before; returns `steps`."""
+        from evolvers.ascent.step import NEVER
+
+        new = np.flatnonzero((steps != NEVER) & (before == NEVER))
+        named = [
+            f"{self._scorer.labels[label]} of seed {seed} (step {steps[place]})"
+            for place in new[:_MOST_NAMED]
+            for label, seed in [self._ascent.targets[place]]
+        ]
+        if named:
+            more = f" and {len(new) - _MOST_NAMED} more" if len(new) > _MOST_NAMED else ""
+            self._note(f"{what}: {', '.join(named)}{more}.")
+        return steps
 
 
 def settings(
@@ -55,18 +145,6 @@ def settings(
         "targets": {"labels": list(labels), "seeds": list(seeds)},
         "scorer": classifiers.comparable(classifier.identity),
     }
-
-
-def is_complete(path: pathlib.Path, settings: dict[str, object]) -> bool:
-    """Whether the ascent of these settings in `path` is complete, with all of its files.
-
-    Raises:
-        ValueError: The folder holds something else, or a run of other settings, or one from
-            before there were checksums that is damaged.
-        OSError: A file in it cannot be read.
-    """
-    complete = workdir.status(path, settings) is workdir.Status.COMPLETE
-    return complete and run_records.is_whole(path)
 
 
 def ascend(
@@ -112,29 +190,17 @@ def ascend(
         OSError: Something could not be written; the newest checkpoint stays.
     """
     shaped_by = settings(config, classifier, mean, labels, seeds)
-    with errors.reported(ValueError):
-        if is_complete(path, shaped_by):
-            return True
-
-    from evolvers.ascent import loop
-    from keras_fool.models import preprocess_advice, scorer_contract, scoring
-    from keras_fool.runs import ascent_folder, ascent_recorder, summaries
-
     with contextlib.ExitStack() as stack:
         with errors.reported(ValueError, FileNotFoundError):
-            scorer = scorer or scoring.LocalScorer(classifier)
-            about = {
-                "classifier": classifier.name,
-                "classifier_spec": classifiers.printable(classifier.spec),
-                "dataset": dataset,
-                "labels": scorer.labels,
-                "image_shape": scorer.image_shape,
-            }
-            folder = ascent_folder.AscentFolder(path, shaped_by, about, note)
-            stack.callback(folder.close)
-            state = folder.resume()
-        begun = f"nothing is saved in {path} yet; to begin again: {command}"
-        is_true = stack.enter_context(stopping.saying(begun))
+            if run_folder.is_complete(path, shaped_by):
+                return True
+
+            from evolvers.ascent import loop
+            from keras_fool.runs import ascent_record
+
+            scorer = scorer or classifier.open()
+            about = scorers.described(classifier, scorer, dataset)
+            folder = stack.enter_context(run_folder.RunFolder(path, shaped_by, about, note))
         ascent = loop.Ascent(
             config,
             scorer.confidences,
@@ -144,29 +210,13 @@ def ascend(
             batch=image_batch or fitting_batch(scorer),
             independent=scorer.independent,
         )
-        for words in scorer.notes:
-            note(words)
-        images = scorer_contract.trial_images(scorer.image_shape)
-        if state is None and (words := preprocess_advice.of_random_images(scorer, images)):
-            note(words)
-        if state is not None:
-            with errors.reported(ValueError):
-                ascent.restore(state)
-            note(f"{path} goes on after step {ascent.step - 1}.")
-            is_true(f"{path} is saved until step {ascent.step - 1}; to go on: {command}")
-        events = summaries.Summaries(path, ascent.step)
-        stack.callback(events.close)
-        if state is None:
-            events.settings(_settings_table(classifier.name, shaped_by))
-        record = ascent_recorder.AscentRecorder(
-            ascent, folder, events, scorer, note, checkpoint_steps=checkpoint_steps
+        execute.execute(
+            folder,
+            AscentJob(ascent, scorer),
+            ascent_record.AscentRecord(folder, ascent, scorer),
+            execute.Due(checkpoint_steps, _CHECKPOINT_SECONDS),
+            command=command,
         )
-        stack.callback(record.close)
-        with errors.reported(ValueError):
-            _advance(ascent, record, path, command)
-            is_true(f"all steps are saved in {path}; to finish: {command}")
-            record.finish()
-        _note_not_finite(ascent, scorer, note)
     return False
 
 
@@ -174,58 +224,3 @@ def fitting_batch(scorer: "LocalScorer") -> int:
     """How many images fit into memory with what their gradients need."""
     seen = max(math.prod(scorer.image_shape), scorer.values_seen)
     return max(1, min(_LARGEST_BATCH, _BYTES_OF_BATCH // (4 * _VALUES_PER_VALUE * seen)))
-
-
-def _advance(
-    ascent: "loop.Ascent",
-    record: "ascent_recorder.AscentRecorder",
-    path: pathlib.Path,
-    command: str,
-) -> None:
-    images = len(ascent.targets)
-    with contextlib.ExitStack() as stack:
-        shown = progress.Progress(ascent.step, ascent.config.steps, "step", "image steps")
-        stack.callback(shown.close)
-        request = stack.enter_context(stopping.StopRequest())
-        steps = 1
-        while ascent.step < ascent.config.steps:
-            if request.signal_number is not None:
-                record.checkpoint()
-                record.wait()
-                raise errors.StoppedError(
-                    f"stopped after {ascent.step} steps, which are saved in {path}; "
-                    f"to go on: {command}",
-                    request.signal_number,
-                )
-            begun = time.monotonic()
-            trace = ascent.advance(min(steps, record.steps_to_checkpoint()))
-            seconds = time.monotonic() - begun
-            record.on_steps(trace)
-            count = len(trace.confidence)
-            last = trace.confidence[-1]
-            shown.advance(float(np.median(last[np.isfinite(last)])), count * images, count)
-            if seconds < _SHORTEST_CALL:
-                steps *= 2
-            elif seconds > _LONGEST_CALL:
-                steps = max(1, steps // 2)
-
-
-def _note_not_finite(
-    ascent: "loop.Ascent", scorer: "LocalScorer", note: Callable[[str], None]
-) -> None:
-    lost = ascent.not_finite()
-    if (lost >= 0).any():
-        never = np.count_nonzero((lost >= 0) & (ascent.steps("last") < 0))
-        left_out = f"; {never} of them had none and are left out" if never else ""
-        note(
-            f"{scorer.name} gave NaN or infinite confidences or gradients for "
-            f"{np.count_nonzero(lost >= 0)} of {len(lost)} images: they stopped at their best "
-            f"image until then{left_out}."
-        )
-
-
-def _settings_table(name: str, shaped_by: dict[str, object]) -> str:
-    """The settings as Markdown, for TensorBoard."""
-    rows = {"classifier": name, **dict(workdir.flat(shaped_by))}
-    lines = [f"| {setting} | {value} |" for setting, value in rows.items()]
-    return "\n".join(["| setting | value |", "|---|---|", *lines])

@@ -230,7 +230,7 @@ def original(
     with contextlib.suppress(ValueError, OSError):  # it was moved, or is another one now
         there = classifiers.find_all(os.fsdecode(spec.encode()))  # in any locale
         if classifiers.comparable(there.identity) == champions.scorer:
-            return classifiers.with_labels(there, champions.labels)
+            return there.with_labels(champions.labels)
     raise ValueError(
         f"{champions.folder} was evolved on {name}, which is not among --models, and {spec} is "
         "not it: name its version folder or .keras file, with the options it had, in --models."

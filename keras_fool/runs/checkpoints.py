@@ -79,8 +79,11 @@ class CheckpointFolder:
             )
         return arrays
 
-    def save(self, generation: int, arrays: dict[str, np.ndarray]) -> None:
+    def save(self, arrays: dict[str, np.ndarray]) -> None:
         """Adds a checkpoint and removes all but the newest two that are whole.
+
+        Args:
+            arrays: A state; it holds the number of its generation or step.
 
         Raises:
             OSError: It could not be written; the earlier ones stay.
@@ -90,7 +93,7 @@ class CheckpointFolder:
         try:
             with files.named(part), files.create(part) as file:
                 np.savez(file, allow_pickle=False, **arrays)
-            path = self._folder / f"generation_{generation:08d}-{_digest(part)}.npz"
+            path = self._folder / f"generation_{_counted(arrays)[0]:08d}-{_digest(part)}.npz"
             files.rename(part, path)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -129,10 +132,15 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray] | None:
                 return None  # a small file could ask for any amount of memory
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        counted = [int(arrays[name]) for name in _NUMBERS if name in arrays]
+        counted = _counted(arrays)
     except (*_UNREADABLE, TypeError):
         return None
     return arrays if counted == [int(number)] else None
+
+
+def _counted(arrays: dict[str, np.ndarray]) -> list[int]:
+    """The number of a state's generation or step."""
+    return [int(arrays[name]) for name in _NUMBERS if name in arrays]
 
 
 def _digest(path: pathlib.Path) -> str:

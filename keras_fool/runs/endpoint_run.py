@@ -7,13 +7,14 @@ unless it is allowed otherwise the same version, giving the same answers.
 import hashlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from evolvers import map_elites
 from keras_fool import foreign_files
 from keras_fool.models import scorer_contract
-from keras_fool.runs import files
+from keras_fool.runs import evolution_run, files
 from keras_fool.serving.client import endpoint_scorer
 
 FILE = "endpoint.json"
@@ -21,16 +22,55 @@ FILE = "endpoint.json"
 _TOLERANCE = 1e-3
 
 
-class EndpointRun:
-    """A run against an endpoint: what it was begun with, and what it may still send."""
+class EndpointJob(evolution_run.EvolutionJob):
+    """An evolution against an endpoint."""
+
+    def __init__(
+        self,
+        evolution: map_elites.Evolution,
+        scorer: endpoint_scorer.EndpointScorer,
+        path: pathlib.Path,
+    ):
+        """Prepares.
+
+        Args:
+            evolution: The runs.
+            scorer: What answers.
+            path: The run folder.
+        """
+        super().__init__(evolution)
+        self._scorer = scorer
+        self._path = path
+        self._answers = None
+
+    def begin(self, state: Mapping[str, np.ndarray] | None, note: Callable[[str], None]) -> None:
+        """Looks, besides, whether what answers is what the run was begun with."""
+        super().begin(state, note)
+        self._answers = Answers(self._path, self._scorer, self.evolution.generation)
+
+    def interrupt(self) -> None:
+        """Ends all waiting for an endpoint that does not answer."""
+        self._scorer.interrupt()
+
+    def _generation(self) -> map_elites.Generation:
+        config = self.evolution.config
+        births = config.batch + (0 if self.step else config.initial)
+        if not self._scorer.affords(config.runs * births):  # none is begun in vain
+            raise self._scorer.budget_error()
+        generation = super()._generation()
+        self._answers.note(generation.number)
+        return generation
+
+
+class Answers:
+    """What answered a run: the file says which version made which generations."""
 
     def __init__(self, folder: pathlib.Path, scorer: endpoint_scorer.EndpointScorer, done: int):
         """Begins the file, or compares what it says with what answers now.
 
         Args:
             folder: The run folder.
-            scorer: What answers; it is held to the version that the run was begun with,
-                and closed with this object.
+            scorer: What answers; it is held to the version that the run was begun with.
             done: The last complete generation; -1 where there is none.
 
         Raises:
@@ -55,21 +95,9 @@ class EndpointRun:
             scorer.hold_to(begun["version"])
             if scorer.version == begun["version"] and begun["probes"]:
                 self._compare(begun["probes"])
-        self.on_generation(done + 1)
+        self.note(done + 1)
 
-    def before_generation(self, births: int) -> None:
-        """Looks whether a generation is within the budget; none is begun in vain.
-
-        Args:
-            births: How many images it may make.
-
-        Raises:
-            EndpointError: It is not.
-        """
-        if not self._scorer.affords(births):
-            raise self._scorer.budget_error()
-
-    def on_generation(self, number: int) -> None:
+    def note(self, number: int) -> None:
         """Notes which version made generation `number`, before that is recorded elsewhere."""
         if self._versions and self._versions[-1]["version"] == self._scorer.version:
             return
@@ -79,14 +107,6 @@ class EndpointRun:
         content["sha256"] = _digest(content)
         files.write(self._path, (json.dumps(content, indent=2) + "\n").encode())
         files.sync_folder(self._path.parent)
-
-    def interrupt(self) -> None:
-        """Ends all waiting for an endpoint that does not answer; for a signal's handler."""
-        self._scorer.interrupt()
-
-    def close(self) -> None:
-        """Ends the connections."""
-        self._scorer.close()
 
     def _probes(self) -> list[tuple[int, float] | None]:
         """The label that is given to each trial image, and its confidence; None for neither."""
@@ -102,9 +122,8 @@ class EndpointRun:
     def _read(self) -> list[dict]:
         try:
             begun = foreign_files.json_object(self._path)
-            if (given := begun.pop("sha256", None)) is not None and given != _digest(
-                begun
-            ):  # once there was none
+            digest = begun.pop("sha256", None)  # once there was none
+            if digest is not None and digest != _digest(begun):
                 raise ValueError("its sha256 does not fit")
             versions = begun.pop("versions")
             for entry in versions:

@@ -7,7 +7,7 @@ so the same folders.
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +15,11 @@ import numpy as np
 from evolvers import compiling, map_elites
 from evolvers import config as evolvers_config
 from keras_fool import errors
-from keras_fool.models import classifiers, endpoints, scorer_contract
-from keras_fool.runs import progress, run_records, scorers, stopping, workdir
+from keras_fool.models import classifiers, scorer_contract
+from keras_fool.runs import evolution_record, execute, jobs, run_folder, scorers
 
-if TYPE_CHECKING:  # TensorFlow, which `settings` and `is_complete` answer without
+if TYPE_CHECKING:  # TensorFlow, which a run that is complete does without
     from keras_fool.models.scoring import LocalScorer
-    from keras_fool.runs import evolution_recorder
-    from keras_fool.runs.endpoint_run import EndpointRun
     from keras_fool.serving.client.endpoint_scorer import EndpointScorer
 
 # Images that are bred and drawn while as many are scored: enough to share out.
@@ -31,6 +29,74 @@ _IMAGES_WORTH_TUNING = 500_000
 # How many random images tell whether a classifier is sure of everything.
 _RANDOM_IMAGES = 64
 _KINDS = {"cppn": "images of CPPNs", "direct": "directly encoded images"}
+
+
+class EvolutionJob(jobs.Job):
+    """An evolution; its steps are generations."""
+
+    unit = "generation"
+
+    def __init__(self, evolution: map_elites.Evolution):
+        self.evolution = evolution
+
+    @property
+    def step(self) -> int:
+        """How many generations are done."""
+        return self.evolution.generation + 1
+
+    @property
+    def total(self) -> int:
+        """How many generations there are, the first one included."""
+        return self.evolution.config.generations + 1
+
+    def begin(self, state: Mapping[str, np.ndarray] | None, note: Callable[[str], None]) -> None:
+        """Compiles, tells what the user should know of the classifier, and restores."""
+        with compiling.told(note):
+            self.evolution.warm_up()
+        for words in self.evolution.scorer.notes:
+            note(words)
+        if state is not None:
+            self.evolution.restore(state)
+        elif words := self._advice():
+            note(words)
+
+    def advance(self, until: int) -> jobs.Advance:
+        """Makes the next generation."""
+        del until  # one at a time
+        try:
+            generation = self._generation()
+        except scorer_contract.ScorerError as error:
+            raise jobs.JobError(str(error), may_pass=error.may_pass) from error
+        except map_elites.NotFiniteError as error:
+            raise jobs.JobError(f"{self.evolution.scorer.name} {error}") from error
+        archives = self.evolution.archives
+        elites = [list(archive.elites) for archive in archives]
+        confidences = np.stack([archive.confidences for archive in archives])
+        return jobs.Advance(
+            evolution_record.Result(generation, elites, confidences),
+            generation.births,
+            f"median confidence {np.median(confidences):.6f}",
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The archives and the random streams."""
+        return self.evolution.state()
+
+    def _generation(self) -> map_elites.Generation:
+        return self.evolution.advance()
+
+    def _advice(self) -> str | None:
+        """Says where a classifier seems to be given other values than it was trained on."""
+        from keras_fool.models import preprocess_advice
+
+        scorer = self.evolution.scorer
+        if not preprocess_advice.may_scale_wrongly(scorer):
+            return None
+        if self.evolution.config.renderer == "cpu":
+            images = self.evolution.random_images(_RANDOM_IMAGES)
+        else:  # nothing is drawn here
+            images = scorer_contract.trial_images(scorer.image_shape)
+        return preprocess_advice.of_random_images(scorer, images)
 
 
 def settings(
@@ -50,18 +116,6 @@ def settings(
     return {**dataclasses.asdict(config), **niches, "scorer": scorer}
 
 
-def is_complete(path: pathlib.Path, settings: dict[str, object]) -> bool:
-    """Whether the run of these settings in `path` is complete, with all of its files.
-
-    Raises:
-        ValueError: The folder holds something else, or a run of other settings, or one from
-            before there were checksums that is damaged.
-        OSError: A file in it cannot be read.
-    """
-    complete = workdir.status(path, settings) is workdir.Status.COMPLETE
-    return complete and run_records.is_whole(path)
-
-
 def open_scorer(
     config: evolvers_config.Config,
     classifier: classifiers.AnyClassifier,
@@ -78,16 +132,10 @@ def open_scorer(
     Raises:
         ValueError: The model cannot be used.
     """
-    from keras_fool.models import drawing_scorer, scoring
-
-    if isinstance(classifier, endpoints.Endpoint):
-        if config.renderer == "tf":
-            raise ValueError("renderer must be cpu: an endpoint is given images.")
-        return scorers.open_scorer(classifier, score_batch)
-    kinds = {"cpu": scoring.LocalScorer, "tf": drawing_scorer.DrawingScorer}
-    scorer = kinds[config.renderer](classifier, score_batch=score_batch)
+    scorer = scorers.open_scorer(classifier, score_batch, draws=config.renderer == "tf")
     births = config.runs * config.batch
-    if score_batch is None and births * config.generations >= _IMAGES_WORTH_TUNING:
+    many = births * config.generations >= _IMAGES_WORTH_TUNING
+    if score_batch is None and many and not classifier.is_remote:
         scorer.tune(births)
     return scorer
 
@@ -116,206 +164,47 @@ def evolve(
         dataset: The data set's name, for the record.
         num_niches: Labels to fool, the first ones of the classifier's; all by default.
         scorer: What `open_scorer` gives, where the caller has it; opened by default.
-        checkpoint_every: As `evolution_recorder.EvolutionRecorder` takes it.
-        montage_every: Likewise.
+        checkpoint_every: Generations between checkpoints; None for every 10 seconds, or more
+            where writing takes long. No result depends on it.
+        montage_every: Generations between TensorBoard's montages.
 
     Returns:
         True where the run was complete before, and nothing was done.
 
     Raises:
         UserError: The folder holds a run of other settings or is damaged, or the model
-            cannot be used, or in mid-run gave most images no confidences: the folder holds
-            all generations until then.
+            cannot be used, or in the middle of the run gave most images no confidences: the
+            folder holds all generations until then.
         StoppedError: A signal asked for it; the folder holds all generations until then.
         OSError: Something could not be written; the newest checkpoint stays.
     """
     shaped_by = settings(config, classifier, num_niches)
-    with errors.reported(ValueError):
-        if is_complete(path, shaped_by):
-            return True
-
-    from keras_fool.runs import evolution_folder, evolution_recorder, summaries
-
     with contextlib.ExitStack() as stack:
         with errors.reported(ValueError, FileNotFoundError):
+            if run_folder.is_complete(path, shaped_by):
+                return True
             scorer = scorer or open_scorer(config, classifier)
-            about = {
-                "classifier": classifier.name,
-                "classifier_spec": classifiers.printable(classifier.spec),
-                "dataset": dataset,
-                "labels": scorer.labels,
-                "image_shape": scorer.image_shape,
-            }
-            folder = evolution_folder.EvolutionFolder(path, shaped_by, about, note)
-            stack.callback(folder.close)
-            state = folder.resume()
-        begun = f"nothing is saved in {path} yet; to begin again: {command}"
-        is_true = stack.enter_context(stopping.saying(begun))
-        evolution = map_elites.Evolution(
-            config, scorer, num_niches, group_images=max(_GROUP_IMAGES, scorer.score_batch)
+            about = scorers.described(classifier, scorer, dataset)
+            folder = stack.enter_context(run_folder.RunFolder(path, shaped_by, about, note))
+        evolution = stack.enter_context(
+            contextlib.closing(
+                map_elites.Evolution(
+                    config, scorer, num_niches, group_images=max(_GROUP_IMAGES, scorer.score_batch)
+                )
+            )
         )
-        stack.callback(evolution.close)
-        _warm_up(evolution, note)
-        for words in scorer.notes:
-            note(words)
-        if state is None:
-            _say_if_sure_of_anything(evolution, scorer, note)
-        if state is not None:
-            with errors.reported(ValueError):
-                evolution.restore(state)
-            note(f"{path} goes on after generation {evolution.generation}.")
-            is_true(f"{path} is saved until generation {evolution.generation}; to go on: {command}")
-        watch = _watch(classifier, path, scorer, evolution.generation)
-        stack.callback(watch.close)
-        events = summaries.Summaries(path, evolution.generation + 1)
-        stack.callback(events.close)
-        if state is None:
-            events.settings(_settings_table(config, scorer))
-        record = evolution_recorder.EvolutionRecorder(
-            evolution,
+        job = EvolutionJob(evolution)
+        if classifier.is_remote:
+            from keras_fool.runs import endpoint_run
+
+            stack.callback(scorer.close)
+            job = endpoint_run.EndpointJob(evolution, scorer, path)
+        record = evolution_record.EvolutionRecord(
             folder,
-            events,
+            evolution,
             scorer.labels,
             title=f"{scorer.name} fooled by {_KINDS[config.encoding]}, seed {config.seed}",
-            checkpoint_every=checkpoint_every,
             montage_every=montage_every,
         )
-        stack.callback(record.close)
-        _advance(evolution, record, watch, path, command)
-        is_true(f"all generations are saved in {path}; to finish: {command}")
-        record.finish()
-        _note_not_finite(evolution, note)
+        execute.execute(folder, job, record, execute.Due(checkpoint_every), command=command)
     return False
-
-
-def _warm_up(evolution: map_elites.Evolution, note: Callable[[str], None]) -> None:
-    """Compiles, and says so where that is needed."""
-    with compiling.told(note):
-        evolution.warm_up()
-
-
-def _say_if_sure_of_anything(
-    evolution: map_elites.Evolution,
-    scorer: "LocalScorer | EndpointScorer",
-    note: Callable[[str], None],
-) -> None:
-    """Says where a classifier seems to be given other values than it was trained on."""
-    from keras_fool.models import preprocess_advice
-
-    if not preprocess_advice.may_scale_wrongly(scorer):
-        return
-    if evolution.config.renderer == "cpu":
-        images = evolution.random_images(_RANDOM_IMAGES)
-    else:  # nothing is drawn here
-        images = scorer_contract.trial_images(scorer.image_shape)
-    if words := preprocess_advice.of_random_images(scorer, images):
-        note(words)
-
-
-def _note_not_finite(evolution: map_elites.Evolution, note: Callable[[str], None]) -> None:
-    if lost := evolution.not_finite.sum():
-        note(
-            f"{evolution.scorer.name} gave {lost} image{'s' if lost > 1 else ''} NaN or infinite "
-            "confidences; they won no niche, and metrics.csv counts them (not_finite)."
-        )
-
-
-class _Unwatched:
-    """What `EndpointRun` is for an endpoint: a classifier on this machine needs none of it."""
-
-    def before_generation(self, births: int) -> None:
-        """Lets everybody score."""
-
-    def on_generation(self, number: int) -> None:
-        """Notes nothing."""
-
-    def interrupt(self) -> None:
-        """Lets the generation come to its end."""
-
-    def close(self) -> None:
-        """Has nothing open."""
-
-
-def _watch(
-    classifier: classifiers.AnyClassifier,
-    path: pathlib.Path,
-    scorer: "LocalScorer | EndpointScorer",
-    done: int,
-) -> "_Unwatched | EndpointRun":
-    if not isinstance(classifier, endpoints.Endpoint):
-        return _Unwatched()
-    from keras_fool.runs import endpoint_run
-
-    with errors.reported(ValueError):
-        return endpoint_run.EndpointRun(path, scorer, done)
-
-
-def _advance(
-    evolution: map_elites.Evolution,
-    record: "evolution_recorder.EvolutionRecorder",
-    watch: "_Unwatched | EndpointRun",
-    path: pathlib.Path,
-    command: str,
-) -> None:
-    config = evolution.config
-    with contextlib.ExitStack() as stack:
-        shown = progress.Progress(evolution.generation + 1, config.generations + 1)
-        stack.callback(shown.close)
-        request = stack.enter_context(stopping.StopRequest(watch.interrupt))
-        while request.signal_number is None and evolution.generation < config.generations:
-            try:
-                initial = config.initial if evolution.generation < 0 else 0
-                watch.before_generation(config.runs * (initial + config.batch))
-                generation = evolution.advance()
-            except (scorer_contract.ScorerError, map_elites.NotFiniteError) as error:
-                if request.signal_number is not None:
-                    break  # it was told not to wait any more
-                raise errors.UserError(
-                    _given_up(error, evolution, record, path, command)
-                ) from error
-            watch.on_generation(generation.number)
-            record.on_generation(generation)
-            confidences = [archive.confidences for archive in evolution.archives]
-            shown.advance(float(np.median(confidences)), generation.births)
-        if evolution.generation < config.generations:
-            words = _saved(evolution, record, path)
-            raise errors.StoppedError(f"{words}; to go on: {command}", request.signal_number)
-
-
-def _given_up(
-    error: scorer_contract.ScorerError | map_elites.NotFiniteError,
-    evolution: map_elites.Evolution,
-    record: "evolution_recorder.EvolutionRecorder",
-    path: pathlib.Path,
-    command: str,
-) -> str:
-    """What ended the run, what is saved, and how to go on where that may help."""
-    if isinstance(error, map_elites.NotFiniteError):
-        reason, may_pass = f"{evolution.scorer.name} {error}", False
-    else:
-        reason, may_pass = str(error), error.may_pass
-    words = _saved(evolution, record, path)
-    if may_pass:
-        return f"{reason} The run {words}; to go on: {command}"
-    return f"{reason} The run {words}; started again, it stops there again."
-
-
-def _saved(
-    evolution: map_elites.Evolution,
-    record: "evolution_recorder.EvolutionRecorder",
-    path: pathlib.Path,
-) -> str:
-    """Saves the last complete generation, and says so."""
-    if evolution.generation < 0:
-        return f"stopped in the first generation, with nothing to save in {path} yet"
-    record.checkpoint()
-    record.wait()
-    return f"stopped after generation {evolution.generation}, which is saved in {path}"
-
-
-def _settings_table(config: evolvers_config.Config, scorer: "LocalScorer | EndpointScorer") -> str:
-    """The settings as Markdown, for TensorBoard."""
-    identity = dict(workdir.flat(scorer.identity))
-    rows = {"classifier": scorer.name, **identity, **dataclasses.asdict(config)}
-    lines = [f"| {name} | {value} |" for name, value in rows.items()]
-    return "\n".join(["| setting | value |", "|---|---|", *lines])

@@ -1,4 +1,4 @@
-"""How a run shows on stderr that it advances: a bar on a terminal, else a line now and then."""
+"""How long work shows on stderr that it advances: a bar on a terminal, else a line now and then."""
 
 import contextlib
 import sys
@@ -10,21 +10,21 @@ _SECONDS_BETWEEN_LINES = 10
 
 
 class Progress:
-    """Generations or steps done, the median confidence, images per second, time left."""
+    """Steps done, how the job stands, things per second, time left."""
 
-    def __init__(self, done: int, total: int, unit: str = "generation", things: str = "images"):
+    def __init__(self, done: int, total: int, unit: str, things: str):
         """Shows the bar.
 
         Args:
-            done: Generations that were done before.
-            total: Generations in all.
-            unit: What they are called, where they are none.
+            done: Steps that were done before.
+            total: Steps in all.
+            unit: What a step is called.
             things: What is counted besides.
         """
         self._unit, self._things = unit, things
         self._done = self._begun_with = done
         self._total = total
-        self._images = 0
+        self._count = 0
         self._begun = self._shown = time.monotonic()
         self._bar = None
         if sys.stderr.isatty():
@@ -32,36 +32,43 @@ class Progress:
                 total=total, initial=done, unit=unit, dynamic_ncols=True, bar_format=_FORMAT
             )
 
-    def advance(self, median: float, images: int, by: int = 1) -> None:
-        """Counts one generation.
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def advance(self, done: int, number: int, words: str, count: int) -> None:
+        """Shows some steps more.
 
         Args:
-            median: The median confidence after it.
-            images: How many images it made.
-            by: How many generations it was.
+            done: Steps done in all.
+            number: The last one's number.
+            words: How the job stands.
+            count: How many things they took.
         """
-        self._done += by
-        self._images += images
+        new, self._done = done - self._done, done
+        self._count += count
         now = time.monotonic()
-        rate = f"{self._images / (now - self._begun):,.0f} {self._things}/s"
-        text = f"median confidence {median:.6f}, {rate}"
+        rate = f"{self._count / (now - self._begun):,.0f} {self._things}/s"
+        text = f"{words}, {rate}"
         if self._bar is not None:
             self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update(by)
+            self._bar.update(new)
         elif now - self._shown >= _SECONDS_BETWEEN_LINES:
             self._shown = now
-            seconds = (now - self._begun) / (self._done - self._begun_with)
-            left = tqdm.tqdm.format_interval(seconds * (self._total - self._done))
-            _say(f"{self._unit} {self._done - 1}: {text}, {left} left")
+            seconds = (now - self._begun) / (done - self._begun_with)
+            left = tqdm.tqdm.format_interval(seconds * (self._total - done))
+            _say(f"{self._unit} {number}: {text}, {left} left")
 
     def close(self) -> None:
         """Leaves the last state standing, and says how fast it went."""
         if self._bar is not None:
             self._bar.close()
-        if self._images:
+        if self._count:
             seconds = time.monotonic() - self._begun
-            rate = self._images / seconds
-            _say(f"{self._images:,} {self._things} in {seconds:.1f} s, {rate:,.0f} a second")
+            rate = self._count / seconds
+            _say(f"{self._count:,} {self._things} in {seconds:.1f} s, {rate:,.0f} a second")
 
 
 def _say(line: str) -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from keras_fool import errors
-from keras_fool.models import classifiers, endpoints
+from keras_fool.models import classifiers
 
 if TYPE_CHECKING:  # TensorFlow
     from keras_fool.models.scoring import LocalScorer
@@ -11,23 +11,48 @@ if TYPE_CHECKING:  # TensorFlow
 
 
 def open_scorer(
-    classifier: classifiers.AnyClassifier, score_batch: int | None = None
+    classifier: classifiers.AnyClassifier,
+    score_batch: int | None = None,
+    *,
+    draws: bool = False,
 ) -> "LocalScorer | EndpointScorer":
     """The scorer of any classifier, here or behind an endpoint.
 
     Args:
         classifier: What scores.
         score_batch: The largest number of images in one call or request.
+        draws: Whether it draws CPPNs, too; no endpoint does.
 
     Raises:
         ValueError: It cannot be used.
         UserError: An endpoint needs packages that are not installed.
     """
-    if not isinstance(classifier, endpoints.Endpoint):
-        from keras_fool.models import scoring
-
-        return scoring.LocalScorer(classifier, score_batch=score_batch)
+    if not classifier.is_remote:
+        return classifier.open(score_batch, draws=draws)
+    if draws:
+        raise ValueError("renderer must be cpu: an endpoint is given images.")
     with errors.needs_extra("serving"):
         from keras_fool.serving.client import endpoint_scorer
 
         return endpoint_scorer.EndpointScorer(classifier, score_batch=score_batch)
+
+
+def described(
+    classifier: classifiers.AnyClassifier,
+    scorer: "LocalScorer | EndpointScorer",
+    dataset: str | None,
+) -> dict[str, object]:
+    """What config.json says of a classifier, besides the settings.
+
+    Args:
+        classifier: What is fooled.
+        scorer: Its scorer.
+        dataset: The data set's name, where one is known.
+    """
+    return {
+        "classifier": classifier.name,
+        "classifier_spec": classifiers.printable(classifier.spec),
+        "dataset": dataset,
+        "labels": scorer.labels,
+        "image_shape": scorer.image_shape,
+    }

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: curves, montages of the champions, the settings.
+"""What TensorBoard shows of a run: curves, montages of images, the settings.
 
 Events go through TensorFlow's record writer, which buffers them; tags follow
 `tf.summary`, whose graph-building calls would cost more than a generation's selection.
@@ -20,22 +20,20 @@ from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.text import summary_v2 as text_summary
 from tensorboard.util import tensor_util
 
-from evolvers import archive, map_elites
+from keras_fool.runs import workdir
 from keras_fool.sheets import contact_sheets
-
-_THRESHOLDS = (0.9, 0.99, 0.9999)
 
 
 class Summaries:
     """One TensorBoard event file of a run; a run that goes on begins another one."""
 
-    def __init__(self, folder: pathlib.Path, first_generation: int):
+    def __init__(self, folder: pathlib.Path, first: int):
         """Creates the file.
 
         Args:
             folder: The run folder.
-            first_generation: The first one that will be written. What an earlier file
-                holds from there on was never part of the run, and TensorBoard drops it.
+            first: The first step that will be written. What an earlier file holds from there
+                on was never part of the run, and TensorBoard drops it.
         """
         name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
         with _as_os_error():
@@ -43,40 +41,22 @@ class Summaries:
             self._writer = tf.io.TFRecordWriter(os.fsencode(folder / name))
         self._write(event_pb2.Event(file_version="brain.Event:2"), 0)
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._write(event_pb2.Event(session_log=start), first_generation)
+        self._write(event_pb2.Event(session_log=start), first)
 
-    def settings(self, text: str) -> None:
-        """Writes the settings, as Markdown."""
+    def settings(self, settings: Mapping[str, object], classifier: object = None) -> None:
+        """Writes the settings as a table.
+
+        Args:
+            settings: What shapes the result, nested or not.
+            classifier: The name of what is fooled, where something is.
+        """
+        rows = [("classifier", classifier)] if classifier else []
+        lines = [f"| {name} | {value} |" for name, value in [*rows, *workdir.flat(settings)]]
+        text = "\n".join(["| setting | value |", "|---|---|", *lines])
         # A file's name may hold bytes that are no letters of this locale.
         printable = text.encode("utf-8", "backslashreplace").decode()
         summary = text_summary.text_pb("settings", printable)
         self._write(event_pb2.Event(summary=summary), 0)
-
-    def scalars(
-        self, generation: map_elites.Generation, confidences: np.ndarray, rate: float
-    ) -> None:
-        """Writes a generation's figures, pooled over all runs.
-
-        Args:
-            generation: What happened.
-            confidences: [runs, niches] of the elites after it.
-            rate: Images per second.
-        """
-        values = {
-            "confidence/median": np.median(confidences),
-            "confidence/mean": confidences.mean(dtype=np.float64),
-            "confidence/max": confidences.max(),
-            "confidence/min": confidences.min(),
-            **{
-                f"niches/share_at_least_{threshold:g}": np.mean(
-                    confidences >= np.float32(threshold)
-                )
-                for threshold in _THRESHOLDS
-            },
-            "takeovers": generation.takeovers.sum(),
-            "images_per_second": rate,
-        }
-        self.values(generation.number, values)
 
     def values(self, step: int, values: Mapping[str, float]) -> None:
         """Writes figures by their tags."""
@@ -84,15 +64,6 @@ class Summaries:
         for tag, value in values.items():
             summary.value.add(tag=tag, simple_value=float(value))
         self._write(event_pb2.Event(summary=summary), step)
-
-    def montage(self, generation: int, elites: Sequence[Sequence[archive.Elite]]) -> None:
-        """Writes the champions' images, a row per run.
-
-        Args:
-            generation: The step.
-            elites: [runs][niches].
-        """
-        self.images(generation, [[elite.image for elite in champions] for champions in elites])
 
     def images(self, step: int, images: Sequence[Sequence[np.ndarray]]) -> None:
         """Writes a montage of images, uint8 [height, width, channels], in rows."""

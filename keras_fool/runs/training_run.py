@@ -1,22 +1,84 @@
 """One training in its folder, from wherever the folder says it is to its end.
 
-Of several processes that train together only the chief has a folder, and shows a bar.
+    config.json              every setting that shapes the result, versions
+    checkpoint/              the two newest states
+    events.out.tfevents.*    loss, learning rate, steps per second, test error
+
+The trained classifier goes elsewhere; then this folder may be removed. Of several processes
+that train together only the chief has a folder, and shows its progress.
 """
 
-import contextlib
 import pathlib
-import signal
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+import numpy as np
 import tensorflow as tf
-import tqdm
 
-from keras_fool import errors
-from keras_fool.runs import stopping, training_folder
+from keras_fool.runs import execute, jobs, run_folder
 from trainers import classifier, config, sources, workers
 
-_SECONDS_BETWEEN_LINES = 10  # where stderr is no terminal
+
+class TrainingJob(jobs.Job):
+    """A training; steps count from 1."""
+
+    things = "steps"
+    first = 1
+
+    def __init__(self, training: classifier.Training):
+        self._training = training
+        self._test_error = ""
+
+    @property
+    def step(self) -> int:
+        """How many steps are done."""
+        return self._training.step
+
+    @property
+    def total(self) -> int:
+        """How many steps there are."""
+        return self._training.settings.iterations
+
+    def begin(self, state: Mapping[str, np.ndarray] | None, note: Callable[[str], None]) -> None:
+        """Restores; every process goes on from the chief's state."""
+        del note
+        training = self._training
+        state = training.workers.from_chief(state, training.state())
+        if state is not None:
+            training.restore(state)
+
+    def advance(self, until: int) -> jobs.Advance:
+        """Takes the next steps, a hundred or so."""
+        progress = self._training.advance(until)
+        if progress.test_error_percent is not None:
+            self._test_error = f", test error {progress.test_error_percent:.2f} %"
+        words = f"loss {progress.loss:.4f}{self._test_error}"
+        return jobs.Advance(progress, progress.num_new, words)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The weights and the solver's state."""
+        return self._training.state()
+
+    def agreed(self, stop: bool) -> bool:
+        """Whether one of the processes is to stop."""
+        return self._training.workers.any(stop)
+
+
+class TrainingRecord(jobs.Record):
+    """What is written of a training: figures for TensorBoard."""
+
+    def scalars(
+        self, result: classifier.Progress, seconds: float
+    ) -> Iterator[tuple[int, dict[str, float]]]:
+        """The figures of the newest steps."""
+        del seconds  # that of the test would be in it
+        values = {
+            "train/loss": result.loss,
+            "train/learning_rate": result.learning_rate,
+            "train/steps_per_second": result.num_new / result.seconds,
+        }
+        if result.test_error_percent is not None:
+            values["test/error_percent"] = result.test_error_percent
+        yield result.step, values
 
 
 def train(
@@ -43,68 +105,22 @@ def train(
         checkpoint_every: Steps between checkpoints; no result depends on it.
 
     Raises:
-        ValueError: The folder holds another training, or is damaged; or other processes
-            were given other settings.
+        ValueError: The folder holds another training, or other processes were given other
+            settings, or settings, data and devices do not go together.
+        UserError: The folder is damaged.
         LostError: Another process is gone.
         DivergedError: The loss became NaN or infinite.
         StoppedError: A signal asked for it; the folder holds the state.
         OSError: Something could not be written; the newest checkpoint stays.
     """
-    with contextlib.ExitStack() as stack:
-        processes = workers.Workers(strategy)
-        processes.check_settings(recorded)
-        folder = state = None
-        if processes.is_chief:
-            folder = training_folder.TrainingFolder(path, recorded, note)
-            stack.callback(folder.close)
-            state = folder.resume()
-        done = 0 if state is None else int(state.get("step", 0))
-        begun = f"{path} is saved until step {done}; to go on: {command}"
-        stack.enter_context(
-            stopping.saying(begun if done else f"nothing is trained yet; to begin again: {command}")
-        )
-        if done:
-            note(f"{path} goes on after step {done}.")
-        bar = stack.enter_context(_bar(settings.iterations, done, hidden=folder is None))
-        request = stack.enter_context(stopping.StopRequest())
-        error = ""
-
-        def on_progress(progress: classifier.Progress) -> None:
-            nonlocal error
-            if folder is not None:
-                folder.on_progress(progress)
-            if progress.test_error_percent is not None:
-                error = f", test error {progress.test_error_percent:.2f} %"
-            bar.set_postfix_str(f"loss {progress.loss:.4f}{error}", refresh=False)
-            bar.update(progress.num_new)
-
-        training = classifier.train(
-            settings,
-            data,
-            strategy,
-            state=state,
-            checkpoints=folder and folder.checkpoints,
-            checkpoint_every=checkpoint_every,
-            on_progress=on_progress,
-            should_stop=lambda: request.signal_number is not None,
-        )
-        if training.step < settings.iterations:
-            raise errors.StoppedError(
-                f"stopped after step {training.step}, which is saved in {path}; "
-                f"to go on: {command}",
-                request.signal_number or signal.SIGTERM,  # another process got the signal
-            )
+    processes = workers.Workers(strategy)
+    processes.check_settings(recorded)
+    due = execute.Due(checkpoint_every)
+    if not processes.is_chief:
+        training = classifier.Training(settings, data, strategy)
+        execute.take_part(TrainingJob(training), due, path, command=command)
+        return training
+    with run_folder.RunFolder(path, recorded, {}, note) as folder:
+        training = classifier.Training(settings, data, strategy)
+        execute.execute(folder, TrainingJob(training), TrainingRecord(), due, command=command)
     return training
-
-
-def _bar(total: int, done: int, *, hidden: bool) -> tqdm.tqdm:
-    """A bar on a terminal, else a line now and then."""
-    interval = 0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES
-    return tqdm.tqdm(
-        total=total,
-        initial=done,
-        unit="step",
-        dynamic_ncols=True,
-        mininterval=interval,
-        disable=hidden,
-    )

@@ -19,7 +19,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from evolvers.ascent import config as config_module
-from keras_fool.models import classifiers, data_means, endpoints
+from keras_fool.models import classifiers, data_means
 from keras_fool.runs import ascent_run
 from keras_fool.studies import evolved_runs, experiment, imagenet_runs
 from trainers import names
@@ -139,13 +139,13 @@ def networks_of(
             )
         _check_order(each)
     usual = tuple(_PLACES.get(label, str(label)) for label in range(_NUM_LABELS))
-    return [each if each.labels else classifiers.with_labels(each, usual) for each in found]
+    return [each if each.labels else each.with_labels(usual) for each in found]
 
 
 def _checked(
     found: classifiers.AnyClassifier,
 ) -> classifiers.Classifier | classifiers.Ensemble:
-    if isinstance(found, endpoints.Endpoint):
+    if not found.gives_gradients:
         raise ValueError(
             f"{found.name} is an endpoint, and an endpoint gives no gradients to ascend: name a "
             "model that runs on this machine in --models."

@@ -45,7 +45,7 @@ def classifiers_of(
     found = cross_scoring.find_models(context.models)
     if context.labels is None:
         return found
-    return [classifiers.with_labels(classifier, context.labels) for classifier in found]
+    return [classifier.with_labels(context.labels) for classifier in found]
 
 
 def plan(

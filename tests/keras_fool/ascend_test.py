@@ -379,7 +379,7 @@ def test_labels_have_names_and_near_ones_are_suggested(command, tiny_model, tmp_
 
 @pytest.fixture(scope="module")
 def start():
-    return processes.starter("ascend", "keras_fool.runs.ascent_recorder")
+    return processes.starter("ascend", "keras_fool.runs.ascent_record")
 
 
 @pytest.mark.slow
@@ -419,6 +419,6 @@ def test_stopped_it_goes_on(start, tmp_path, tiny_model):
     started.process.join(processes.LONGEST)
 
     assert started.process.exitcode == 128 + signal.SIGTERM
-    assert "which are saved in" in log.read_text()
+    assert "which is saved in" in log.read_text()
     assert "to go on: python -m keras_fool.ascend" in log.read_text()
     assert folders.names(path / "checkpoint")

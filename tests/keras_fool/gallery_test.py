@@ -159,7 +159,7 @@ def test_what_cannot_be_is_said(command, run_folder, arguments, code, message, t
 
 
 def test_run_folders_of_different_labels_are_no_sheet(command, run_folder, tiny_model, tmp_path):
-    classifier = classifiers.with_labels(classifiers.find(str(tiny_model)), ("0", "1", "two"))
+    classifier = classifiers.find(str(tiny_model)).with_labels(("0", "1", "two"))
     config, named = Config(generations=1, initial=20, batch=20), tmp_path / "named"
     evolution_run.evolve(named, config, classifier, command="again", note=print)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_fool import errors, transfer
-from keras_fool.runs import champion_png, champions, checkpoints, evolution_run
+from keras_fool.runs import champion_png, champions, checkpoints, evolution_run, run_folder
 from tests.keras_fool import folders, mutated_folders_test
 from tests.keras_fool.mutated_folders_test import (  # noqa: F401, fixtures
     CONFIG,
@@ -437,4 +437,4 @@ def test_settings_of_another_type_are_refused(half, classifier, tmp_path):  # no
     for value in ([], "all", {"a": {"b": []}}, None, [[[1]]], [{"a": 1}, 2]):
         in_config("settings", "scorer", value=value)(path)
         with pytest.raises(ValueError, match="scorer"):
-            evolution_run.is_complete(path, settings)
+            run_folder.is_complete(path, settings)

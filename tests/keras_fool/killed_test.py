@@ -10,7 +10,7 @@ from tests.keras_fool import folders, processes
 @pytest.fixture(scope="module")
 def start():
     return processes.starter(
-        "evolve", "keras_fool.runs.evolution_recorder", "keras_fool.models.scoring"
+        "evolve", "keras_fool.runs.evolution_record", "keras_fool.models.scoring"
     )
 
 

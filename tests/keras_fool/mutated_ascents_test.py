@@ -8,7 +8,7 @@ import pytest
 
 from evolvers.ascent import config
 from keras_fool.models import classifiers, scoring
-from keras_fool.runs import ascent_folder, ascent_run, champions, training_folder
+from keras_fool.runs import ascent_run, champions, jobs, run_folder
 from tests.keras_fool import mutated_folders_test
 
 KEPT = ("last", "best", "top1")
@@ -51,15 +51,15 @@ def whole(tmp_path_factory, ascend) -> pathlib.Path:
 def half(tmp_path_factory, ascend) -> pathlib.Path:
     """One that had no place on the disk for what came after step 8."""
     path = tmp_path_factory.mktemp("ascents") / "run"
-    checkpoint = ascent_folder.AscentFolder.checkpoint
+    checkpoint = run_folder.RunFolder.checkpoint
 
-    def until_8(folder, state):
+    def until_8(folder, state, of_record):
         if int(state["step"]) > 8:
             raise OSError(28, "No space left on device", str(path))
-        checkpoint(folder, state)
+        checkpoint(folder, state, of_record)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ascent_folder.AscentFolder, "checkpoint", until_8)
+        patch.setattr(run_folder.RunFolder, "checkpoint", until_8)
         with pytest.raises(OSError, match="No space"):
             ascend(path)
     assert len(list((path / "checkpoint").iterdir())) == 2
@@ -109,17 +109,13 @@ def test_damaged_trainings(tmp_path, count):
         for step in (5, 10)
     }
     path = tmp_path / "training"
-    folder = training_folder.TrainingFolder(path, SETTINGS, print)
-    for step, state in states.items():
-        folder.checkpoints.save(step, state)
-    folder.close()
+    with run_folder.RunFolder(path, SETTINGS, {}, print) as folder:
+        for state in states.values():
+            folder.checkpoint(state, {})
 
     def act(path):
-        opened = training_folder.TrainingFolder(path, SETTINGS, lambda _: None)
-        try:
-            state = opened.resume()
-        finally:
-            opened.close()
+        with run_folder.RunFolder(path, SETTINGS, {}, lambda _: None) as folder:
+            state = folder.resume(jobs.Record())
         if state is None:  # without a checkpoint it begins again
             return not list((path / "checkpoint").glob("*.npz"))
         expected = states[int(state["step"])]

@@ -61,9 +61,9 @@ def _command(point: str, arguments: list[str], log: pathlib.Path) -> None:
     save, rename = checkpoints.CheckpointFolder.save, files.rename
     advance = map_elites.Evolution.advance
 
-    def saved(folder, step, arrays):
-        save(folder, step, arrays)
-        if point == "train" and step == 8:
+    def saved(folder, arrays):
+        save(folder, arrays)
+        if point == "train" and arrays.get("step") == 8:
             _die()
 
     def advanced(evolution):

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
-from tensorboard.util import tensor_util
 
 from keras_fool import confidence, train
 from keras_fool.models import classifiers
@@ -101,14 +100,11 @@ def test_evolve_finds_it(trained, monkeypatch):
 
 
 def test_tensorboard_shows_the_training(trained):
-    events = event_accumulator.EventAccumulator(
-        str(trained[0] / "work"), size_guidance={event_accumulator.TENSORS: 0}
-    )
-    events.Reload()
+    events = event_accumulator.EventAccumulator(str(trained[0] / "work")).Reload()
 
     def last(tag):
-        event = events.Tensors(tag)[-1]
-        return event.step, float(tensor_util.make_ndarray(event.tensor_proto))
+        event = events.Scalars(tag)[-1]
+        return event.step, event.value
 
     step, rate = last("train/learning_rate")
     assert step == 60
@@ -117,10 +113,8 @@ def test_tensorboard_shows_the_training(trained):
     assert last("train/steps_per_second")[1] > 0
     card = json.loads((trained[0] / "models" / "d" / "1" / "card.json").read_text("utf-8"))
     assert last("test/error_percent")[1] == pytest.approx(card["test_error_percent"], abs=1e-3)
-    assert (
-        "settings/text_summary" in events.Tags()["tensors"]
-        or "settings" in (events.Tags()["tensors"])
-    )
+    (settings,) = events.Tensors("settings")[0].tensor_proto.string_val
+    assert b"| seed | 3 |" in settings
 
 
 def test_no_file_of_a_classifier_names_this_machine(trained):
@@ -213,17 +207,18 @@ def test_where_a_worker_is_killed_all_are_started_again_and_go_on(command, place
 
 
 def test_stop_signal_saves_and_says_how_to_go_on(command, places, tmp_path, monkeypatch):
-    from keras_fool.runs import training_folder
+    from trainers import classifier
 
-    # The first report of progress brings the signal, as a user's Ctrl-C would.
-    on_progress = training_folder.TrainingFolder.on_progress
+    # The first steps bring the signal, as a user's Ctrl-C would.
+    advance = classifier.Training.advance
 
-    def interrupted(folder, progress):
-        on_progress(folder, progress)
+    def interrupted(training, until):
+        progress = advance(training, until)
         os.kill(os.getpid(), signal.SIGINT)
+        return progress
 
     with monkeypatch.context() as patch:
-        patch.setattr(training_folder.TrainingFolder, "on_progress", interrupted)
+        patch.setattr(classifier.Training, "advance", interrupted)
         code, _, stderr = command(train, *SMALL, *places, "--iterations=10", "--checkpoint_steps=4")
     assert code == 128 + signal.SIGINT
     assert "stopped after step 4, which is saved" in stderr

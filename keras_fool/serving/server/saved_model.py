@@ -66,7 +66,7 @@ def save(
 def _outputs(
     classifier: classifiers.Classifier | classifiers.Ensemble, scorer: scoring.LocalScorer
 ) -> signatures.Outputs:
-    if isinstance(classifier, classifiers.Classifier) and classifier.views.crops == 1:
+    if [member.views.crops for member in classifier.members] == [1]:
         network = networks.Network(classifier)
         if network.take_softmax_off():
             return lambda images: _of_logits(network.outputs(images))

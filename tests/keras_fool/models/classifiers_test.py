@@ -134,10 +134,10 @@ def test_a_card_names_labels_that_can_be_printed(here, labels):
 def test_the_same_names_in_another_order_are_refused(here):
     found = classifiers.find_all(str(make(here / "pets" / "1", CARD)))
 
-    assert classifiers.with_labels(found, ("Katze", "Hund")).labels == ("Katze", "Hund")
-    assert classifiers.with_labels(found, ("Cat", "Dog")).labels == ("Cat", "Dog")
+    assert found.with_labels(("Katze", "Hund")).labels == ("Katze", "Hund")
+    assert found.with_labels(("Cat", "Dog")).labels == ("Cat", "Dog")
     with pytest.raises(ValueError, match="label 0 is cat, not Dog"):
-        classifiers.with_labels(found, ("Dog", "Cat"))
+        found.with_labels(("Dog", "Cat"))
 
 
 def test_members_that_name_their_labels_differently_are_refused(here):

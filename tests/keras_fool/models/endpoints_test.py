@@ -137,7 +137,7 @@ def test_options_make_no_other_endpoint():
 def test_classifiers_finds_them():
     url = f"grpc://{A},{B}/m@stable"
     assert classifiers.find_all(url) == endpoints.parse(url)
-    named = classifiers.with_labels(classifiers.find(url), ("a", "b"))
+    named = classifiers.find(url).with_labels(("a", "b"))
     assert named.labels == ("a", "b")
     with pytest.raises(ValueError, match="no ensemble has as a member"):
         classifiers.find_all(f"mnist_a,grpc://{A}/m")

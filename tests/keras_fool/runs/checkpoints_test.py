@@ -16,7 +16,7 @@ def save(folder, *numbers: int) -> list[str]:
     """Saves some checkpoints; returns the names of what is there then, oldest first."""
     checkpoint = checkpoints.CheckpointFolder(folder)
     for number in numbers:
-        checkpoint.save(number, state(number))
+        checkpoint.save(state(number))
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -69,7 +69,7 @@ def test_damaged_newest_falls_back_to_the_previous(tmp_path, how):
     assert damaged == [folder / newest]
 
     # What is damaged never counts as one of the two that are kept.
-    checkpoint.save(25, state(25))
+    checkpoint.save(state(25))
     kept = sorted(path.name.partition("-")[0] for path in folder.iterdir())
     assert kept == ["generation_00000003", "generation_00000025"]
 
@@ -100,6 +100,6 @@ def test_half_written_one_is_not_looked_at(tmp_path):
 def test_objects_are_never_written(tmp_path):
     with pytest.raises(ValueError, match="Object arrays cannot be saved"):
         checkpoints.CheckpointFolder(tmp_path / "checkpoint").save(
-            1, {"genomes": np.array([{"a": 1}], dtype=object)}
+            {"generation": np.array(1), "genomes": np.array([{"a": 1}], dtype=object)}
         )
     assert list((tmp_path / "checkpoint").iterdir()) == []

@@ -5,34 +5,31 @@ from keras_fool.runs import progress
 
 def test_lines_tell_how_far_it_is(capsys, monkeypatch):
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0)
-    shown = progress.Progress(3, 10)
-    shown.advance(0.5, 400)
-    shown.advance(0.75, 400)
-    shown.close()
+    with progress.Progress(3, 10, "generation", "images") as shown:
+        shown.advance(4, 3, "median confidence 0.5", 400)
+        shown.advance(5, 4, "median confidence 0.75", 400)
 
     lines = capsys.readouterr().err.splitlines()
 
     assert re.fullmatch(
-        r"generation 4: median confidence 0\.750000, [\d,]+ images/s, 00:00 left", lines[1]
+        r"generation 4: median confidence 0\.75, [\d,]+ images/s, 00:00 left", lines[1]
     )
     assert re.fullmatch(r"800 images in \d+\.\d s, [\d,]+ a second", lines[2])
 
 
 def test_it_is_quiet_where_nobody_watches(capsys):
-    shown = progress.Progress(0, 1000)
-    for _ in range(1000):
-        shown.advance(0.5, 1)
-    shown.close()
+    with progress.Progress(0, 1000, "step", "images") as shown:
+        for done in range(1000):
+            shown.advance(done + 1, done, "sure", 1)
 
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_bar_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
-    shown = progress.Progress(0, 2)
-    shown.advance(0.5, 400)
-    shown.advance(0.75, 400)
-    shown.close()
+    with progress.Progress(0, 2, "generation", "images") as shown:
+        shown.advance(1, 0, "median confidence 0.5", 400)
+        shown.advance(2, 1, "median confidence 0.75", 400)
 
     last = capsys.readouterr().err.split("\r")[-1]
 

@@ -77,7 +77,7 @@ def test_an_ensemble_averages_labels_of_the_same_name(twins):
     np.testing.assert_allclose(found, alone, atol=1e-6)
     assert ensemble.labels == ("circle", "cross", "heart")
     assert ensemble.identity["orders"] == [None, [1, 2, 0]]
-    named = classifiers.with_labels(ensemble, ("a", "b", "c"))
+    named = ensemble.with_labels(("a", "b", "c"))
     assert [member.labels for member in named.members] == [("a", "b", "c"), ("c", "a", "b")]
     np.testing.assert_array_equal(scoring.LocalScorer(named).score(images), found)
 

@@ -1,4 +1,4 @@
-"""The folder of an evolution through its recorder, with a scorer that needs no TensorFlow model."""
+"""The folder of an evolution, executed with a scorer that needs no TensorFlow model."""
 
 import contextlib
 import dataclasses
@@ -6,10 +6,12 @@ import pathlib
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing import event_accumulator
 
 from evolvers import config as evolvers_config
 from evolvers import genome_json, map_elites, render
-from keras_fool.runs import champion_png, evolution_folder, evolution_recorder, summaries
+from keras_fool import errors
+from keras_fool.runs import champion_png, evolution_record, evolution_run, execute, run_folder
 from tests.evolvers.scorers import LinearScorer
 from tests.keras_fool import folders
 
@@ -21,6 +23,23 @@ def settings(config: evolvers_config.Config) -> dict:
     return {**dataclasses.asdict(config), "scorer": {"sha256": "abc"}}
 
 
+class Died(Exception):  # noqa: N818, it stands for a killed process
+    """The process ends here."""
+
+
+class Mortal(evolution_run.EvolutionJob):
+    """An evolution that dies after a generation."""
+
+    def __init__(self, evolution: map_elites.Evolution, last: int | None):
+        super().__init__(evolution)
+        self._last = last
+
+    def advance(self, until):
+        if self.evolution.generation == self._last:
+            raise Died
+        return super().advance(until)
+
+
 def evolve(
     path: pathlib.Path,
     config: evolvers_config.Config = CONFIG,
@@ -30,31 +49,23 @@ def evolve(
 ) -> list[str]:
     """Begins or continues a run, up to a generation after which it dies; returns the notes."""
     notes = []
-    with contextlib.ExitStack() as stack:
-        folder = evolution_folder.EvolutionFolder(path, settings(config), ABOUT, notes.append)
-        stack.callback(folder.close)
-        state = folder.resume()
-        scorer = scorer or LinearScorer()
-        evolution = stack.enter_context(contextlib.closing(map_elites.Evolution(config, scorer)))
-        if state is not None:
-            evolution.restore(state)
-        events = summaries.Summaries(path, evolution.generation + 1)
-        stack.callback(events.close)
-        record = evolution_recorder.EvolutionRecorder(
-            evolution,
-            folder,
-            events,
-            scorer.labels,
-            title="a test",
-            checkpoint_every=checkpoint_every,
-        )
-        stack.callback(record.close)
-        while evolution.generation < config.generations:
-            record.on_generation(evolution.advance())
-            if evolution.generation == stop_after:
-                return notes
-        record.finish()
+    scorer = scorer or LinearScorer()
+    scorer.name, scorer.notes = "linear", ()
+    with (
+        run_folder.RunFolder(path, settings(config), ABOUT, notes.append) as folder,
+        contextlib.closing(map_elites.Evolution(config, scorer)) as evolution,
+        contextlib.suppress(Died),
+    ):
+        record = evolution_record.EvolutionRecord(folder, evolution, scorer.labels, title="a test")
+        if stop_after == config.generations:
+            record.finish = dies
+        job, due = Mortal(evolution, stop_after), execute.Due(checkpoint_every)
+        execute.execute(folder, job, record, due, command="again")
     return notes
+
+
+def dies() -> None:
+    raise Died
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +145,31 @@ def test_metrics_tell_every_generation(complete):
         assert float(row["max"]) == max(of_run)
 
 
+def test_tensorboard_shows_every_generation(complete):
+    events = event_accumulator.EventAccumulator(str(complete)).Reload()
+    metrics = folders.rows(complete / "metrics.csv")
+    champions = folders.rows(complete / "champions.csv")
+    confidences = np.array([row["confidence"] for row in champions], np.float32)
+    last = {tag: events.Scalars(tag)[-1].value for tag in events.Tags()["scalars"]}
+
+    assert [event.step for event in events.Scalars("takeovers")] == list(range(7))
+    assert [event.step for event in events.Tensors("champions")] == [0, 6]
+    assert last.pop("images_per_second") > 0
+    assert last == pytest.approx(
+        {
+            "confidence/median": np.median(confidences),
+            "confidence/mean": confidences.mean(),
+            "confidence/max": confidences.max(),
+            "confidence/min": confidences.min(),
+            **{
+                f"niches/share_at_least_{least}": np.mean(confidences >= np.float32(least))
+                for least in (0.9, 0.99, 0.9999)
+            },
+            "takeovers": sum(int(row["takeovers"]) for row in metrics[-2:]),
+        }
+    )
+
+
 def test_lineage_leads_from_every_champion_to_a_random_genome(complete):
     lineage = folders.rows(complete / "lineage.csv")
     parents = {row["id"]: row["ancestor_list"].strip("[]") for row in lineage}
@@ -184,7 +220,7 @@ def test_damaged_checkpoints_are_refused_and_nothing_changes(tmp_path):
         file.write_bytes(b"damaged")
     before = folders.contents(path)
 
-    with pytest.raises(ValueError, match=r"no checkpoint in .* is whole"):
+    with pytest.raises(errors.UserError, match=r"no checkpoint in .* is whole"):
         evolve(path)
 
     assert folders.contents(path) == before
