@@ -21,8 +21,9 @@ REST:
     rest_server       HTTP: routes, sizes, times, numbers
     rest_bodies       the bytes of bodies that are still coming
     rest_api          what each route answers
-    rest_json         requests and answers as JSON
-    rest_rows         the rows of a request; rest_values: their values
+    json_requests     requests in TF Serving's JSON -> arrays
+    json_values       their values, and why a value is refused
+    json_answers      arrays -> answers in TF Serving's JSON
 
 Beside the requests:
 

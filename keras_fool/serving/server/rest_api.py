@@ -1,6 +1,6 @@
-"""REST routes: a method, a path and a body become an answer; no sockets here.
+"""What each REST route answers; no sockets here.
 
-A path is only ever compared with patterns and names; none is opened.
+A name, version or label is only compared with names; none becomes a path.
 """
 
 import contextlib
@@ -8,32 +8,48 @@ import dataclasses
 import re
 import threading
 import time
-import urllib.parse
 from collections.abc import Callable
 
+import orjson
 import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from keras_fool.serving.server import grpc_server, metrics, predict, rest_json, status
+from keras_fool.serving.server import (
+    grpc_server,
+    json_answers,
+    json_requests,
+    metrics,
+    predict,
+    status,
+)
 
 JSON = "application/json"
-METRICS_PATHS = ("/metrics", "/monitoring/prometheus/metrics")
-_OURS = re.compile("/v1/.*", re.IGNORECASE | re.DOTALL)
-_WHICH = r"(?:(?:/versions/(?P<version>[0-9]+))|(?:/labels/(?P<label>[^/:]+)))?"
-_CALL = re.compile(
-    rf"/v1/models/(?P<name>[^/:]+){_WHICH}:(?P<method>classify|regress|predict)", re.IGNORECASE
-)
-_LOOK = re.compile(
-    rf"/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?:/(?P<metadata>metadata))?", re.IGNORECASE
-)
+_V1 = re.compile("/v1/.*", re.IGNORECASE | re.DOTALL)
 _INT64 = 2**63
-_LONGEST_MESSAGE = 2048  # what was sent wrong may be long
+_MAX_MESSAGE = 2048  # characters; the request that was wrong may be long
 # A parsed document takes twenty times the memory of its text: a large one is parsed alone,
-# so many others beside it.
-_PARSED_AT_A_TIME = 2
+# small ones at the same time as so many others.
+_MAX_PARSING = 2
 _LARGE = 4 * 2**20  # bytes
 _JSON_OPTIONS = {"preserving_proto_field_name": True, "always_print_fields_with_no_presence": True}
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """What a path asks for.
+
+    Attributes:
+        method: "predict", "classify", "regress", "metadata" or "status".
+        name: The model's; "" if the path has none.
+        version: Its digits; None for the newest version or the `label`'s.
+        label: The label of a version, if any.
+    """
+
+    method: str
+    name: str
+    version: str | None = None
+    label: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +62,9 @@ class Answer:
 
 
 def failure(code: status.grpc.StatusCode, message: str) -> Answer:
-    """The answer of an error, as TF Serving words it."""
-    message = message[:_LONGEST_MESSAGE].encode("utf-8", "replace").decode()
-    content = rest_json.orjson.dumps({"error": message})
-    return Answer(status.http_status(code), JSON, content)
+    """The answer to a request that fails, in the form of TF Serving."""
+    message = message[:_MAX_MESSAGE].encode("utf-8", "replace").decode()
+    return Answer(status.http_status(code), JSON, orjson.dumps({"error": message}))
 
 
 class RestApi:
@@ -59,69 +74,62 @@ class RestApi:
         """Joins what answers and what counts the requests."""
         self._predictor = predictor
         self._measured = measured
-        self._parsing = threading.BoundedSemaphore(_PARSED_AT_A_TIME)
+        self._parsing = threading.BoundedSemaphore(_MAX_PARSING)
         self._parsing_large = threading.Lock()
 
     def answer(
-        self,
-        method: str,
-        path: str,
-        body: bytes | bytearray,
-        *,
-        wanted: Callable[[], bool] = lambda: True,
+        self, call: Call, body: bytes | bytearray, *, wanted: Callable[[], bool] = lambda: True
     ) -> Answer:
-        """The answer to a request; every error is one, too.
+        """The answer to a request; every error is an answer, too.
+
+        Args:
+            call: What its path asks for.
+            body: The content, unpacked.
+            wanted: Asked during long work whether the client still waits for the answer.
+        """
+        begun = time.perf_counter()
+        try:
+            code = status.grpc.StatusCode.OK
+            answer = Answer(200, JSON, self._content(call, body, wanted))
+        except status.ServingError as error:
+            code = error.code
+            answer = failure(code, str(error))
+        except Exception as error:
+            code = status.grpc.StatusCode.INTERNAL
+            answer = failure(code, f"{type(error).__name__}: {error}")
+        self._measured.count("rest", call.method, code.name, time.perf_counter() - begun)
+        return answer
+
+    def malformed(self, method: str, path: str) -> Answer:
+        """The answer to a path that no route has.
 
         Args:
             method: Of HTTP, in capitals.
-            path: As it came, undecoded; what follows a question mark is not looked at.
-            body: The content, unpacked.
-            wanted: Asked in long work whether anybody still waits for the answer.
+            path: As it came, undecoded, without a query.
         """
-        path = path.partition("?")[0]
-        if method == "GET" and path in METRICS_PATHS:
-            return Answer(200, metrics.CONTENT_TYPE, self._measured.page())
-        if not _OURS.fullmatch(path):
+        if not _V1.fullmatch(path):
             return Answer(404, "text/plain", b"Not Found")
-        begun, code = time.perf_counter(), status.grpc.StatusCode.OK
-        called = "unknown"
-        try:
-            pattern = {"POST": _CALL, "GET": _LOOK}.get(method)
-            match = pattern.fullmatch(path) if pattern else None
-            if match is None:
-                raise status.invalid(f"Malformed request: {method} {path}")
-            called = (
-                match.groupdict().get("method") or match.groupdict().get("metadata") or "status"
-            )
-            return self._routed(match, called, body, wanted)
-        except status.ServingError as error:
-            code = error.code
-            return failure(code, str(error))
-        except Exception as error:
-            code = status.grpc.StatusCode.INTERNAL
-            return failure(code, f"{type(error).__name__}: {error}")
-        finally:
-            self._measured.count("rest", called.lower(), code.name, time.perf_counter() - begun)
+        code = status.grpc.StatusCode.INVALID_ARGUMENT
+        self._measured.count("rest", "unknown", code.name, 0.0)
+        return failure(code, f"Malformed request: {method} {path}")
 
-    def _routed(
-        self, match: re.Match, called: str, body: bytes | bytearray, wanted: Callable[[], bool]
-    ) -> Answer:
-        name = urllib.parse.unquote(match["name"] or "")
-        version = None if match["version"] is None else int(match["version"])
-        label = match["label"] and urllib.parse.unquote(match["label"])
+    def metrics_page(self) -> bytes:
+        """What Prometheus reads."""
+        return self._measured.page()
+
+    def _content(self, call: Call, body: bytes | bytearray, wanted: Callable[[], bool]) -> bytes:
+        version = None if call.version is None else int(call.version)
         if version is not None and version >= _INT64:
-            raise status.invalid(f"Failed to convert version: {match['version']} to numeric.")
-        if not name:
+            raise status.invalid(f"Failed to convert version: {call.version} to numeric.")
+        if not call.name:
             raise status.invalid("Missing model name in request.")
-        if called.lower() == "predict":
-            content = self._predict(name, version, label, body, wanted)
-        elif called.lower() == "metadata":
-            content = self._metadata(name, version, label)
-        elif called == "status":
-            content = self._status(name, version)
-        else:
-            raise grpc_server.unimplemented(called)
-        return Answer(200, JSON, content)
+        if call.method == "predict":
+            return self._predict(call.name, version, call.label, body, wanted)
+        if call.method == "metadata":
+            return self._metadata(call.name, version, call.label)
+        if call.method == "status":
+            return self._status(call.name, version)
+        raise grpc_server.unimplemented(call.method)
 
     def _predict(
         self,
@@ -133,8 +141,8 @@ class RestApi:
     ) -> bytes:
         with contextlib.ExitStack() as stack:
             with self._parsing_large if len(body) > _LARGE else self._parsing:
-                # Before anyone looks for the model, as TF Serving does.
-                request = rest_json.parse(body)
+                # Before the model is looked up, as in TF Serving.
+                request = json_requests.parse(body)
                 loaded = stack.enter_context(self._predictor.use(name, version, label))
                 signature_name = request.signature_name or predict.DEFAULT_SIGNATURE
                 if signature_name not in loaded.signatures:
@@ -142,10 +150,10 @@ class RestApi:
                         f'Serving signature name: "{signature_name}" not found in signature def'
                     )
                 signature = loaded.signatures[signature_name]
-                inputs, form = rest_json.arrays(request, _dtypes(signature.inputs))
+                inputs, form = json_requests.arrays(request, _dtypes(signature.inputs))
                 del request
             outputs = self._predictor.run(loaded, signature_name, inputs, wanted=wanted)
-            return rest_json.dumps(outputs, _dtypes(signature.outputs), form)
+            return json_answers.dumps(outputs, _dtypes(signature.outputs), form)
 
     def _metadata(self, name: str, version: int | None, label: str | None) -> bytes:
         with self._predictor.use(name, version, label) as loaded:

@@ -1,24 +1,39 @@
-"""HTTP around the REST routes: how large, how long, how many, and gzip."""
+"""REST over HTTP: routes, and how large, how long and how many requests may be."""
 
 import asyncio
 import contextlib
 import socket
 import threading
 import zlib
+from collections.abc import Callable
 from concurrent import futures
 
 from aiohttp import web
 
-from keras_fool.serving.server import rest_api, rest_bodies, status
+from keras_fool.serving.server import metrics, rest_api, rest_bodies, status
 
-_KEEP_ALIVE = 75.0  # seconds that a connection may be idle, before its first request too
-_LINGERING = 1.0  # seconds that the rest of what was refused is thrown away in
-_MOST_CONNECTIONS = 1000
-# Bodies that are held at a time, in the largest that a request may have; as much of answers
-# that wait to be read, and of bodies that are unpacked.
-_MOST_HELD = 4
-_SMALL_ANSWER = 2**16  # bytes; below that the connection's own buffer takes it
+# TF Serving's paths: their fixed words in any case; names, versions and labels URL-encoded.
+_MODELS = "/{_v1:(?i:v1)}/{_models:(?i:models)}"
+_MODEL = _MODELS + "/{name:[^/:]+}"
+_VERSIONS = (
+    "",
+    "/{_versions:(?i:versions)}/{version:[0-9]+}",
+    "/{_labels:(?i:labels)}/{label:[^/:]+}",
+)
+_CALL = ":{method:(?i:predict|classify|regress)}"
+_METADATA = "/{method:(?i:metadata)}"
+_METRICS = ("/metrics", "/monitoring/prometheus/metrics")
+
+_KEEP_ALIVE = 75.0  # seconds that a connection may be idle, before its first request, too
+_LINGERING = 1.0  # seconds in which the rest of a refused body is read and thrown away
+_MAX_CONNECTIONS = 1000
+# How many bodies of the largest size may be in memory at a time; and as many answers that wait
+# to be read; and as many bodies that are unpacked.
+_MAX_LARGE = 4
+_SMALL_ANSWER = 2**16  # bytes; the connection's own buffer takes it
 _TOO_LARGE = 413
+
+_Work = Callable[[bytes | bytearray, Callable[[], bool]], rest_api.Answer]
 
 
 class RestServer:
@@ -50,13 +65,13 @@ class RestServer:
             max_concurrent_requests: More at a time are refused.
 
         Raises:
-            OSError: The port is taken or the address no address.
+            OSError: The port is taken, or the host is not an address of this machine.
         """
         self._api = api
         self._timeout = timeout
         self._max_request_bytes = max_request_bytes
         self._slots = threading.BoundedSemaphore(max_concurrent_requests)
-        self._unpacking = threading.BoundedSemaphore(_MOST_HELD)
+        self._unpacking = threading.BoundedSemaphore(_MAX_LARGE)
         self._unread = 0  # bytes of answers; only the loop's thread counts them
         self._workers = futures.ThreadPoolExecutor(max_concurrent_requests, "rest")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -66,7 +81,7 @@ class RestServer:
             raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
         self.port = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
-        self._bodies = rest_bodies.Bodies(_MOST_HELD * max_request_bytes, self._loop.time)
+        self._bodies = rest_bodies.Bodies(_MAX_LARGE * max_request_bytes, self._loop.time)
         self._stop = asyncio.Event()
         self._grace = 0.0
         self._thread = threading.Thread(target=self._serve, name="rest", daemon=True)
@@ -76,7 +91,7 @@ class RestServer:
         self._thread.start()
 
     def stop(self, grace: float) -> None:
-        """Takes no more requests and lets those it has end.
+        """Takes no more requests and lets those that have begun end.
 
         Args:
             grace: How long they may take, in seconds.
@@ -91,23 +106,68 @@ class RestServer:
             self._loop.run_until_complete(self._serving())
 
     async def _serving(self) -> None:
-        protocol = web.Server(
-            self._handle,
+        runner = web.AppRunner(
+            self._application(),
             access_log=None,
             keepalive_timeout=_KEEP_ALIVE,
             lingering_time=_LINGERING,
-            auto_decompress=False,
+            auto_decompress=False,  # it takes gzip whose end is missing
         )
-        accepted = await self._loop.create_server(lambda: _limited(protocol), sock=self._socket)
+        await runner.setup()
+        accepted = await self._loop.create_server(
+            lambda: _Refused() if self._is_full(runner) else runner.server(), sock=self._socket
+        )
         await self._stop.wait()
         accepted.close()
-        protocol.pre_shutdown()
-        await protocol.shutdown(self._grace)
+        runner.server.pre_shutdown()
+        await runner.server.shutdown(self._grace)
+        await runner.cleanup()
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        answer = await self._answer(request)
+    def _is_full(self, runner: web.AppRunner) -> bool:
+        return len(runner.server.connections) >= _MAX_CONNECTIONS
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[self._malformed])
+        add = application.router.add_route
+        for path in _METRICS:
+            add("GET", path, self._metrics)
+        for which in _VERSIONS:
+            add("POST", _MODEL + which + _CALL, self._model)
+        for model in (_MODEL, _MODELS):  # without a name, to say that it is missing
+            for which in _VERSIONS:
+                add("GET", model + which + _METADATA, self._model)
+                add("GET", model + which, self._model)
+        return application
+
+    @web.middleware
+    async def _malformed(self, request: web.Request, handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            path = request.raw_path.partition("?")[0]
+            return await self._send(request, self._api.malformed(request.method, path))
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        page = rest_api.Answer(200, metrics.CONTENT_TYPE, self._api.metrics_page())
+        return await self._send(request, page)
+
+    async def _model(self, request: web.Request) -> web.StreamResponse:
+        match = request.match_info
+        call = rest_api.Call(
+            match.get("method", "status").lower(),
+            match.get("name", ""),
+            match.get("version"),
+            match.get("label"),
+        )
+
+        def work(body: bytes | bytearray, wanted: Callable[[], bool]) -> rest_api.Answer:
+            return self._api.answer(call, body, wanted=wanted)
+
+        return await self._send(request, await self._answer(request, work))
+
+    async def _send(self, request: web.Request, answer: rest_api.Answer) -> web.StreamResponse:
         size = len(answer.body)
-        most = _MOST_HELD * self._max_request_bytes
+        most = _MAX_LARGE * self._max_request_bytes
         if size > _SMALL_ANSWER and self._unread > 0 and self._unread + size > most:
             answer, size = _busy("answers wait to be read"), 0
         response = web.Response(
@@ -116,13 +176,13 @@ class RestServer:
             headers={"Content-Type": answer.content_type},
         )
         if not request.content.at_eof():
-            response.force_close()  # rather than read the rest of what was refused
+            response.force_close()  # rather than read the rest of a refused body
         if size > _SMALL_ANSWER:
-            await self._sent(response, request, size)
+            await self._send_large(request, response, size)
         return response
 
-    async def _sent(self, response: web.Response, request: web.BaseRequest, size: int) -> None:
-        """Sends a large answer, which is held until the client has read it."""
+    async def _send_large(self, request: web.Request, response: web.Response, size: int) -> None:
+        """Sends a large answer, which stays in memory until the client has read it."""
         self._unread += size
         try:
             async with asyncio.timeout(self._timeout):
@@ -134,7 +194,7 @@ class RestServer:
         finally:
             self._unread -= size
 
-    async def _answer(self, request: web.BaseRequest) -> rest_api.Answer:
+    async def _answer(self, request: web.Request, work: _Work) -> rest_api.Answer:
         if (request.content_length or 0) > self._max_request_bytes:
             return self._too_large()
         given_up = threading.Event()
@@ -143,7 +203,7 @@ class RestServer:
                 body = self._bodies.begin(limit)
                 try:
                     refusal = await self._read(request, body)
-                    return refusal or await self._worked_on(request, body.content, given_up)
+                    return refusal or await self._worked_on(request, body.content, work, given_up)
                 finally:
                     self._bodies.end(body)
         except TimeoutError:
@@ -153,13 +213,8 @@ class RestServer:
                 f"Timed out after {self._timeout:g} seconds",
             )
 
-    async def _read(
-        self, request: web.BaseRequest, body: rest_bodies.Body
-    ) -> rest_api.Answer | None:
-        """Reads the body; where it is too large, the answer that says so, the rest unread."""
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0  # the answer's own head is still to come
+    async def _read(self, request: web.Request, body: rest_bodies.Body) -> rest_api.Answer | None:
+        """Reads the body; if it is too large, returns the answer that says so."""
         async for chunk in request.content.iter_any():
             if not self._bodies.add(body, chunk):
                 return _busy("requests at a time")
@@ -169,38 +224,39 @@ class RestServer:
         return None
 
     async def _worked_on(
-        self, request: web.BaseRequest, body: bytearray, given_up: threading.Event
+        self, request: web.Request, body: bytearray, work: _Work, given_up: threading.Event
     ) -> rest_api.Answer:
-        """The answer, from another thread; a place there is taken once the body has come."""
+        """The answer, from another thread; a slot is taken only after the body has come."""
         if not self._slots.acquire(blocking=False):
             return _busy("requests at a time")
-        packed = request.headers.get("Content-Encoding", "identity").lower()
-        work = self._workers.submit(
-            self._work, request.method, request.raw_path, body, packed, given_up
+        coding = request.headers.get("Content-Encoding", "identity").lower()
+        done = self._workers.submit(
+            self._unpacked,
+            coding,
+            body,
+            lambda content: work(content, lambda: not given_up.is_set()),
         )
-        # What runs on after its time still counts, so that it cannot pile up.
-        work.add_done_callback(lambda _: self._slots.release())
-        return await asyncio.shield(asyncio.wrap_future(work))
+        # Work that goes on after its time is over keeps its slot, so that it cannot pile up.
+        done.add_done_callback(lambda _: self._slots.release())
+        return await asyncio.shield(asyncio.wrap_future(done))
 
-    def _work(
-        self, method: str, path: str, body: bytearray, packed: str, given_up: threading.Event
+    def _unpacked(
+        self,
+        coding: str,
+        body: bytearray,
+        answer: Callable[[bytes | bytearray], rest_api.Answer],
     ) -> rest_api.Answer:
-        def answer(content: bytes | bytearray) -> rest_api.Answer:
-            return self._api.answer(method, path, content, wanted=lambda: not given_up.is_set())
-
-        if packed == "identity":
+        """The answer to a body in some content coding."""
+        if coding == "identity":
             return answer(body)
-        if packed != "gzip":
-            return rest_api.failure(
-                status.grpc.StatusCode.INVALID_ARGUMENT, f"unknown Content-Encoding {packed[:50]!r}"
-            )
+        invalid = status.grpc.StatusCode.INVALID_ARGUMENT
+        if coding != "gzip":
+            return rest_api.failure(invalid, f"unknown Content-Encoding {coding[:50]!r}")
         with self._unpacking:
             try:
-                content = _unpacked(body, self._max_request_bytes)
+                content = _gunzipped(body, self._max_request_bytes)
             except (zlib.error, EOFError) as error:
-                return rest_api.failure(
-                    status.grpc.StatusCode.INVALID_ARGUMENT, f"the body is no gzip: {error}"
-                )
+                return rest_api.failure(invalid, f"the body is not gzip: {error}")
             return self._too_large() if content is None else answer(content)
 
     def _too_large(self) -> rest_api.Answer:
@@ -208,11 +264,11 @@ class RestServer:
         return rest_api.Answer(_TOO_LARGE, rest_api.JSON, content.encode())
 
 
-def _unpacked(body: bytearray, most_bytes: int) -> bytes | None:
-    """What a gzip body holds; None if that is more than `most_bytes`, the rest not unpacked."""
+def _gunzipped(body: bytearray, max_bytes: int) -> bytes | None:
+    """The content of a gzip body; None, and not all of it unpacked, beyond `max_bytes`."""
     stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    found = stream.decompress(body, most_bytes + 1)
-    if len(found) > most_bytes:
+    found = stream.decompress(body, max_bytes + 1)
+    if len(found) > max_bytes:
         return None
     if not stream.eof:
         raise EOFError("its end is missing")
@@ -223,12 +279,6 @@ def _busy(what: str) -> rest_api.Answer:
     return rest_api.failure(
         status.grpc.StatusCode.RESOURCE_EXHAUSTED, f"too many {what}; try again"
     )
-
-
-def _limited(protocol: web.Server) -> asyncio.Protocol:
-    if len(protocol.connections) >= _MOST_CONNECTIONS:
-        return _Refused()
-    return protocol()
 
 
 class _Refused(asyncio.Protocol):

@@ -4,13 +4,22 @@ HYPOTHESIS_PROFILE=explore python -m pytest tests/keras_fool/serving/server/fuzz
 """
 
 import contextlib
+import http.client
 import json
+import urllib.parse
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from keras_fool.serving.server import loaded_version, metrics, predict, rest_api, scheduling
+from keras_fool.serving.server import (
+    loaded_version,
+    metrics,
+    predict,
+    rest_api,
+    rest_server,
+    scheduling,
+)
 from tests.exploring import examples
 from tests.keras_fool.serving import samples
 
@@ -65,7 +74,7 @@ words = st.sampled_from(
         *(":predict", ":classify", "/", "..", "%2f", "%", "?", "//", "/versions/99999999999999999"),
     ]
 )
-paths = st.just("/v1/models/zoo:predict") | st.lists(words | st.text(max_size=3)).map("".join)
+paths = st.lists(words | st.text(max_size=3)).map("".join)
 methods = st.sampled_from(["POST", "GET", "PUT", "HEAD"])
 
 
@@ -95,24 +104,59 @@ def api(zoo) -> rest_api.RestApi:
     return rest_api.RestApi(predictor, metrics.Metrics())
 
 
-def test_every_request_has_an_answer(api):
+@pytest.fixture(scope="module")
+def connection(api):
+    """A connection to a REST server in this process."""
+    server = rest_server.RestServer(
+        api,
+        "127.0.0.1",
+        0,
+        timeout=60.0,
+        max_request_bytes=2**20,
+        max_concurrent_requests=2,
+    )
+    server.start()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, 60)) as opened:
+        yield opened
+    server.stop(1.0)
+
+
+def test_every_body_has_an_answer(api):
     codes = set()
 
-    @hypothesis.given(methods, paths, bodies)
+    @hypothesis.given(bodies)
     @hypothesis.settings(
         max_examples=examples(1000), suppress_health_check=list(hypothesis.HealthCheck)
     )
-    def check(method, path, body):
-        if path.startswith("/v1/models/zoo:"):
-            method = "POST"
-        answer = api.answer(method, path, body)
+    def check(body):
+        answer = api.answer(rest_api.Call("predict", "zoo"), body)
         codes.add(answer.status)
-        assert answer.status in (200, 400, 404, 501), (method, path, body, answer)
-        if answer.content_type == rest_api.JSON:
-            document = json.loads(answer.body)
-            assert (answer.status == 200) == ("error" not in document)
+        assert answer.status in (200, 400, 501), (body, answer)
+        assert (answer.status == 200) == ("error" not in json.loads(answer.body))
 
     check()
 
     assert {200, 400} <= codes
+
+
+def test_every_path_has_an_answer(connection):
+    codes = set()
+
+    @hypothesis.given(methods, paths, texts)
+    @hypothesis.settings(
+        max_examples=examples(150), suppress_health_check=list(hypothesis.HealthCheck)
+    )
+    def check(method, path, body):
+        path = "/" + urllib.parse.quote(path, safe="/:%?").lstrip("/")
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        content = answer.read()
+        codes.add(answer.status)
+        assert answer.status in (200, 400, 404, 501), (method, path, body, content)
+        if answer.headers["Content-Type"] == rest_api.JSON and method != "HEAD":
+            assert (answer.status == 200) == ("error" not in json.loads(content))
+
+    check()
+
+    assert {400, 404} <= codes
     assert samples.NAME == "zoo"

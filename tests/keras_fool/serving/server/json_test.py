@@ -9,10 +9,10 @@ import tensorflow as tf
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from keras_fool.serving.server import rest_json, rest_values, status
+from keras_fool.serving.server import json_answers, json_requests, json_values, status
 from tests.exploring import examples
 
-NUMBERS = (tf.float32, tf.float64, *rest_values.INTEGERS)
+NUMBERS = (tf.float32, tf.float64, *json_values.INTEGERS)
 DTYPES = (*NUMBERS, tf.bool, tf.string)
 
 scalars = st.one_of(
@@ -28,7 +28,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4), max_le
 
 
 def arrays(document: dict, **inputs: tf.DType):
-    return rest_json.arrays(rest_json.parse(json.dumps(document).encode()), inputs)
+    return json_requests.arrays(json_requests.parse(json.dumps(document).encode()), inputs)
 
 
 def refusal(function, *arguments) -> str | None:
@@ -49,7 +49,7 @@ def carefully_checked(value, dtype) -> list[int]:
 
     def check(item, level):
         if not isinstance(item, list) or level >= len(shape) or len(item) != shape[level]:
-            rest_values._complain(item, dtype, shape, level)
+            json_values._refuse(item, dtype, shape, level)
         else:
             for one in item:
                 check(one, level + 1)
@@ -64,7 +64,7 @@ def test_the_fast_way_takes_what_the_careful_way_takes(value, dtype):
     value = json.loads(json.dumps(value))
 
     careful = refusal(carefully_checked, value, dtype)
-    fast = refusal(lambda: rest_json._from_inputs({"x": value}, {"x": dtype}))
+    fast = refusal(lambda: json_requests._from_inputs({"x": value}, {"x": dtype}))
 
     assert fast == careful
 
@@ -83,7 +83,7 @@ def test_rows_are_taken_if_each_is_and_they_are_alike(rows, dtype):
     ]
     wrong = [n for n, shape in enumerate(shapes) if shape is None or shape != shapes[0]]
 
-    found = refusal(rest_json._from_instances, {"instances": rows}, {"x": dtype})
+    found = refusal(json_requests._from_instances, {"instances": rows}, {"x": dtype})
 
     assert (found is None) == (not wrong)
     if wrong:
@@ -101,10 +101,10 @@ def test_numbers_come_and_go_unchanged(dtype):
     )
     @hypothesis.settings(max_examples=examples(30))
     def check(array):
-        body = rest_json.dumps({"y": array}, {"y": dtype}, rest_json.INPUTS)
+        body = json_answers.dumps({"y": array}, {"y": dtype}, json_requests.INPUTS)
         shown = json.loads(body)["outputs"]
         found, form = arrays({"inputs": shown}, x=dtype)
-        assert form == rest_json.INPUTS
+        assert form == json_requests.INPUTS
         assert found["x"].dtype == array.dtype
         # A list without items does not say how long the items would be.
         if array.size:
@@ -117,11 +117,11 @@ def test_numbers_come_and_go_unchanged(dtype):
 
 def test_float32_is_written_with_as_few_digits_as_it_needs():
     array = np.array([0.2, 1, 1e10, 16777216, 3e-9], np.float32)
-    body = rest_json.dumps({"y": array}, {"y": tf.float32}, rest_json.INPUTS)
+    body = json_answers.dumps({"y": array}, {"y": tf.float32}, json_requests.INPUTS)
     assert body == b'{"outputs":[0.2,1.0,10000000000.0,16777216.0,3e-9]}'
 
     array[0] = np.nan  # takes another way through
-    body = rest_json.dumps({"y": array}, {"y": tf.float32}, rest_json.INPUTS)
+    body = json_answers.dumps({"y": array}, {"y": tf.float32}, json_requests.INPUTS)
     assert b"0.200" not in body
     found = json.loads(body)["outputs"]
     assert math.isnan(found[0])
@@ -130,7 +130,7 @@ def test_float32_is_written_with_as_few_digits_as_it_needs():
 
 def test_what_is_not_finite_is_written_in_rows_of_objects_too():
     outputs = {"a": np.array([[np.inf, 1]], np.float32), "b": np.array([2], np.uint8)}
-    body = rest_json.dumps(outputs, {"a": tf.float32, "b": tf.uint8}, rest_json.INSTANCES)
+    body = json_answers.dumps(outputs, {"a": tf.float32, "b": tf.uint8}, json_requests.INSTANCES)
 
     assert json.loads(body) == {"predictions": [{"a": [math.inf, 1.0], "b": 2}]}
 
@@ -138,7 +138,7 @@ def test_what_is_not_finite_is_written_in_rows_of_objects_too():
 def test_strings_that_are_no_text_are_still_written():
     array = np.empty((1, 2), object)
     array[0] = [b"\xff\xfe", "é".encode()]
-    body = rest_json.dumps({"s": array}, {"s": tf.string}, rest_json.INPUTS)
+    body = json_answers.dumps({"s": array}, {"s": tf.string}, json_requests.INPUTS)
 
     assert json.loads(body)["outputs"] == [["\ufffd\ufffd", "é"]]
 
@@ -146,7 +146,7 @@ def test_strings_that_are_no_text_are_still_written():
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a":' * 100_000, b'{"instances": [NaN' * 5000])
 def test_deep_documents_are_refused(text):
     with pytest.raises(status.ServingError, match="JSON Parse error"):
-        rest_json.parse(text)
+        json_requests.parse(text)
 
 
 def test_deep_values_are_refused():
@@ -179,6 +179,6 @@ def test_the_first_of_many_rows_that_is_wrong_is_named():
 
 def test_numbers_beyond_every_float_are_refused():
     with pytest.raises(status.ServingError, match="too big"):
-        rest_json.arrays(
-            rest_json.parse(b'{"inputs": [NaN, 1%s]}' % (b"0" * 400)), {"x": tf.float32}
+        json_requests.arrays(
+            json_requests.parse(b'{"inputs": [NaN, 1%s]}' % (b"0" * 400)), {"x": tf.float32}
         )

@@ -1,6 +1,6 @@
-"""Values in TF Serving's JSON <-> arrays, and why a value is refused.
+"""Values in TF Serving's JSON -> arrays, and why a value is refused.
 
-The messages are TF Serving's, since its clients look for words in them.
+The messages are TF Serving's own, because its clients look for words in them.
 """
 
 import base64
@@ -14,36 +14,36 @@ import tensorflow as tf
 
 from keras_fool.serving.server import status
 
-MOST_DIMENSIONS = 64  # NumPy's
+MAX_DIMENSIONS = 64  # NumPy's limit
 INTEGERS = {
     dtype: np.iinfo(dtype.as_numpy_dtype)
     for dtype in (tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint32, tf.uint64)
 }
 _FLOATS = (tf.float32, tf.float64)
 _LARGEST_FLOAT = int(np.finfo(np.float64).max)
-_LONGEST = 200  # characters of a value in a message
+_MAX_SHOWN = 200  # characters of a value in a message
 _TYPES = {list: "Array", dict: "Object", str: "String", type(None): "Null"}
 # TensorFlow's names in C++.
 _NAMES = {tf.float32: "float", tf.float64: "double"}
 
 
 def shown(value: object) -> str:
-    """A value for a message, cut short; `value` may be large, so only its start is read."""
-    if isinstance(value, list) and len(value) > _LONGEST:
-        value = value[:_LONGEST]
+    """A value for a message, shortened; only the beginning of a large value is read."""
+    if isinstance(value, list) and len(value) > _MAX_SHOWN:
+        value = value[:_MAX_SHOWN]
     if isinstance(value, str):
-        value = value[:_LONGEST]
+        value = value[:_MAX_SHOWN]
     text = "".join(_pieces(value))
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
 
 def _pieces(value: object) -> list[str]:
     found, length = [], 0
     try:
         for piece in json.JSONEncoder().iterencode(value):
-            found.append(piece[: _LONGEST + 1])
+            found.append(piece[: _MAX_SHOWN + 1])
             length += len(found[-1])
-            if length > _LONGEST:
+            if length > _MAX_SHOWN:
                 break
     except RecursionError:
         found.append("...")
@@ -56,9 +56,9 @@ def is_base64(value: object) -> bool:
 
 
 def array(value: object, dtype: tf.DType) -> np.ndarray | None:
-    """The array of a value or of lists in lists; None if they are not regular.
+    """The array of a value or of nested lists; None if they are ragged or of a wrong type.
 
-    Types and lengths are checked exactly, and yet without a loop in Python.
+    Types and lengths are checked exactly, but without a loop in Python over the values.
 
     Raises:
         ServingError: INVALID_ARGUMENT, base64 does not decode.
@@ -68,7 +68,7 @@ def array(value: object, dtype: tf.DType) -> np.ndarray | None:
         if set(map(type, flat)) != {list} or len(set(map(len, flat))) != 1:
             return None
         shape.append(len(flat[0]))
-        if len(shape) > MOST_DIMENSIONS:
+        if len(shape) > MAX_DIMENSIONS:
             return None
         flat = list(itertools.chain.from_iterable(flat))
     found = _flat_array(flat, dtype)
@@ -83,7 +83,7 @@ def _flat_array(values: list, dtype: tf.DType) -> np.ndarray | None:
         return np.array(values, bool)
     try:
         if dtype in _FLOATS and types <= {int, float}:
-            with np.errstate(over="ignore"):  # what is too large becomes infinite
+            with np.errstate(over="ignore"):  # too large values become infinite
                 return np.array(values, np.float64).astype(dtype.as_numpy_dtype)
         if dtype in INTEGERS and types <= {int}:
             return np.array(values, dtype.as_numpy_dtype)
@@ -96,7 +96,7 @@ def _strings(values: list[str | dict]) -> np.ndarray | None:
     found = np.empty(len(values), object)
     for number, value in enumerate(values):
         if isinstance(value, str):
-            # JSON may escape half a character, which UTF-8 cannot say.
+            # JSON can escape half of a surrogate pair, which UTF-8 cannot encode.
             found[number] = value.encode("utf-8", "replace")
         elif is_base64(value):
             found[number] = _decoded(value["b64"])
@@ -105,24 +105,11 @@ def _strings(values: list[str | dict]) -> np.ndarray | None:
     return found
 
 
-def written_strings(array: np.ndarray, *, as_base64: bool) -> object:
-    """Lists in lists of what JSON says for strings; bytes that are no UTF-8 are replaced."""
-
-    def written(value: bytes) -> object:
-        if as_base64:
-            return {"b64": base64.b64encode(value).decode()}
-        return value.decode("utf-8", "replace")
-
-    flat = np.empty(array.size, object)
-    flat[:] = [written(value) for value in array.ravel()]
-    return flat.reshape(array.shape).tolist()
-
-
 def checked_shape(value: object, dtype: tf.DType) -> list[int]:
-    """The shape of a value or of lists in lists.
+    """The shape of a value or of nested lists.
 
     Raises:
-        ServingError: They are not regular; the message tells of the first that is wrong.
+        ServingError: They are ragged or of a wrong type; the message names the first error.
     """
     shape = []
     inner = value
@@ -131,19 +118,19 @@ def checked_shape(value: object, dtype: tf.DType) -> list[int]:
         if not inner:
             break
         inner = inner[0]
-    if len(shape) > MOST_DIMENSIONS:
-        raise status.invalid(f"a value has {len(shape)} dimensions; at most {MOST_DIMENSIONS}")
+    if len(shape) > MAX_DIMENSIONS:
+        raise status.invalid(f"a value has {len(shape)} dimensions; at most {MAX_DIMENSIONS}")
     if not _fits(value, dtype, shape):
-        _complain(value, dtype, shape, 0)
+        _refuse(value, dtype, shape, 0)
     return shape
 
 
 def first_bad(items: list, are_good: Callable[[list], bool]) -> int:
-    """Where the first bad item is, found by halves: there may be millions.
+    """The index of the first bad item, found by bisection: there may be millions.
 
     Args:
         items: At least one of them is bad.
-        are_good: Whether all items of a part are good.
+        are_good: Tells whether all items of a part are good.
     """
     begin, end = 0, len(items)
     while end - begin > 1:
@@ -163,7 +150,7 @@ def _fits(value: object, dtype: tf.DType, shape: list[int]) -> bool:
     return found is not None and list(found.shape) == shape
 
 
-def _complain(value: object, dtype: tf.DType, shape: list[int], level: int) -> None:
+def _refuse(value: object, dtype: tf.DType, shape: list[int], level: int) -> None:
     """Raises the error of a value that does not fit `shape[level:]`."""
     if not isinstance(value, list):
         if level != len(shape):
@@ -183,7 +170,7 @@ def _complain(value: object, dtype: tf.DType, shape: list[int], level: int) -> N
         )
     else:
         bad = first_bad(value, lambda part: _fits(part, dtype, [len(part), *shape[level + 1 :]]))
-        _complain(value[bad], dtype, shape, level + 1)
+        _refuse(value[bad], dtype, shape, level + 1)
 
 
 def _check_value(value: object, dtype: tf.DType) -> None:
