@@ -1,20 +1,20 @@
-r"""Writes any classifier as the folder that TF Serving loads.
+r"""Writes any classifier as a folder that TF Serving loads.
 
     python -m keras_fool.export --model=my_model.keras --preprocess=tf --output=exports/mine
     python -m keras_fool.serve --model_base_path=exports/mine
 
-Reads what --model names: a classifier of ours, a .keras file, a network of
-keras.applications, or several with commas between, whose confidences are averaged.
+Reads the classifier that --model names: one that `train` wrote, a .keras file, a network of
+keras.applications, or several with commas between them, whose confidences are averaged.
 
 Writes --output: a version folder such as exports/mine/3, or a folder of versions such as
-exports/mine (by default exports/ and the classifier's name), in which the next free number
-is taken. In it a SavedModel with the signatures serving_default (uint8 images),
-float_images (float32, 0..255) and encoded_images (PNG or JPEG of any size), each giving
-probabilities and logits; the labels in assets/labels.txt; and a file to warm up with. It
-appears whole, by a rename, so that a server that watches the folder never sees half of it,
-and only after it scored images as the classifier does.
+exports/mine (by default exports/ and the classifier's name), which gets a new version with the
+next free number. The version folder holds a SavedModel with the signatures serving_default (uint8
+images), float_images (float32, 0..255) and encoded_images (PNG or JPEG of any size), each giving
+probabilities and logits; the labels in assets/labels.txt; and requests with which a server warms
+up. It appears whole, by a rename, so that a server that watches the folder never sees half of it,
+and only after a check that it scores images as the classifier does.
 
-Costs some seconds after the start-up of TensorFlow.
+Takes some seconds after TensorFlow has started.
 """
 
 import pathlib
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _remark(independent: bool) -> str:
-    """What those who ask the server have to say of it, where it is not the usual."""
+    """What users of the server must add to its address; "" where it is nothing."""
     if not independent:
         return ""
     return "outputs  independent labels: ask it with ?outputs=sigmoid behind the address\n"

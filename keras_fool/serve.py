@@ -6,23 +6,25 @@ r"""Serves a SavedModel through TF Serving's API on this machine; it is not TF S
 A TF-Serving-API-compatible server, for laptops, tests and machines without a container
 engine: TensorFlow's own runtime behind gRPC (PredictionService.Predict and
 GetModelMetadata, ModelService.GetModelStatus, the health service) and REST
-(/v1/models/NAME, :predict, /metadata; /metrics for Prometheus). What else TF Serving has
-is answered UNIMPLEMENTED. Flags are called as TF Serving's where they mean the same.
+(/v1/models/NAME, :predict, /metadata; /metrics for Prometheus). Other methods of TF Serving are
+answered UNIMPLEMENTED. Flags have the names of TF Serving's flags where they mean the same.
 
-Reads the version folders under --model_base_path, every second: the largest number is
-served, and those that --version_labels name. A new one is loaded before the old one goes.
-Writes nothing; on stdout, one line when it is ready, and on stderr what it loads.
+Reads the version folders under --model_base_path, every second: the version with the largest
+number is served, and those that --version_labels name. A new version is loaded before the old
+one is unloaded. Writes no files; prints one line to stdout when it is ready, and to stderr what
+it loads.
 
-A request of more than some thousand rows, or 16 MiB, runs in pieces, where the model's outputs
-do not depend on it; what it takes then no longer grows with the request. A message may take
-30 seconds to come, and an answer to be read. What cannot be parsed is logged once a minute.
+A request of more than some thousand rows, or 16 MiB, runs in pieces if that does not change the
+model's outputs; then its memory does not grow with the request. A message may take 30 seconds to
+arrive, and an answer 30 seconds to be read. Messages that cannot be parsed are logged at most once
+a minute.
 
-Unlike TF Serving it refuses a tensor of another rank than its signature says, because
-oneDNN's kernels would end the process over it. For a model whose signature says no rank,
-set TF_ENABLE_ONEDNN_OPTS=0: slower, and safe. Packed gRPC messages are refused, too.
+Unlike TF Serving, it refuses a tensor of another rank than its signature says, because such a
+tensor would make oneDNN's kernels end the process. For a model whose signature gives no rank, set
+TF_ENABLE_ONEDNN_OPTS=0, which is slower but safe. Compressed gRPC messages are refused, too.
 
-Listens on this machine only unless --host says otherwise: there is no encryption and no
-password. Ends on Ctrl-C and SIGTERM, after the requests that it has.
+Listens on this machine only, unless --host says otherwise: there is no encryption and no
+password. Ends on Ctrl-C and SIGTERM, after the requests that have begun.
 """
 
 import os
@@ -125,7 +127,7 @@ def main(arguments: Sequence[str]) -> None:
     if not re.fullmatch(r"[^/:\s]+", name):
         raise errors.UsageError(f"--model_name must have no '/', ':' or space, got {name!r}.")
     labels = _labels()
-    # What a stranger sends wrong is answered, and no matter for the log.
+    # Wrong requests are answered; they do not belong in the log.
     os.environ["GRPC_VERBOSITY"] = "DEBUG" if common_flags.DEBUG.value else "NONE"
     with stopping.saying("it did not serve yet."):
         serving = _server(base_path, name, labels)

@@ -1,4 +1,4 @@
-"""TF Serving's PredictionService over gRPC, by the official stubs."""
+"""TF Serving's PredictionService over gRPC, with the official stubs."""
 
 import json
 
@@ -17,7 +17,7 @@ from keras_fool.serving import tensors
 from keras_fool.serving.client import transport
 
 _Code = grpc.StatusCode
-# All that can pass: the replica dies, restarts, is full, or something between is.
+# The replica stops, restarts or is full, or a machine between is.
 _TEMPORARY = {
     _Code.UNAVAILABLE,
     _Code.RESOURCE_EXHAUSTED,
@@ -31,13 +31,13 @@ _TEMPORARY = {
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # the client's limit is 4 MB by default
     ("grpc.max_send_message_length", -1),
-    # A name may stand for several machines: spread over them, too.
+    # A name may stand for several machines: requests are spread over them, too.
     ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
-    # Servers take more than one ping in five minutes without data for an attack.
+    # Servers treat more than one ping in five minutes without data as an attack.
     ("grpc.keepalive_time_ms", 300_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # How soon a replica that restarts is found again; two minutes by default.
+    # How soon a replica that has restarted is found again; two minutes by default.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 2000),
@@ -53,12 +53,12 @@ class GrpcTransport:
     """
 
     def __init__(self, endpoint: endpoints.Endpoint, address: str, token: str | None):
-        """Prepares; the first request connects.
+        """Does not connect yet: the first request does.
 
         Args:
-            endpoint: What is meant.
+            endpoint: What is asked.
             address: Which of its replicas.
-            token: Sent along with each request.
+            token: Sent with each request; None for none.
         """
         self.address = address
         self._endpoint = endpoint

@@ -1,4 +1,4 @@
-"""Which signature of a served model takes images, and how images get into it."""
+"""Which signature of a served model takes images, and how images are sent to it."""
 
 import dataclasses
 import io
@@ -9,7 +9,7 @@ from PIL import Image
 from keras_fool.models import endpoints, meanings, preprocessing
 from keras_fool.serving.client import transport
 
-# What an input may be, best first: bytes as they are, files of images, floats.
+# The dtypes that an input may have, best first: bytes, encoded images, floats.
 _KINDS = {"uint8": "uint8", "string": "encoded", "float32": "float32"}
 _OUTPUT_TYPES = ("float32", "float64", "float16", "bfloat16")
 _CONFIDENCES, _LOGITS = "probabilities", "logits"
@@ -18,19 +18,19 @@ _DEFAULT = "serving_default"
 
 @dataclasses.dataclass(frozen=True)
 class ImageCall:
-    """How a served model is given images.
+    """How images are sent to a served model.
 
     Attributes:
-        signature: What is called.
+        signature: Which signature is called.
         input_name: Its only input.
-        output_name: The output that is wanted.
+        output_name: The wanted output.
         kind: "uint8", "encoded" (PNG files) or "float32".
         image_shape: (height, width, channels).
         num_outputs: How many numbers there are for an image; None where the metadata does
-            not tell.
+            not say.
         output_dtype: Such as "float32".
         batch: The only batch size that it takes; None where it takes any.
-        preprocess: What makes floats of bytes.
+        preprocess: Which of `preprocessing.METHODS` turns bytes into floats.
     """
 
     signature: str
@@ -53,7 +53,7 @@ class ImageCall:
         encoded = np.empty(len(images), object)
         for place, image in enumerate(images):
             png = io.BytesIO()
-            # Compressed but little: it is read once, and the sender's time counts.
+            # Little compression: each image is read once, and compressing takes time.
             Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(
                 png, "PNG", compress_level=1
             )
@@ -62,17 +62,17 @@ class ImageCall:
 
 
 def choose(endpoint: endpoints.Endpoint, metadata: transport.Metadata) -> ImageCall:
-    """The signature that the endpoint means, or the one that suits images best.
+    """The signature in the endpoint's address, or the one that suits images best.
 
-    One that takes bytes comes before one that takes encoded images, that before floats, and
-    serving_default before others.
+    Bytes are better than encoded images, these are better than floats, and serving_default is
+    better than other signatures.
 
     Args:
-        endpoint: What is meant.
-        metadata: What the model has.
+        endpoint: What is asked.
+        metadata: What the model offers.
 
     Raises:
-        ValueError: No signature, or not the one that is meant, takes such images and gives
+        ValueError: No signature, or not the one in the address, takes such images and gives
             such confidences; the message says why.
     """
     signatures = metadata.signatures
@@ -102,7 +102,7 @@ def choose(endpoint: endpoints.Endpoint, metadata: transport.Metadata) -> ImageC
 def _call(
     endpoint: endpoints.Endpoint, name: str, signatures: dict[str, transport.Signature]
 ) -> ImageCall:
-    """Raises `ValueError` with what comes after the signature's name."""
+    """Raises `ValueError`; its message follows the signature's name."""
     signature = signatures[name]
     if len(signature.inputs) != 1:
         raise ValueError(f"takes {len(signature.inputs)} inputs, not one")
@@ -143,7 +143,7 @@ def _image_shape(
     if info.dtype == "string":
         if info.shape is not None and len(info.shape) != 1:
             raise ValueError(f"takes {info}, not one encoded image each")
-        # The model's other signatures tell what size it decodes to.
+        # The model's other signatures show to which size it scales them.
         others = [i for s in signatures.values() for i in s.inputs.values() if _is_image(i)]
         sizes = {other.shape[1:] for other in others if None not in other.shape[1:]}
         declared = sizes.pop() if len(sizes) == 1 else (None, None, None)

@@ -1,4 +1,4 @@
-"""Takes the replicas of an endpoint in turn, and leaves those alone that fail for a while."""
+"""Asks the replicas of an endpoint in turn, and pauses those that fail, hang or answer wrongly."""
 
 import dataclasses
 import random
@@ -8,38 +8,39 @@ from collections.abc import Callable, Sequence
 
 from keras_fool.serving.client import transport
 
-_FIRST_PAUSE = 0.1  # seconds; doubled with every failure after another
-_LONGEST_PAUSE = 10.0
-_SECONDS_UNNOTICED = 3.0
+_FIRST_PAUSE = 0.1  # seconds; doubled with each further failure
+_MAX_PAUSE = 10.0
+_NOTE_AFTER_SECONDS = 3.0
 
 
 @dataclasses.dataclass(eq=False)
 class Replica:
-    """One of them.
+    """One replica.
 
     Attributes:
         transport: How it is asked.
-        failures: Since it last answered.
-        failed_at: When the first of these was.
-        back_at: Until when it is left alone.
-        told: Whether the user knows.
-        other_version: The version that it has instead of the one that is asked for.
+        failures: How many requests failed since it last answered.
+        failed_at: When the first of these failed, by `time.monotonic()`.
+        back_at: When its pause ends, by the same clock.
+        noted: Whether the user was told.
+        other_version: The version that it serves instead of the one that is asked; None where
+            that is not known.
     """
 
     transport: transport.Transport
     failures: int = 0
     failed_at: float = 0.0
     back_at: float = 0.0
-    told: bool = False
+    noted: bool = False
     other_version: int | None = None
 
 
 class Replicas:
     """Replicas in turn, for many threads.
 
-    A replica that fails is left alone for a time that doubles with each failure, and at
-    least as long as the failure took: a slow one costs at most half of the time. The times
-    vary by chance, of a stream of their own, so that many clients do not come back at once.
+    A replica that fails is not asked for a time that doubles with each failure, and that is at
+    least as long as the failure took: a slow replica costs at most half of the time. The times
+    vary randomly, from a generator of their own, so that many clients do not come back at once.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Replicas:
         stop: threading.Event,
         note: Callable[[str], None],
     ):
-        """Takes all of them for well.
+        """No replica has failed yet.
 
         Args:
             transports: At least one.
@@ -63,13 +64,13 @@ class Replicas:
         self._lock = threading.Lock()
 
     def next(self, until: float = float("inf")) -> Replica | None:
-        """The replica whose turn it is; waits where all are left alone.
+        """The replica whose turn it is; waits while all are paused.
 
         Args:
-            until: When waiting ends, by `time.monotonic()`.
+            until: When the wait ends, by `time.monotonic()`.
 
         Returns:
-            A replica; None where none is back in time, or waiting was stopped.
+            A replica; None if no pause ends in time, or the wait was stopped.
         """
         while True:
             with self._lock:
@@ -84,25 +85,25 @@ class Replicas:
                 return None
 
     def failed(self, replica: Replica, reason: str, seconds: float) -> None:
-        """Notes that one did not answer.
+        """Notes that a replica gave no usable answer.
 
         Args:
-            replica: Which.
+            replica: Which one.
             reason: Why, for the user.
-            seconds: How long that took.
+            seconds: How long the request took.
         """
         with self._lock:
             now = time.monotonic()
             if replica.failures == 0:
                 replica.failed_at = now
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(replica.failures, 20))
-            pause = max(pause, min(seconds, 6 * _LONGEST_PAUSE)) * self._chance.uniform(0.5, 1)
+            pause = min(_MAX_PAUSE, _FIRST_PAUSE * 2 ** min(replica.failures, 20))
+            pause = max(pause, min(seconds, 6 * _MAX_PAUSE)) * self._chance.uniform(0.5, 1)
             replica.failures += 1
             replica.back_at = now + pause
-            # One failure alone happens, unless much time went by.
-            tell = not replica.told and (replica.failures == 2 or seconds > _SECONDS_UNNOTICED)
-            replica.told |= tell
-        if tell:
+            # A single failure is nothing special, unless it took long.
+            note = not replica.noted and (replica.failures == 2 or seconds > _NOTE_AFTER_SECONDS)
+            replica.noted |= note
+        if note:
             others = len(self.all) > 1
             self._note(
                 f"{replica.transport.address} gives no usable answer ({reason}); "
@@ -110,18 +111,18 @@ class Replicas:
             )
 
     def answered(self, replica: Replica) -> None:
-        """Notes that one did."""
+        """Notes that a replica gave a usable answer."""
         with self._lock:
-            told, since = replica.told, replica.failed_at
+            noted, since = replica.noted, replica.failed_at
             replica.failures, replica.back_at = 0, 0.0
-            replica.told, replica.other_version = False, None
-        if told:
+            replica.noted, replica.other_version = False, None
+        if noted:
             self._note(
                 f"{replica.transport.address} answers again after "
                 f"{time.monotonic() - since:.0f} seconds."
             )
 
     def close(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""
         for replica in self.all:
             replica.transport.close()

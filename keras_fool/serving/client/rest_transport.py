@@ -1,4 +1,4 @@
-"""TF Serving's REST API, for those who have nothing else."""
+"""TF Serving's REST API, for endpoints that do not offer gRPC."""
 
 import base64
 import json
@@ -14,12 +14,12 @@ import requests.auth
 from keras_fool.models import endpoints
 from keras_fool.serving.client import transport
 
-# All that can pass: the replica dies, restarts, is full, or something between is.
+# The replica stops, restarts or is full, or a machine between is.
 _TEMPORARY = {408, 409, 429, 499, 500, 502, 503, 504}
 _NOT_FOUND, _TOO_LARGE = 404, 413
-# Ten million confidences; what is longer is no answer.
-_LONGEST_ANSWER = 2**28
-_READ_AT_ONCE = 2**16
+# Ten million confidences; anything longer is not an answer.
+_MAX_ANSWER_BYTES = 2**28
+_CHUNK_BYTES = 2**16
 
 
 class RestTransport:
@@ -30,12 +30,12 @@ class RestTransport:
     """
 
     def __init__(self, endpoint: endpoints.Endpoint, address: str, token: str | None):
-        """Prepares; the first request connects.
+        """Does not connect yet: the first request does.
 
         Args:
-            endpoint: What is meant.
+            endpoint: What is asked.
             address: Which of its replicas.
-            token: Sent along with each request.
+            token: Sent with each request; None for none.
         """
         self.address = address
         self._endpoint = endpoint
@@ -112,7 +112,7 @@ class RestTransport:
                 data=body,
                 headers={"Content-Type": "application/json"},
                 timeout=self._deadline,
-                allow_redirects=False,  # the token is for this server
+                allow_redirects=False,  # the token is for this server only
                 stream=True,
             ) as response:
                 content = _read(response, ends)
@@ -124,7 +124,7 @@ class RestTransport:
         raise self._failure(response.status_code, content, batch)
 
     def _failure(self, status: int, content: bytes, batch: int | None) -> transport.RequestError:
-        text = content[:_READ_AT_ONCE].decode("utf-8", "replace")
+        text = content[:_CHUNK_BYTES].decode("utf-8", "replace")
         try:
             text = str(orjson.loads(content)["error"])
         except (ValueError, KeyError, TypeError):
@@ -140,7 +140,7 @@ class RestTransport:
 
 
 class _Bearer(requests.auth.AuthBase):
-    """Sets the header itself; else requests would send what ~/.netrc has for the host."""
+    """Sets the header itself; otherwise `requests` would send a password from ~/.netrc."""
 
     def __init__(self, token: str | None):
         self._token = token
@@ -152,12 +152,12 @@ class _Bearer(requests.auth.AuthBase):
 
 
 def _read(response: requests.Response, ends: float) -> bytes:
-    """The whole body; the timeout of requests is only that between two bytes."""
+    """The whole body; the timeout of `requests` only limits the time between two bytes."""
     content = bytearray()
-    for part in response.iter_content(_READ_AT_ONCE):
+    for part in response.iter_content(_CHUNK_BYTES):
         content += part
-        if len(content) > _LONGEST_ANSWER:
-            raise OSError("its answer has no end")
+        if len(content) > _MAX_ANSWER_BYTES:
+            raise OSError(f"its answer has more than {_MAX_ANSWER_BYTES} bytes")
         if time.monotonic() > ends:
             raise TimeoutError("its answer takes longer than the deadline")
     return bytes(content)
@@ -168,7 +168,9 @@ def _parsed(content: bytes) -> dict:
         answer = orjson.loads(content)
     except ValueError:
         try:
-            answer = json.loads(content)  # takes NaN, which TF Serving writes and JSON has not
+            answer = json.loads(
+                content
+            )  # reads NaN, which TF Serving writes although it is not JSON
         except ValueError:
             answer = None
     if not isinstance(answer, dict):

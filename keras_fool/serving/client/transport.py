@@ -1,7 +1,7 @@
 """What the client asks of a protocol, and how a request may fail.
 
-`grpc_transport` and `rest_transport` speak to one replica each; which one is asked, and
-whether once more, is decided above them.
+A transport (`grpc_transport`, `rest_transport`) speaks to one replica. Which replica is asked, and
+whether a request is repeated, is decided by those who use it.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ import numpy as np
 from keras_fool.models import endpoints
 
 TOKEN_VARIABLE = "KERAS_FOOL_TOKEN"
-_LONGEST_REASON = 200
-# What TF Serving, and gRPC servers with a limit on messages, say of a batch too large.
+_MAX_REASON = 200  # characters
+# What TF Serving, and gRPC servers with a limit on messages, say if a batch is too large.
 _BATCH_LIMIT = re.compile(r"maximum input batch size:? (\d+)")
 _MESSAGE_LIMIT = re.compile(r"larger than max \((\d+) vs\.? (\d+)\)")
 
@@ -28,7 +28,7 @@ class TensorInfo:
 
     Attributes:
         dtype: "uint8", "float32", "string" and so on.
-        shape: None for a size that is free, and in the whole for a rank that is.
+        shape: Its sizes, None for any size; None instead of a shape for any rank.
     """
 
     dtype: str
@@ -42,7 +42,7 @@ class TensorInfo:
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """What a served function takes and gives, by name."""
+    """The inputs and outputs of a served function, by name."""
 
     inputs: dict[str, TensorInfo]
     outputs: dict[str, TensorInfo]
@@ -50,10 +50,10 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """What a replica says of a model.
+    """What a replica says about a model.
 
     Attributes:
-        version: The version it speaks of; None where it does not say.
+        version: The version that this describes; None where the replica does not say.
         signatures: By name.
     """
 
@@ -66,8 +66,8 @@ class Answer:
     """What came back for a batch.
 
     Attributes:
-        values: float32, of whatever shape was sent.
-        version: The version that answered; None where it is not said.
+        values: float32, of the shape that was sent.
+        version: The version that answered; None where the protocol does not say.
     """
 
     values: np.ndarray
@@ -75,11 +75,11 @@ class Answer:
 
 
 class Kind(enum.Enum):
-    """What may be done about a failed request."""
+    """What can be done about a failed request."""
 
-    TEMPORARY = "try again, later or elsewhere"
-    NOT_FOUND = "the model or its version is not there, perhaps not any more"
-    TOO_LARGE = "send less at a time"
+    TEMPORARY = "try again later, or another replica"
+    NOT_FOUND = "the model or its version is not there, or not any more"
+    TOO_LARGE = "send fewer images at a time"
     REFUSED = "it will never be answered"
 
 
@@ -87,12 +87,12 @@ class RequestError(Exception):
     """A request failed.
 
     Attributes:
-        kind: What may be done.
-        limit: How many images a request may have, where the server said it.
+        kind: What can be done.
+        limit: How many images a request may have; None where the server did not say.
     """
 
     def __init__(self, kind: Kind, reason: str, limit: int | None = None):
-        super().__init__(" ".join(reason.split())[:_LONGEST_REASON])
+        super().__init__(" ".join(reason.split())[:_MAX_REASON])
         self.kind = kind
         self.limit = limit
 
@@ -103,13 +103,13 @@ class Transport(Protocol):
     address: str
 
     def metadata(self, version: int | None) -> Metadata:
-        """What the model's signatures are.
+        """The model's signatures.
 
         Args:
-            version: Of that version; None for the one that the endpoint means.
+            version: Those of which version; None for the one in the endpoint's address.
 
         Raises:
-            RequestError: There is no answer, or none that makes sense.
+            RequestError: There is no answer, or it cannot be read.
         """
 
     def predict(
@@ -119,9 +119,9 @@ class Transport(Protocol):
 
         Args:
             signature: Its name.
-            names: Those of its input and of the output that is wanted.
+            names: The names of its input and of the wanted output.
             batch: uint8 or float32 [batch, ...], or [batch] bytes objects.
-            version: Of the model; None for the one that the endpoint means.
+            version: Of the model; None for the one in the endpoint's address.
 
         Raises:
             RequestError: As for `metadata`.
@@ -132,12 +132,12 @@ class Transport(Protocol):
 
 
 def refused(code: str, message: str, batch: int | None) -> RequestError:
-    """The error of a request that the server would not take, unless it was too large.
+    """The error of a request that the server refused: too large, or wrong in itself.
 
     Args:
-        code: What the protocol calls it.
-        message: The server's words.
-        batch: How many images were sent, if any.
+        code: The protocol's name for the error.
+        message: What the server says.
+        batch: How many images were sent; None for a request without images.
     """
     reason = f"{code}: {message}" if message else code
     if batch and (match := _BATCH_LIMIT.search(message)):
@@ -149,24 +149,24 @@ def refused(code: str, message: str, batch: int | None) -> RequestError:
 
 
 def dtype_name(enum: str) -> str:
-    """What NumPy calls a type that TensorFlow's protos call `enum`, such as DT_FLOAT."""
+    """NumPy's name of a type, for its name in TensorFlow's protos, such as DT_FLOAT."""
     return {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16"}.get(
         enum, enum.removeprefix("DT_").lower()
     )
 
 
 def bearer_token(endpoint: endpoints.Endpoint) -> str | None:
-    """The token in the environment, which goes nowhere else; None where there is none.
+    """The token in the environment variable `TOKEN_VARIABLE`; None where there is none.
 
     Raises:
-        ValueError: It is malformed, or would cross a network unencrypted.
+        ValueError: It is malformed, or would be sent over a network unencrypted.
     """
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if not token:
         return None
     if not all("!" <= character <= "~" for character in token):
         raise ValueError(f"{TOKEN_VARIABLE} holds a character that no token has.")
-    if not endpoint.uses_tls and not all(map(_is_here, endpoint.addresses)):
+    if not endpoint.uses_tls and not all(map(_is_this_machine, endpoint.addresses)):
         raise ValueError(
             f"{TOKEN_VARIABLE} is set, but {endpoint.url} is not encrypted: use "
             f"{endpoint.scheme}s://, or unset it."
@@ -175,11 +175,11 @@ def bearer_token(endpoint: endpoints.Endpoint) -> str | None:
 
 
 def without(token: str | None, text: str) -> str:
-    """A server's words, without the token that they may repeat."""
+    """A server's message without the token, which it may repeat."""
     return text if token is None else text.replace(token, "***")
 
 
-def _is_here(address: str) -> bool:
+def _is_this_machine(address: str) -> bool:
     host = address.rpartition(":")[0].strip("[]")
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,9 +1,9 @@
-"""Which gRPC requests get in: how long a message may take to come, and how many are worked on.
+"""Which gRPC requests are let in: how long a message may take to arrive, and how many are answered.
 
-gRPC takes a thread for a request before its message is there, and keeps answers until they
-are read, both without end: a client that sends nothing, or reads nothing, would keep others
-out. Here a place among those that are worked on is taken once the message has come, and what
-takes too long, to come or to be read, is cancelled.
+gRPC gives a request a thread before its message has arrived, and keeps an answer until it is read,
+both without a time limit: a client that sends nothing, or reads nothing, would keep others out.
+Here a request takes one of the places only after its message has arrived, and whatever takes too
+long, to arrive or to be read, is cancelled.
 """
 
 import contextlib
@@ -15,25 +15,25 @@ from collections.abc import Callable, Iterator
 import grpc
 from google.protobuf import message
 
-# Requests whose messages may be under way at a time, besides those that are worked on.
+# How many requests may wait for their messages, besides those that are being answered.
 WAITING = 256
-_SMALL_ANSWER = 2**16  # bytes; below that the connection's own buffers take it
-_LONGEST_LOOK = 0.5  # seconds
+_SMALL_ANSWER = 2**16  # bytes; the connection's own buffers take it
+_MAX_CHECK_SECONDS = 0.5
 
 
 class Admission(grpc.ServerInterceptor):
-    """Lets requests in; for all methods that take one message."""
+    """Lets requests in or refuses them; for all methods that take one message."""
 
-    def __init__(self, *, seconds: float, most_at_a_time: int, most_answer_bytes: int):
+    def __init__(self, *, seconds: float, max_at_a_time: int, max_answer_bytes: int):
         """Sets the limits.
 
         Args:
-            seconds: How long a message may take to come, and an answer to be read.
-            most_at_a_time: How many requests are worked on; more are refused.
-            most_answer_bytes: Of answers that wait to be read; more are refused.
+            seconds: How long a message may take to arrive, and an answer to be read.
+            max_at_a_time: How many requests are answered at a time; more are refused.
+            max_answer_bytes: How many bytes of answers may wait to be read; more are refused.
         """
-        self._places = threading.BoundedSemaphore(most_at_a_time)
-        self._most_answer_bytes = most_answer_bytes
+        self._places = threading.BoundedSemaphore(max_at_a_time)
+        self._max_answer_bytes = max_answer_bytes
         self._answer_bytes = 0
         self._lock = threading.Lock()
         self._limits = _TimeLimits(seconds)
@@ -45,8 +45,8 @@ class Admission(grpc.ServerInterceptor):
     ) -> grpc.RpcMethodHandler | None:
         """The handler of a request, which asks for its message itself.
 
-        On the wire one message is a stream of one. Of a stream the handler is called before
-        the message is there, so that it can limit the wait.
+        On the wire, one message is a stream of one message. The handler of a stream is called
+        before the message has arrived, so that it can limit the wait.
         """
         handler = continuation(handler_call_details)
         if handler is None or handler.request_streaming:
@@ -99,11 +99,11 @@ class Admission(grpc.ServerInterceptor):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be parsed")
 
     def _hold(self, size: int, context: grpc.ServicerContext) -> None:
-        """Counts the bytes of an answer until it is read or given up."""
+        """Counts the bytes of an answer until it is read or cancelled."""
         if size <= _SMALL_ANSWER:
             return
         with self._lock:
-            fits = not self._answer_bytes or self._answer_bytes + size <= self._most_answer_bytes
+            fits = not self._answer_bytes or self._answer_bytes + size <= self._max_answer_bytes
             if fits:
                 self._answer_bytes += size
         if not fits:
@@ -120,7 +120,7 @@ class Admission(grpc.ServerInterceptor):
 
 
 class _TimeLimits:
-    """Cancels the requests that take too long, from a thread that they share."""
+    """Cancels the requests that take too long, in one thread for all."""
 
     def __init__(self, seconds: float):
         self._seconds = seconds
@@ -129,14 +129,14 @@ class _TimeLimits:
         threading.Thread(target=self._watch, name="grpc limits", daemon=True).start()
 
     def begin(self, context: grpc.ServicerContext) -> object:
-        """Begins to count the time; `end` takes what is returned."""
+        """Begins to count the time, until `end` is called with the result."""
         limit = object()
         with self._lock:
             self._ends[limit] = time.monotonic() + self._seconds, context
         return limit
 
     def end(self, limit: object) -> None:
-        """It did not take too long."""
+        """Ends a time limit: it was kept."""
         with self._lock:
             self._ends.pop(limit, None)
 
@@ -151,7 +151,7 @@ class _TimeLimits:
 
     def _watch(self) -> None:
         while True:
-            time.sleep(min(_LONGEST_LOOK, self._seconds / 4))
+            time.sleep(min(_MAX_CHECK_SECONDS, self._seconds / 4))
             now = time.monotonic()
             with self._lock:
                 late = [limit for limit, (end, _) in self._ends.items() if end < now]

@@ -19,9 +19,9 @@ from tensorflow_serving.apis import (
 from keras_fool.serving import tensors
 from keras_fool.serving.server import grpc_admission, loaded_version, metrics, predict, status
 
-_LONGEST_MESSAGE = 1024  # TF Serving's
-# Answers that wait to be read, in the largest that a request may have.
-_MOST_ANSWERS = 4
+_MAX_MESSAGE = 1024  # characters, as in TF Serving
+# How many answers as large as the largest request may wait to be read.
+_MAX_ANSWERS = 4
 _TRUNCATED = "...TRUNCATED"
 _SERVICES = (
     "",  # the server as a whole
@@ -57,10 +57,10 @@ class GrpcServer:
             packed: Whether answers hold their values as bytes.
             max_request_bytes: Larger messages are refused unread.
             max_concurrent_requests: More at a time are refused.
-            message_seconds: How long a message may take to come, and an answer to be read.
+            message_seconds: How long a message may take to arrive, and an answer to be read.
 
         Raises:
-            OSError: The port is taken or the address no address.
+            OSError: The port is taken, or the address is not one of this machine.
         """
         threads = max_concurrent_requests + grpc_admission.WAITING
         self._server = grpc.server(
@@ -69,16 +69,16 @@ class GrpcServer:
             interceptors=[
                 grpc_admission.Admission(
                     seconds=message_seconds,
-                    most_at_a_time=max_concurrent_requests,
-                    most_answer_bytes=_MOST_ANSWERS * max_request_bytes,
+                    max_at_a_time=max_concurrent_requests,
+                    max_answer_bytes=_MAX_ANSWERS * max_request_bytes,
                 )
             ],
             options=[
-                # Otherwise two servers share a port, and its requests, without a word.
+                # Otherwise two servers share a port, and its requests, without any message.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", max_request_bytes),
                 ("grpc.max_send_message_length", -1),
-                # gRPC bounds what it receives, not what that unpacks to.
+                # gRPC limits the size of messages before they are unpacked, not after.
                 ("grpc.compression_enabled_algorithms_bitset", 1),
             ],
         )
@@ -95,12 +95,12 @@ class GrpcServer:
             raise OSError(f"cannot listen on {address}: is the port taken?") from error
 
     def start(self) -> None:
-        """Begins to answer and tells load balancers so."""
+        """Begins to answer, and says so to load balancers."""
         self._server.start()
         self._report(health_pb2.HealthCheckResponse.SERVING)
 
     def stop(self, grace: float) -> None:
-        """Takes no more requests and lets those it has end.
+        """Takes no more requests and lets those that have begun end.
 
         Args:
             grace: How long they may take, in seconds.
@@ -114,17 +114,17 @@ class GrpcServer:
 
 
 class _Health(health.HealthServicer):
-    """The health service, which keeps no name that a stranger makes up."""
+    """The health service, which does not store the names that strangers invent."""
 
     def Watch(self, request, context, send_response_callback=None):  # noqa: N802
-        """As the health protocol has it: a service that is not known may yet come."""
+        """Follows the health protocol: a service that is not known may still appear."""
         if request.service not in _SERVICES:
             request = health_pb2.HealthCheckRequest(service="unknown")
         return super().Watch(request, context, send_response_callback)
 
 
 class _Answers:
-    """What all methods share: errors become statuses, and everything is counted."""
+    """What all methods share: errors become status codes, and every request is counted."""
 
     def __init__(self, predictor: predict.Predictor, measured: metrics.Metrics):
         self._predictor = predictor
@@ -142,8 +142,8 @@ class _Answers:
         finally:
             self._measured.count("grpc", method, code.name, time.perf_counter() - begun)
         if code is not grpc.StatusCode.OK:
-            if len(message) > _LONGEST_MESSAGE:
-                message = message[:_LONGEST_MESSAGE] + _TRUNCATED
+            if len(message) > _MAX_MESSAGE:
+                message = message[:_MAX_MESSAGE] + _TRUNCATED
             context.abort(code, message)
 
 
@@ -164,7 +164,7 @@ class _Prediction(_Answers, prediction_service_pb2_grpc.PredictionServiceService
         with self._answering("Predict", context):
             name = request.model_spec.signature_name or predict.DEFAULT_SIGNATURE
             with self._predictor.use(*_asked_for(request)) as loaded:
-                loaded.signature(name)  # raises before its inputs are read
+                loaded.signature(name)  # raises before the inputs are read
                 inputs = loaded_version.input_arrays(request.inputs, self._max_request_bytes)
                 outputs = self._predictor.run(
                     loaded, name, inputs, request.output_filter, wanted=context.is_active
@@ -222,14 +222,14 @@ class _Models(_Answers, model_service_pb2_grpc.ModelServiceServicer):
 
 
 def unimplemented(method: str) -> status.ServingError:
-    """The error of what TF Serving has and this server has not."""
+    """The error of a method that TF Serving has and this server does not have."""
     return status.ServingError(
         grpc.StatusCode.UNIMPLEMENTED, f"{method} is not implemented: this is not TF Serving."
     )
 
 
 def metadata(name: str, loaded) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    """What GetModelMetadata answers for a version: all its signatures."""
+    """The answer of GetModelMetadata for a version: all its signatures."""
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = name
     response.model_spec.version.value = loaded.number
@@ -243,7 +243,7 @@ def metadata(name: str, loaded) -> get_model_metadata_pb2.GetModelMetadataRespon
 def model_status(
     states: list[tuple[int, int, str]],
 ) -> get_model_status_pb2.GetModelStatusResponse:
-    """What GetModelStatus answers for (number, state, error) of versions."""
+    """The answer of GetModelStatus for the (number, state, error) of versions."""
     response = get_model_status_pb2.GetModelStatusResponse()
     for number, state, error in states:
         version = response.model_version_status.add(version=number, state=state)

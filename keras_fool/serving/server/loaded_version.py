@@ -21,7 +21,7 @@ _METHODS = (
     "tensorflow/serving/regress",
 )
 WARM_UP_FILE = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
-_MOST_WARM_UP_RECORDS = 1000
+_MAX_WARM_UP_RECORDS = 1000
 _WARM_UP_BYTES = 2**30
 
 
@@ -61,10 +61,10 @@ class LoadedVersion:
             raise ValueError(f"{folder} does not warm up: {error}") from error
 
     def signature(self, name: str) -> meta_graph_pb2.SignatureDef:
-        """The signature of that name that can be called.
+        """The signature of that name, which can be called.
 
         Raises:
-            ServingError: FAILED_PRECONDITION, there is none; INTERNAL, it is none to call.
+            ServingError: FAILED_PRECONDITION, there is none; INTERNAL, it cannot be called.
         """
         if name not in self.signatures:
             raise status.ServingError(
@@ -82,8 +82,8 @@ class LoadedVersion:
     def call(self, name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs a signature.
 
-        A wrong rank is refused before it runs, since oneDNN's kernels end the process
-        over it; other shapes are left to the model, as TF Serving leaves them.
+        A wrong rank is refused before the run, because it makes oneDNN's kernels end the
+        process; other wrong shapes are left to the model, as in TF Serving.
 
         Args:
             name: The signature.
@@ -93,7 +93,7 @@ class LoadedVersion:
             All its outputs by alias.
 
         Raises:
-            ServingError: As the model refuses the inputs.
+            ServingError: The model refuses the inputs.
         """
         signature = self.signature(name)
         for alias, array in inputs.items():
@@ -104,13 +104,13 @@ class LoadedVersion:
             found = self._calls[name](*(inputs[alias] for alias in sorted(signature.inputs)))
         except tf.errors.OpError as error:
             raise status.ServingError(status.by_number(error.error_code), error.message) from error
-        except (TypeError, ValueError) as error:  # what NumPy cannot give TensorFlow
+        except (TypeError, ValueError) as error:  # NumPy arrays that TensorFlow cannot take
             raise status.invalid(str(error)) from error
         by_tensor = dict(zip(_fetched(signature), map(_as_array, found), strict=True))
         return {alias: by_tensor[info.name] for alias, info in signature.outputs.items()}
 
     def close(self) -> None:
-        """Gives the memory back; nobody may call it any more."""
+        """Frees the memory; the version cannot be called after that."""
         self._calls.clear()
         self._session.close()
 
@@ -126,9 +126,9 @@ class LoadedVersion:
         from tensorflow_serving.apis import prediction_log_pb2
 
         for number, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()):
-            if number == _MOST_WARM_UP_RECORDS:
+            if number == _MAX_WARM_UP_RECORDS:
                 raise status.invalid(
-                    f"Number of warmup records exceeds the maximum ({_MOST_WARM_UP_RECORDS})"
+                    f"Number of warmup records exceeds the maximum ({_MAX_WARM_UP_RECORDS})"
                 )
             log = prediction_log_pb2.PredictionLog.FromString(record)
             if not log.HasField("predict_log"):

@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests by protocol, method and code, their time, batch sizes."""
+"""What Prometheus reads: requests by protocol, method and code, their times, batch sizes."""
 
 import prometheus_client
 from prometheus_client import exposition

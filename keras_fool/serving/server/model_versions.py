@@ -1,6 +1,6 @@
 """Version folders polled, loaded, swapped and labelled, as TF Serving does it.
 
-Everything that a request names is looked up in what was loaded; no part of a request
+Everything that a request names is looked up among the loaded versions; no part of a request
 ever becomes a path.
 """
 
@@ -33,7 +33,7 @@ class ModelVersions:
     """The versions of one model under a base path.
 
     The largest version is served, and those that labels name. A new version is loaded
-    before the old one goes, and an old one is closed when its last request is answered.
+    before the old one is unloaded, and an old one is closed when its last request is answered.
 
     Attributes:
         name: The model's.
@@ -50,15 +50,15 @@ class ModelVersions:
         retry_seconds: float = 60.0,
         note: Callable[[str], None] = lambda _: None,
     ):
-        """Looks at nothing yet: `poll` or `start` does.
+        """Does not read the folder yet: `poll` and `start` do.
 
         Args:
             base_path: The folder of version folders.
             name: The model's.
             labels: Version numbers by label.
-            poll_seconds: How often `start` looks at the folder.
-            retries: How often a failed load is tried again.
-            retry_seconds: How long it waits before.
+            poll_seconds: Seconds between two looks at the folder, after `start`.
+            retries: How many times a failed load is tried again.
+            retry_seconds: Seconds between these trials.
             note: Told what was loaded and unloaded, and what failed.
         """
         self.name = name
@@ -72,14 +72,14 @@ class ModelVersions:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="versions", daemon=True)
-        self._complaint = ""
+        self._last_note = ""
 
     def start(self) -> None:
         """Polls in a thread of its own until `stop`."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the polling and closes what nobody uses."""
+        """Ends the polling and closes the versions that no request uses."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -87,11 +87,11 @@ class ModelVersions:
             self._unload(version)
 
     def poll(self) -> None:
-        """Looks at the folder once: loads what is new, then unloads what is gone."""
+        """Reads the folder once: loads new versions, then unloads those that are gone."""
         found = self._found()
         wanted = {max(found)} | (found.keys() & set(self._labels.values())) if found else set()
         for number in [n for n, v in self._versions.items() if v.state == END and n not in found]:
-            self._versions[number].attempts = 0  # so that it loads when it comes back
+            self._versions[number].attempts = 0  # so that it loads again if it comes back
         for number in sorted(wanted):
             version = self._versions.get(number)
             if version is None:
@@ -100,7 +100,7 @@ class ModelVersions:
             self._load(version, found[number])
         loaded = [number for number, v in self._versions.items() if v.state == AVAILABLE]
         if found and loaded and self._versions[max(found)].state != AVAILABLE:
-            wanted.add(max(loaded))  # better the old version than none
+            wanted.add(max(loaded))  # an old version is better than none
         for number in loaded:
             if number not in wanted:
                 self._unload(self._versions[number])
@@ -113,7 +113,7 @@ class ModelVersions:
 
     @property
     def errors(self) -> list[str]:
-        """What the versions that do not load say."""
+        """Why versions do not load, one text for each."""
         with self._lock:
             return [version.error for version in self._versions.values() if version.error]
 
@@ -121,16 +121,16 @@ class ModelVersions:
     def use(
         self, name: str, version: int | None = None, label: str | None = None
     ) -> Iterator[loaded_version.LoadedVersion]:
-        """A version, which stays loaded inside.
+        """A version, which stays loaded inside the `with` block.
 
         Args:
             name: The model's name.
             version: Its number; by default the largest one.
-            label: Or what names the number.
+            label: Or the label of the number.
 
         Raises:
-            ServingError: NOT_FOUND, there is no such model or version; INVALID_ARGUMENT,
-                no such label, or its version is not loaded.
+            ServingError: NOT_FOUND, there is no such model or version; INVALID_ARGUMENT, there
+                is no such label, or its version is not loaded.
         """
         with self._lock:
             found = self._resolved(name, version, label)
@@ -182,17 +182,17 @@ class ModelVersions:
         while not self._stop.wait(self._poll_seconds):
             try:
                 self.poll()
-            except OSError as error:  # the folder may be away for a moment
-                self._complain(f"cannot read {self._base_path}: {error.strerror}")
+            except OSError as error:  # the folder may be missing for a moment
+                self._note_once(f"cannot read {self._base_path}: {error.strerror}")
 
     def _found(self) -> dict[int, pathlib.Path]:
-        """The version folders: names that are whole numbers, and no links to elsewhere."""
+        """The version folders: those with a whole number as name, but no links to other places."""
         found = {}
         for path in sorted(self._base_path.iterdir()):
             if not re.fullmatch("[0-9]+", path.name) or int(path.name) >= _INT64:
                 continue
             if not path.resolve().is_relative_to(self._base_path):
-                self._complain(f"{path} leads out of the model's folder and is not served.")
+                self._note_once(f"{path} leads out of the model's folder and is not served.")
             elif path.is_dir():
                 found[int(path.name)] = path
         return found
@@ -235,10 +235,10 @@ class ModelVersions:
             version.state = END
         self._note(f"{self.name} version {version.number}: unloaded.")
 
-    def _complain(self, complaint: str) -> None:
-        if complaint != self._complaint:  # once, not every second
-            self._note(complaint)
-        self._complaint = complaint
+    def _note_once(self, sentence: str) -> None:
+        if sentence != self._last_note:  # once, not every second
+            self._note(sentence)
+        self._last_note = sentence
 
 
 def _check_links(folder: pathlib.Path, base_path: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""What both protocols do to answer a request: a version, its signature, a run."""
+"""What both protocols do to answer a request: find a version and a signature, and run it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ class Predictor:
     """
 
     def __init__(self, versions: model_versions.ModelVersions, scheduled: scheduling.Scheduler):
-        """Joins the versions and how their runs are scheduled."""
+        """Joins the versions and the scheduler of their runs."""
         self.versions = versions
         self._runs = scheduled
 
@@ -47,15 +47,15 @@ class Predictor:
             signature_name: Its signature.
             inputs: Its inputs by alias.
             output_filter: The outputs that are wanted; all by default.
-            wanted: Asked between the runs of a large request whether anybody still waits.
+            wanted: Asked between the runs of a large request whether the client still waits.
 
         Returns:
             The outputs by alias.
 
         Raises:
-            ServingError: The inputs are others than the signature's, or an output is
-                unknown or named twice, or what the model says of the inputs; CANCELLED, nobody
-                waits any more.
+            ServingError: The inputs are not those of the signature, an output is unknown or named
+                twice, or the model refuses the inputs; CANCELLED, the client does not wait any
+                more.
         """
         signature = loaded.signature(signature_name)
         _check_inputs(signature, inputs)

@@ -1,12 +1,12 @@
-"""Any classifier as the folder that TF Serving, or anything like it, loads.
+"""Any classifier as a version folder that TF Serving, or a server like it, loads.
 
 saved_model.pb, variables/   three signatures (see `trainers.signatures`)
 assets/labels.txt            the names of the labels
-assets.extra/                a request for each signature, which servers warm up with
+assets.extra/                a request for each signature, with which servers warm up
 
 Everything between bytes and confidences is inside: crops, preprocessing, the mean over an
-ensemble. Logits are the network's own where there is one network, one crop and a softmax
-at its end, and else the logarithms of the confidences, or of independent labels' odds.
+ensemble. Logits are the network's own if there is one network with one crop and a softmax at its
+end; otherwise they are the logarithms of the confidences, or of the odds of independent labels.
 """
 
 import pathlib
@@ -20,20 +20,20 @@ from keras_fool.serving.server import loaded_version
 from trainers import signatures, whole_folder
 
 _NUM_COMPARED = 32
-_TOLERANCE = 1e-5  # of a confidence; other kernels may round otherwise
+_TOLERANCE = 1e-5  # of a confidence; other kernels may round differently
 
 
 class ExportError(RuntimeError):
-    """What was written does not score as the classifier does."""
+    """The written folder does not score as the classifier does."""
 
 
 def save(
     folder: pathlib.Path, classifier: classifiers.Classifier | classifiers.Ensemble
 ) -> scoring.LocalScorer:
-    """Writes the version folder, whole or not at all, after it scored as the original does.
+    """Writes the version folder, whole or not at all, after a check that it scores as the original.
 
     Args:
-        folder: `<name>/<version>`, which must not exist; its parents are made.
+        folder: `<name>/<version>`, which must not exist; its parents are created.
         classifier: What to export.
 
     Returns:
@@ -41,9 +41,9 @@ def save(
 
     Raises:
         FileExistsError: `folder` is there already.
-        ValueError: The classifier is none (see `scoring.LocalScorer`), or `folder` is not
-            named by a number.
-        ExportError: What was written scores differently.
+        ValueError: The classifier cannot be used (see `scoring.LocalScorer`), or the name of
+            `folder` is not a number.
+        ExportError: The written folder scores differently.
         OSError: It could not be written.
     """
     if not folder.name.isdecimal():
@@ -79,7 +79,7 @@ def _of_logits(logits: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def _of_confidences(confidences: tf.Tensor) -> dict[str, tf.Tensor]:
-    smallest = np.finfo(np.float32).tiny  # the logarithm of 0 is none
+    smallest = np.finfo(np.float32).tiny  # 0 has no logarithm
     return {
         "probabilities": confidences,
         "logits": tf.math.log(tf.maximum(confidences, smallest)),
@@ -87,14 +87,14 @@ def _of_confidences(confidences: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def _of_probabilities(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Of independent labels: a sigmoid of the logits is the probability."""
+    """For independent labels: the sigmoid of a logit is the probability."""
     smallest = np.finfo(np.float32).tiny
     odds = tf.maximum(probabilities, smallest) / tf.maximum(1 - probabilities, smallest)
     return {"probabilities": probabilities, "logits": tf.math.log(odds)}
 
 
 def _images(shape: tuple[int, int, int]) -> np.ndarray:
-    """[_NUM_COMPARED, *shape] uint8: noise, and plain images of every brightness."""
+    """[_NUM_COMPARED, *shape] uint8: noise, and images of one brightness, from black to white."""
     images = np.random.default_rng(0).integers(0, 256, (_NUM_COMPARED, *shape), np.uint8)
     half = _NUM_COMPARED // 2
     images[half:] = np.linspace(0, 255, half, dtype=np.uint8)[:, None, None, None]
@@ -126,7 +126,7 @@ def _compare(part: pathlib.Path, given: dict[str, np.ndarray], expected: np.ndar
         differences = np.abs(found - expected)
         differences[np.isnan(found) & np.isnan(expected)] = 0
         difference = differences.max()
-        if not difference <= _TOLERANCE:  # a NaN is none
+        if not difference <= _TOLERANCE:  # also refuses a NaN
             raise ExportError(
                 f"{signature_name} of the export differs from the classifier by {difference:.3g}; "
                 f"at most {_TOLERANCE:g} is rounding."

@@ -1,8 +1,8 @@
-"""Runs of a model: so many at a time, and, if wanted, batched over requests.
+"""Runs of a model: a limited number at a time and, if wanted, batched over requests.
 
-What a model takes while it runs grows with the rows, a hundred times as fast as the rows
-themselves may. So a large request runs in pieces, as long as that makes no difference but
-for rounding; a model in which a row's outputs depend on other rows is found out, and its
+The memory that a model takes while it runs grows with the number of rows, and can grow a hundred
+times as fast as the rows themselves. So a large request runs in pieces, as long as that changes
+nothing but rounding. A model in which a row's outputs depend on other rows is recognised, and its
 requests run whole.
 """
 
@@ -18,27 +18,28 @@ from keras_fool.serving.server import status
 
 Arrays = Mapping[str, np.ndarray]
 
-
 _PIECE_ROWS, _PIECE_BYTES = 2**10, 2**23  # of a large request, at most
 _SMALLEST_PIECE = 2 * batch_shapes.UNIT
-_TINY_BYTES = 2**20  # of rows of few bytes more go into a piece
-# Requests of twice that run whole: what they take is bounded, and pieces cost a check.
+_TINY_BYTES = 2**20  # rows of few bytes: a piece may have more of them, up to this size
+# Requests of up to so many pieces run whole: their memory is bounded, and pieces cost a check.
 _WHOLE = 2
-# How far rows may differ between batches, in the largest value: kernels may round otherwise.
+# How far rows may differ between batches, relative to the largest value: kernels may round
+# differently.
 _TOLERANCE, _HALF_TOLERANCE = 1e-5, 1e-2
 
 
 class Scheduler:
-    """Runs each request by itself, so many at a time; large ones in pieces."""
+    """Runs each request by itself, a limited number at a time; large ones in pieces."""
 
-    def __init__(self, most_at_a_time: int, on_run: Callable[[int], None] = lambda _: None):
+    def __init__(self, max_at_a_time: int, on_run: Callable[[int], None] = lambda _: None):
         """Sets the limit.
 
         Args:
-            most_at_a_time: More would only share the same processors and hold more memory.
+            max_at_a_time: How many run at a time; more would only share the same processors and
+                take more memory.
             on_run: Told the batch size of every run.
         """
-        self._slots = threading.BoundedSemaphore(most_at_a_time)
+        self._slots = threading.BoundedSemaphore(max_at_a_time)
         self._on_run = on_run
         self._indivisible: set[Hashable] = set()
 
@@ -55,10 +56,10 @@ class Scheduler:
             key: Model version and signature.
             call: Runs the model on arrays by alias.
             inputs: One request's.
-            wanted: Asked before each piece whether anybody still waits for the outputs.
+            wanted: Asked before each piece whether the client still waits for the outputs.
 
         Raises:
-            ServingError: CANCELLED, nobody does; and what `call` raises.
+            ServingError: CANCELLED, the client does not; and what `call` raises.
         """
         pieces = _pieces(inputs)
         if len(pieces) > 1 and key not in self._indivisible:
@@ -83,10 +84,10 @@ class Scheduler:
         pieces: list[tuple[int, int]],
         wanted: Callable[[], bool],
     ) -> Arrays | None:
-        """The outputs, or None where a row's depend on the batch that it is in.
+        """The outputs, or None where those of a row depend on its batch.
 
-        That is asked of the very rows: some of all pieces run once more, in another batch
-        of another size, and must give the same but for rounding.
+        To find out, some rows of every piece run once more, in a batch of another size, and
+        must give the same outputs but for rounding.
         """
         parts = []
         for begin, end in pieces:
@@ -127,7 +128,7 @@ class BatchScheduler(Scheduler):
 
     def __init__(
         self,
-        most_at_a_time: int,
+        max_at_a_time: int,
         on_run: Callable[[int], None] = lambda _: None,
         *,
         max_batch_size: int,
@@ -137,13 +138,13 @@ class BatchScheduler(Scheduler):
         """Sets the limits.
 
         Args:
-            most_at_a_time: As in `Scheduler`.
+            max_at_a_time: As in `Scheduler`.
             on_run: Told the batch size of every run.
-            max_batch_size: The most rows in a run, and in a request.
+            max_batch_size: How many rows a run, and a request, may have.
             timeout: How long a batch waits for more rows, in seconds.
             max_enqueued_batches: How many batches may wait.
         """
-        super().__init__(most_at_a_time, on_run)
+        super().__init__(max_at_a_time, on_run)
         self._max_batch_size = max_batch_size
         self._timeout = timeout
         self._max_enqueued_batches = max_enqueued_batches
@@ -163,13 +164,14 @@ class BatchScheduler(Scheduler):
         Args:
             key: Model version and signature; dtypes and the shapes of rows are added.
             call: Runs the model on arrays by alias.
-            inputs: One request's, equally many rows each.
-            wanted: Not asked: others wait for the same run.
+            inputs: One request's, all with the same number of rows.
+            wanted: Not asked: other clients wait for the same run.
 
         Raises:
-            ServingError: INVALID_ARGUMENT, the inputs have no rows or unequally many, or
-                more than a batch holds; UNAVAILABLE, too many batches wait;
-                FAILED_PRECONDITION, the model does not give a row per row; and what `call` raises.
+            ServingError: INVALID_ARGUMENT, the inputs have no rows, different numbers of rows, or
+                more rows than a batch holds; UNAVAILABLE, too many batches wait;
+                FAILED_PRECONDITION, the model does not return one row per row; and what `call`
+                raises.
         """
         del wanted
         size = _rows(inputs)
@@ -243,11 +245,11 @@ def _pieces(inputs: Arrays) -> list[tuple[int, int]]:
     if rows == 0:
         return [(0, 0)]
     row_bytes = max(1, sum(map(_bytes, inputs.values())) // rows)
-    most_rows = max(_PIECE_ROWS, _TINY_BYTES // row_bytes)
-    piece = max(_SMALLEST_PIECE, min(most_rows, -(-_PIECE_BYTES // row_bytes)))
+    max_rows = max(_PIECE_ROWS, _TINY_BYTES // row_bytes)
+    piece = max(_SMALLEST_PIECE, min(max_rows, -(-_PIECE_BYTES // row_bytes)))
     if rows <= _WHOLE * piece:
         return [(0, rows)]
-    # Whole numbers of kernels' blocks, and what is left over at the end, as in the request.
+    # Each piece is a whole number of kernel blocks; the rest comes at the end, as in the request.
     begins = list(range(0, rows, _in_units(-(-rows // -(-rows // piece)))))
     if rows - begins[-1] < _SMALLEST_PIECE:
         begins.pop()
@@ -263,7 +265,7 @@ def _bytes(array: np.ndarray) -> int:
 
 
 def _same(array: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two arrays are the same but for rounding, which differs between batch sizes."""
+    """Whether two arrays are equal but for rounding, which differs between batch sizes."""
     if array.dtype.kind not in "fcV":  # V: bfloat16
         return np.array_equal(array, other)
     tolerance = _HALF_TOLERANCE if array.dtype.itemsize == 2 else _TOLERANCE

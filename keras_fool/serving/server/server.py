@@ -1,6 +1,6 @@
 """The local server as a whole, from its start to its clean end.
 
-It answers TF Serving's API on laptops, in tests and where no container engine is; it is
+It answers TF Serving's API on laptops, in tests and on machines without a container engine. It is
 not TF Serving.
 """
 
@@ -26,10 +26,10 @@ _OBJECTS_BETWEEN_COLLECTIONS = 500_000
 
 @dataclasses.dataclass(frozen=True)
 class Batching:
-    """How requests are joined into runs, in TF Serving's words.
+    """How requests are joined into runs, with TF Serving's names.
 
     Attributes:
-        max_batch_size: The most rows in a run.
+        max_batch_size: How many rows a run may have.
         batch_timeout_micros: How long a batch waits for more rows.
         max_enqueued_batches: How many batches may wait.
     """
@@ -41,14 +41,14 @@ class Batching:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one request and all of them may take.
+    """What a single request, and all requests together, may take.
 
     Attributes:
-        max_request_bytes: Of a request, packed or unpacked.
-        max_concurrent_requests: Of each protocol.
-        num_batch_threads: Runs of the model at a time.
-        rest_timeout: Seconds until REST answers that it took too long.
-        message_seconds: How long a gRPC message may take to come, and an answer to be read.
+        max_request_bytes: How large a request may be, packed or unpacked.
+        max_concurrent_requests: How many each protocol answers at a time.
+        num_batch_threads: How many runs of the model there may be at a time.
+        rest_timeout: Seconds after which REST answers that a request took too long.
+        message_seconds: How long a gRPC message may take to arrive, and an answer to be read.
     """
 
     max_request_bytes: int
@@ -93,19 +93,19 @@ class Server:
             port: gRPC's, 0 for a free one.
             rest_api_port: REST's, 0 for a free one.
             labels: Version numbers by label.
-            poll_seconds: How often the folder is looked at.
-            retries: How often a failed load is tried again.
-            retry_seconds: How long it waits before.
-            packed: Whether answers over gRPC hold their values as bytes.
+            poll_seconds: Seconds between two looks at the folder.
+            retries: How many times a failed load is tried again.
+            retry_seconds: Seconds between these trials.
+            packed: Whether gRPC answers hold their values as bytes.
             limits: What requests may take.
             batching: How requests are joined; None to run each by itself.
             note: Told what happens to versions.
 
         Raises:
             OSError: A port is taken.
-            ValueError: There is no version that loads.
+            ValueError: No version loads.
         """
-        tf.get_logger().setLevel("ERROR")  # it calls the way TF Serving loads deprecated
+        tf.get_logger().setLevel("ERROR")  # it calls TF Serving's way to load deprecated
         measured = metrics.Metrics()
         self.versions = model_versions.ModelVersions(
             base_path,
@@ -145,8 +145,8 @@ class Server:
 
     def start(self) -> None:
         """Begins to answer and to look for new versions."""
-        # JSON of images is many small lists, and the collector of cycles would look through
-        # them, and through all of TensorFlow, again and again: nine tenths of the time.
+        # Images in JSON are many small lists. The garbage collector would search them, and all of
+        # TensorFlow, again and again, which would take nine tenths of the time.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
@@ -155,7 +155,7 @@ class Server:
         self._rest.start()
 
     def stop(self, grace: float) -> None:
-        """Takes no more requests, lets those it has end, and closes the model.
+        """Takes no more requests, lets those that have begun end, and closes the model.
 
         Args:
             grace: How long they may take, in seconds.

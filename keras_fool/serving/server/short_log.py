@@ -1,7 +1,7 @@
-"""What libraries log about what strangers send: a short line now and then, no tracebacks.
+"""What libraries log about malformed requests: a short line now and then, no tracebacks.
 
-Anybody who reaches a port can send what cannot be parsed as often as they like; a traceback
-for each would fill the disk.
+Anyone who can reach a port can send malformed requests as often as they like; a traceback for
+each would fill the disk.
 """
 
 import logging
@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 LOGGERS = ("aiohttp", "asyncio", "concurrent.futures", "grpc")
 _SECONDS_BETWEEN_LINES = 60.0
-_LONGEST = 200
+_MAX_LINE = 200  # characters
 
 
 class ShortLog(logging.Handler):
-    """Tells of the first record, and once a minute of how many more there were."""
+    """Reports the first record, and once a minute how many more there were."""
 
     def __init__(self, note: Callable[[str], None], clock: Callable[[], float] = time.monotonic):
-        """Joins it with what is told.
+        """Nothing was logged yet.
 
         Args:
             note: Takes a sentence.
@@ -28,28 +28,28 @@ class ShortLog(logging.Handler):
         self._note = note
         self._clock = clock
         self._next = float("-inf")
-        self._untold = 0
+        self._unreported = 0
         self._counting = threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tells of a record, or counts it."""
+        """Reports a record, or counts it."""
         now = self._clock()
         with self._counting:
             if now < self._next:
-                self._untold += 1
+                self._unreported += 1
                 return
             self._next = now + _SECONDS_BETWEEN_LINES
-            untold, self._untold = self._untold, 0
+            unreported, self._unreported = self._unreported, 0
         words = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:
             words += f": {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
-        words = "".join(c if c.isprintable() else " " for c in words[: 2 * _LONGEST])
-        words = " ".join(words.split())[:_LONGEST]
-        self._note(f"{words}{f' (and {untold} more before)' if untold else ''}")
+        words = "".join(c if c.isprintable() else " " for c in words[: 2 * _MAX_LINE])
+        words = " ".join(words.split())[:_MAX_LINE]
+        self._note(f"{words}{f' (and {unreported} more before)' if unreported else ''}")
 
 
 def install(note: Callable[[str], None]) -> None:
-    """Lets the loggers of the server's libraries tell by `note` alone."""
+    """Makes the loggers of the server's libraries report through `note` only."""
     handler = ShortLog(note)
     for name in LOGGERS:
         logger = logging.getLogger(name)

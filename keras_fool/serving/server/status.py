@@ -1,4 +1,4 @@
-"""What went wrong with a request: the codes of gRPC, and what HTTP calls them."""
+"""What went wrong with a request: the codes of gRPC, and the HTTP status of each."""
 
 import grpc
 
@@ -34,15 +34,15 @@ class ServingError(Exception):
 
 
 def invalid(message: str) -> ServingError:
-    """The error of a request that no state of the server makes right."""
+    """The error of a request that is wrong in itself, whatever the state of the server."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def by_number(number: int) -> grpc.StatusCode:
-    """The code that TensorFlow, too, numbers so; UNKNOWN for no such number."""
+    """The code with TensorFlow's number, which is gRPC's; UNKNOWN if there is none."""
     return _BY_NUMBER.get(number, grpc.StatusCode.UNKNOWN)
 
 
 def http_status(code: grpc.StatusCode) -> int:
-    """What TF Serving's REST API answers for a code of gRPC."""
+    """The HTTP status that TF Serving's REST API gives for a code of gRPC."""
     return _HTTP.get(code, 500)

@@ -125,7 +125,7 @@ def admitting(**limits):
     """The address of a gRPC server of large answers, with other limits than usual."""
     server = grpc.server(
         concurrent.futures.ThreadPoolExecutor(20),
-        interceptors=[grpc_admission.Admission(most_at_a_time=4, **limits)],
+        interceptors=[grpc_admission.Admission(max_at_a_time=4, **limits)],
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Large(), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -150,7 +150,7 @@ def in_time(condition) -> None:
 
 
 def test_answers_that_nobody_reads_over_grpc_are_refused_and_given_up():
-    with admitting(seconds=3, most_answer_bytes=9 * 2**20) as address:
+    with admitting(seconds=3, max_answer_bytes=9 * 2**20) as address:
         slow = proxy.Proxy(address)
         read, unread = Endpoint(address, ""), []
         with contextlib.closing(slow), grpc.insecure_channel(slow.address) as channel:
@@ -179,7 +179,7 @@ def test_a_message_that_does_not_come_is_given_up():
         yield b""
 
     with (
-        admitting(seconds=0.3, most_answer_bytes=2**30) as address,
+        admitting(seconds=0.3, max_answer_bytes=2**30) as address,
         grpc.insecure_channel(address, UNLIMITED) as channel,
     ):
         stream = channel.stream_unary(PREDICT_GRPC).future(nothing())
