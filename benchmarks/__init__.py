@@ -1,1 +1,1 @@
-"""Timings, as ratios measured in one run; never part of the tests."""
+"""Timings, as ratios that are measured in one run; never part of the tests."""

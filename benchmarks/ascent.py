@@ -1,18 +1,18 @@
-"""Measures gradient ascent: image steps per second, beside the network itself and others.
+"""Measures gradient ascent: image steps per second, compared with the network and with others.
 
     python -m benchmarks.ascent                                          on mnist_a
     python -m benchmarks.ascent --model=squeezenet_1.1_227.keras:bgr     some minutes on two cores
     python -m benchmarks.ascent --model=squeezenet_1.1_227.keras:bgr --quick
 
-What is compared is measured in turn in the same process, on the same network:
+These are measured in turn, in the same process and on the same network:
   - the whole loop of every preset;
   - forward and backward alone, in a compiled function that does nothing else;
-  - a loop over one image at a time, NumPy for all but the gradient, as the published code
-    works: with the gradient compiled, and with TensorFlow called operation by operation;
+  - a loop over one image at a time, with NumPy for everything but the gradient, as in the
+    published code: with the gradient compiled, and with TensorFlow called operation by operation;
   - ActivationMaximization of tf-keras-vis (pip install -e '.[benchmark]').
 
 Prints a table (median and minimum .. maximum) and writes it into benchmarks/ascent.json, which
-has one for each model.
+has one table for each model.
 """
 
 import argparse
@@ -37,7 +37,7 @@ _RESULTS = pathlib.Path(__file__).with_name("ascent.json")
 
 
 class Bench:
-    """A network, its images, and the ways to climb."""
+    """A network, its images, and the ways of ascending."""
 
     def __init__(self, model: str, batch: int, steps: int):
         classifier = classifiers.find_all(model)
@@ -57,7 +57,7 @@ class Bench:
         return image_steps / (time.perf_counter() - begun)
 
     def whole_loop(self, preset: str) -> Callable[[], float]:
-        """The loop, `steps` steps in one call of an ascent that has long begun."""
+        """The loop: `steps` steps in one call of an ascent that was compiled before."""
         config = dataclasses.replace(config_module.PRESETS[preset], steps=10**6)
         targets = [(int(label), 0) for label in self.labels]
         ascent = loop.Ascent(
@@ -67,7 +67,7 @@ class Bench:
         return lambda: self.rate(lambda: ascent.advance(self.steps), self.batch * self.steps)
 
     def network_alone(self) -> Callable[[], float]:
-        """Forward and backward, and nothing else; one image more to keep the result alive."""
+        """Forward and backward, and nothing else."""
 
         @tf.function(autograph=False)
         def gradients(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -87,7 +87,7 @@ class Bench:
         return lambda: self.rate(repeat, self.batch * self.steps)
 
     def one_at_a_time(self, *, compiled: bool) -> Callable[[], float]:
-        """The published code's way: one image, its gradient, the rest on the host."""
+        """As in the published code: one image, its gradient, the rest on the host."""
 
         def gradient(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             with tf.GradientTape() as tape:
@@ -115,7 +115,7 @@ class Bench:
         return lambda: self.rate(ascend, len(images) * self.steps)
 
     def tf_keras_vis(self) -> Callable[[], float] | None:
-        """`ActivationMaximization` without its modifiers and regularizers: its fastest way."""
+        """`ActivationMaximization` without modifiers and regularizers, so as fast as it can be."""
         try:
             from tf_keras_vis.activation_maximization import ActivationMaximization
         except ImportError:
@@ -141,8 +141,8 @@ class Bench:
         return lambda: self.rate(lambda: maximize(self.steps), self.batch * self.steps)
 
 
-def _Confidences(scorer: scoring.LocalScorer):  # noqa: N802, it makes a layer
-    """A Keras layer of a scorer's confidences."""
+def _Confidences(scorer: scoring.LocalScorer):  # noqa: N802, it creates a layer
+    """A Keras layer that returns a scorer's confidences."""
     import keras
 
     class Confidences(keras.layers.Layer):

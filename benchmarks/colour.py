@@ -1,9 +1,9 @@
-"""Measures colour evolution over a thousand labels: the loop against scoring alone.
+"""Measures colour evolution with a thousand labels: the loop compared with scoring alone.
 
     python -m benchmarks.colour            about 5 minutes on two cores
 
 Two networks of keras.applications with random weights, which are as fast as trained ones: one
-of the slowness of the paper's, and the smallest. Prints a table and writes
+that is about as slow as the paper's, and the smallest. Prints a table and writes
 benchmarks/colour.json.
 """
 
@@ -28,7 +28,7 @@ from keras_fool.models import classifiers, scoring
 
 _RESULTS = pathlib.Path(__file__).with_name("colour.json")
 _OFFSPRING, _LABELS = 400, 1000
-# Name, and generations of a measurement.
+# Name -> generations of one measurement.
 _NETWORKS = {
     "MobileNet:size=224": 2,
     "MobileNet:alpha=0.25:size=128:crop=224": 10,
@@ -36,7 +36,7 @@ _NETWORKS = {
 
 
 def measure_loop(figures: Figures, folder: pathlib.Path, spec: str, generations: int) -> None:
-    """Generations of 400 children for 1000 labels, and scoring of as many images, in turn."""
+    """Generations of 400 children for 1000 labels and, in turn, scoring as many images."""
     classifier = classifiers.find(
         f"{spec}:weights={_random_weights(folder, spec)}",
         views=classifiers.Views(image_size=256),
@@ -45,14 +45,14 @@ def measure_loop(figures: Figures, folder: pathlib.Path, spec: str, generations:
     evolution = Evolution(Config(initial=_OFFSPRING, batch=_OFFSPRING), scorer)
     images = np.random.default_rng(0).integers(0, 256, (_OFFSPRING, 256, 256, 3), np.uint8)
     scorer.score(images)
-    advance(evolution, 20)  # so that genomes have some nodes
+    advance(evolution, 20)  # so that genomes have some hidden nodes
     alone, loop, ratios = [], [], []
     for _ in range(5):
-        floor = len(images) / seconds(lambda images=images: scorer.score(images))
+        score_rate = len(images) / seconds(lambda images=images: scorer.score(images))
         wall, births, _ = advance(evolution, generations)
-        alone.append(floor)
+        alone.append(score_rate)
         loop.append(births / wall)
-        ratios.append(births / wall / floor)
+        ratios.append(births / wall / score_rate)
         elites = [elite.image for elite in evolution.archives[0].elites]
         images = np.resize(np.stack(elites), images.shape)
     evolution.close()
@@ -64,7 +64,7 @@ def measure_loop(figures: Figures, folder: pathlib.Path, spec: str, generations:
 
 
 def measure_archive(figures: Figures) -> None:
-    """400 children offered to 1000 niches, most of which keep their elite."""
+    """400 children are offered to 1000 niches, most of which keep their elite."""
     rng = np.random.default_rng(0)
     canvas = Canvas(256, 256, 3)
     genomes = CppnEmitter(canvas, CpuRenderer()).initial(rng, _OFFSPRING).genomes

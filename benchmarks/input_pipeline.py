@@ -1,11 +1,11 @@
-"""Measures the input pipeline: images per second, beside what the networks learn of them.
+"""Measures the input pipeline: images per second, compared with what the networks take.
 
     python -m benchmarks.input_pipeline            about two minutes on two cores
     python -m benchmarks.input_pipeline --quick    fewer steps, wider spread
 
-A pipeline that gives more images than the network can learn never keeps it waiting. Files
-are JPEGs of ImageNet's usual size, 500x375; shapes are drawn. Every figure is the median
-of several stretches of steps (minimum .. maximum). Prints a table and writes
+A pipeline that gives more images than the network can process never makes it wait. Files are
+JPEGs of ImageNet's usual size, 500x375; shapes are drawn. Every figure is the median of several
+series of steps (minimum .. maximum). Prints a table and writes
 benchmarks/input_pipeline.json: machine, versions, figures.
 """
 
@@ -25,11 +25,11 @@ from trainers import classifier, config, datasets, shapes, sources, strategies
 
 _RESULTS = pathlib.Path(__file__).with_name("input_pipeline.json")
 _NUM_FILES = {"train": 400, "test": 20}
-_HEIGHT, _WIDTH = 375, 500  # of most of ImageNet's pictures
+_HEIGHT, _WIDTH = 375, 500  # the size of most of ImageNet's pictures
 
 
 def write_pictures(folder: pathlib.Path) -> None:
-    """Fills a folder with JPEGs of ImageNet's size, large drawings with noise."""
+    """Fills a folder with JPEGs of ImageNet's size: large drawings with noise."""
     from PIL import Image
 
     for split, count in _NUM_FILES.items():
@@ -41,7 +41,7 @@ def write_pictures(folder: pathlib.Path) -> None:
 
 
 def measure_drawing(figures: Figures, repeats: int) -> None:
-    """Drawn shapes, one core."""
+    """Drawing shapes, on one core."""
     for side, count in ((32, 2000), (64, 1000), (256, 50)):
         draw = functools.partial(shapes.draw, 0, np.arange(count), side)
         draw()
@@ -53,7 +53,7 @@ def measure_drawing(figures: Figures, repeats: int) -> None:
 def measure_network(
     figures: Figures, data: sources.Source, architecture: str, batch: int, steps: int, repeats: int
 ) -> None:
-    """The pipeline by itself, the training fed by it, and the training fed from memory."""
+    """The pipeline alone, training with its images, and training with images in memory."""
     what = f"{architecture}, {data.name}, batches of {batch}"
     feed = data.train_feed(1, batch, slice(0, batch))
     feed.read(0, 1)

@@ -1,12 +1,12 @@
-"""Measures scoring through an endpoint beside scoring in this process.
+"""Measures scoring through an endpoint, compared with scoring in this process.
 
     python -m benchmarks.serving            about 3 minutes on two cores
     python -m benchmarks.serving --quick    about a minute; fewer repeats, wider spread
 
-The endpoint is the local server (`python -m keras_fool.serve`) in a process of its own on
-this machine, so that it shares the cores with the client; through gRPC with bytes, answered
-in typed fields (TF Serving's default) and packed, and through REST. All are measured in
-turn, on the same images, and given as median (minimum .. maximum). Prints a table and writes
+The endpoint is the local server (`python -m keras_fool.serve`) in a process of its own on this
+machine, so it shares the cores with the client. It is asked through gRPC with bytes, and answers in
+typed fields (TF Serving's default) or packed; and through REST. All are measured in turn, on the
+same images, and given as median (minimum .. maximum). Prints a table and writes
 benchmarks/serving.json.
 """
 
@@ -54,25 +54,25 @@ def server(*flags: str) -> Iterator[tuple[str, str]]:
 
 
 def measure(figures: Figures, scorers: dict, batch: int, parts: int, repeats: int) -> None:
-    """Images per second of each scorer in turn; the first is what the others are held to.
+    """Images per second of each scorer in turn; the others are compared with the first.
 
     Args:
-        figures: Where they go.
-        scorers: By name; what each is held to stands behind a bar.
-        batch: Images in one call.
-        parts: Calls that are timed as one.
-        repeats: How often.
+        figures: Where the figures are added.
+        scorers: By name.
+        batch: How many images one call has.
+        parts: How many calls are timed together.
+        repeats: How many times each is measured.
     """
     images = np.random.default_rng(0).integers(0, 256, (batch, 28, 28, 1), np.uint8)
     expected = None
     for scorer in scorers.values():
         confidences = scorer.score(images)
         expected = confidences if expected is None else expected
-        assert (confidences == expected).all(), "an endpoint scores otherwise"
+        assert (confidences == expected).all(), "an endpoint gives other confidences"
     rates = {name: [] for name in scorers}
     for _ in range(repeats):
         for name, scorer in scorers.items():
-            # REST takes long: a part of the calls will do.
+            # REST takes long, so fewer calls are made.
             calls = max(1, parts // 10) if "REST" in name else parts
             wall = seconds(lambda s=scorer, n=calls: [s.score(images) for _ in range(n)])
             rates[name].append(calls * batch / wall)

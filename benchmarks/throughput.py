@@ -3,8 +3,8 @@
     python -m benchmarks.throughput            about 6 minutes on two cores
     python -m benchmarks.throughput --quick    about a minute; fewer repeats, wider spread
 
-All figures of a run are measured on the same machine in the same process, those that are
-compared in turn, and given as median (minimum .. maximum). Prints a table and writes
+All figures of a run are measured on the same machine in the same process. Figures that are compared
+are measured in turn. Each is given as median (minimum .. maximum). Prints a table and writes
 benchmarks/results.json: machine, versions, figures.
 """
 
@@ -40,13 +40,13 @@ _MODEL = "mnist_a"
 
 
 class Figures:
-    """Collects figures: prints each as it comes, keeps all for the file."""
+    """Collects figures: prints each one at once, and keeps all for the file."""
 
     def __init__(self):
         self.values = {}
 
     def add(self, name: str, unit: str, values: list[float], bar: str = "") -> float:
-        """Records a figure's repeats and returns their median."""
+        """Records the repeated measurements of a figure and returns their median."""
         low, middle, high = np.min(values), np.median(values), np.max(values)
         spread = f"({low:.4g} .. {high:.4g})" if len(values) > 1 else ""
         print(f"{name:<72} {middle:>10.4g} {spread:<22} {unit:<12} {bar}", flush=True)
@@ -62,9 +62,9 @@ class Figures:
 
 
 def grown_genomes(channels: int, count: int, steps: range, nodes: range = range(10**6)) -> list:
-    """Genomes that mutation alone grew to so many nodes, and programs of so many steps.
+    """Genomes that grew by mutation alone to this many nodes, with programs of this many steps.
 
-    Evolved champions on MNIST have 3 to 20 nodes; these are the large ones of long runs.
+    Evolved champions on MNIST have 3 to 20 nodes; these stand for the large ones of long runs.
     """
     config, rng = load_config(channels), np.random.default_rng(7)
     population = breeding.initial(rng, 200, config)
@@ -78,7 +78,7 @@ def grown_genomes(channels: int, count: int, steps: range, nodes: range = range(
             for place in range(200)
             if lengths[place] in steps and sizes[place] in nodes
         ]
-        if sizes.max() > 100:  # they only grow: begin again
+        if sizes.max() > 100:  # they only grow, so begin again
             population = breeding.initial(rng, 200, config)
     return found[:count]
 
@@ -91,14 +91,14 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def open_scorer():
-    """The shipped classifier."""
+    """Opens the shipped classifier."""
     from keras_fool.models import classifiers, scoring
 
     return scoring.LocalScorer(classifiers.find(_MODEL))
 
 
 def measure_stages(figures: Figures, repeats: int) -> None:
-    """Breeding and rendering by themselves."""
+    """Breeding alone, and rendering alone."""
     config = load_config(1)
     rng = np.random.default_rng(0)
     parents = CppnBatch.stack(grown_genomes(1, 20, range(100), nodes=range(30, 31)))
@@ -137,7 +137,7 @@ def measure_stages(figures: Figures, repeats: int) -> None:
 
 
 def advance(evolution: Evolution, generations: int) -> tuple[float, int, int]:
-    """Seconds, images bred and images scored of some generations."""
+    """Seconds, images bred and images scored, of some generations."""
     births, saved = 0, 0
     start = time.perf_counter()
     for _ in range(generations):
@@ -148,7 +148,7 @@ def advance(evolution: Evolution, generations: int) -> tuple[float, int, int]:
 
 
 def measure_loop(figures: Figures, scorer, runs: int, parts: int) -> float:
-    """The whole loop over 200 generations of `runs` runs, against scoring alone, in turn."""
+    """The whole loop, 200 generations of `runs` runs and, in turn, scoring alone."""
     evolution = Evolution(Config(runs=runs), scorer)
     elites = []
     score_only, loop, scored, ratios, saved = [], [], [], [], []
@@ -156,12 +156,12 @@ def measure_loop(figures: Figures, scorer, runs: int, parts: int) -> float:
     scorer.score(batch)
     evolution.advance()
     for _ in range(parts):
-        floor = len(batch) / seconds(lambda batch=batch: scorer.score(batch))
+        score_rate = len(batch) / seconds(lambda batch=batch: scorer.score(batch))
         wall, births, images = advance(evolution, 200 // parts)
-        score_only.append(floor)
+        score_only.append(score_rate)
         loop.append(births / wall)
         scored.append(images / wall)
-        ratios.append(births / wall / floor)
+        ratios.append(births / wall / score_rate)
         saved.append(1 - images / births)
         elites = [elite for archive in evolution.archives for elite in archive.elites]
         batch = np.resize(np.stack([elite.image for elite in elites]), batch.shape)
@@ -181,7 +181,7 @@ def measure_loop(figures: Figures, scorer, runs: int, parts: int) -> float:
 
 
 def measure_naive(figures: Figures, scorer, champions: list[Cppn], loop: float) -> None:
-    """A loop as one would first write it: deepcopy, neat-python pixel by pixel, one batch."""
+    """A simple first version of the loop: deepcopy, neat-python pixel by pixel, one batch."""
     config, rng = load_config(1), np.random.default_rng(0)
     parents = [genome.to_neat() for genome in champions]
     inputs = coordinates.grid(Canvas(28, 28, 1), 28, 28).inputs().reshape(4, -1).T.tolist()
@@ -204,7 +204,7 @@ def measure_naive(figures: Figures, scorer, champions: list[Cppn], loop: float) 
 
 
 def measure_growth(figures: Figures, scorer, generations: int) -> None:
-    """A default run, then on to `generations`: do growing genomes slow it down?"""
+    """A default run, continued to `generations`: do growing genomes make it slower?"""
     times, ratios = [], []
     for seed in (1, 2, 3):
         evolution = Evolution(Config(seed=seed), scorer)
@@ -220,7 +220,7 @@ def measure_growth(figures: Figures, scorer, generations: int) -> None:
 
 
 def measure_parts(figures: Figures, scorer, repeats: int) -> None:
-    """The whole loop without one of its parts, from the same state, each in turn."""
+    """The whole loop without one of its parts: each variant in turn, from the same state."""
     config = Config(runs=10)
     begun = Evolution(config, scorer)
     advance(begun, 30)
@@ -253,7 +253,7 @@ def measure_parts(figures: Figures, scorer, repeats: int) -> None:
 
 
 def measure_scaling(figures: Figures, scorer, repeats: int) -> None:
-    """Twice the runs in at most twice the time."""
+    """Twice as many runs should take at most twice the time."""
     times = {}
     for _ in range(repeats):
         for runs in (10, 20, 40):
@@ -267,7 +267,7 @@ def measure_scaling(figures: Figures, scorer, repeats: int) -> None:
 
 
 def measure_output(figures: Figures, scorer, repeats: int) -> None:
-    """What checkpoints, PNGs, tables, gallery and TensorBoard add to the loop's time."""
+    """The time that checkpoints, PNGs, tables, gallery and TensorBoard add to the loop."""
     from keras_fool.models import classifiers
     from keras_fool.runs import evolution_run
 
@@ -307,7 +307,7 @@ def measure_memory(figures: Figures) -> None:
 
 
 def machine() -> dict:
-    """What the figures were measured on."""
+    """The machine and the versions with which the figures were measured."""
     import importlib.metadata
 
     names = ("tensorflow", "keras", "neat-python", "numpy", "numba")

@@ -1,9 +1,9 @@
 """The four activation functions of a CPPN, as plain scalar functions.
 
-Formulas of Nguyen, Yosinski and Clune, 2015 (https://arxiv.org/abs/1412.1897), as their
-published code has them. neat-python's own sine, sigmoid and gaussian scale and clip their
-argument, so these are registered beside them under their own names. The renderers have
-vector versions; these are the ones that they are tested against.
+The formulas are those of the published code of Nguyen, Yosinski and Clune, 2015
+(https://arxiv.org/abs/1412.1897). neat-python's own sine, sigmoid and gaussian scale and clip their
+argument, so these are registered with neat-python in their place. The renderers have vector
+versions, which are tested against these.
 """
 
 import math

@@ -22,10 +22,10 @@ class Elite:
     Attributes:
         identity: Its number in its run, counting all births.
         parent: The identity of its parent; -1 for a random one.
-        generation: When it was born.
-        genome: What was bred.
-        confidences: float32 [num_labels] of its image.
-        image: uint8 [height, width, channels], the very bytes that scored.
+        generation: The generation in which it was born.
+        genome: The genome itself.
+        confidences: float32 [num_labels]; those of its image.
+        image: uint8 [height, width, channels]; exactly the bytes that were scored.
     """
 
     identity: int
@@ -47,12 +47,13 @@ class Offers:
 
     Attributes:
         genomes: The batch they were bred in.
-        places: int [offers]; where in `genomes` each one stands.
+        places: int [offers]; the index of each one in `genomes`.
         identities: int [offers].
-        parents: int [offers]; identities, -1 for none.
-        generation: When they were born.
-        image: Gives the image of an offer, uint8 [height, width, channels].
-        confidences: float32 [offers, num_labels] in [0, 1]; what is not finite wins nothing.
+        parents: int [offers]; the identities of their parents, -1 for none.
+        generation: The generation in which they were born.
+        image: Returns the image of an offer, uint8 [height, width, channels].
+        confidences: float32 [offers, num_labels] in [0, 1]; an offer with a confidence
+            that is not finite wins no niche.
     """
 
     genomes: CppnBatch | DirectBatch
@@ -64,7 +65,7 @@ class Offers:
     confidences: np.ndarray
 
     def elite(self, offer: int) -> Elite:
-        """One of them, with arrays of its own."""
+        """One of the offers as an elite, with its own copies of the arrays."""
         return Elite(
             int(self.identities[offer]),
             int(self.parents[offer]),
@@ -95,16 +96,16 @@ class Archive:
     def add(self, offers: Offers) -> list[tuple[Elite, np.ndarray]]:
         """Offers every genome to every niche.
 
-        Only a strictly higher confidence replaces an elite and the first of equals wins,
-        so a batch and its genomes one by one give the same archive. A genome may take any
-        number of niches, whether or not their label is its top-1; one with a NaN or infinite
-        confidence, for whichever label, takes none.
+        Only a strictly higher confidence replaces an elite, and of equal confidences the first
+        wins, so a batch gives the same archive as its genomes one by one. A genome may take any
+        number of niches, whether or not their label is its top-1 label; a genome with a NaN or
+        infinite confidence for any label takes none.
 
         Returns:
-            The new elites with the niches they took, in the order of birth.
+            The new elites, each with the niches that it took, in the order of birth.
 
         Raises:
-            ValueError: The confidences are fewer than the niches.
+            ValueError: There are fewer confidences than niches.
         """
         num_niches = len(self.elites)
         scores = offers.confidences[:, :num_niches]

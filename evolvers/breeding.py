@@ -1,9 +1,9 @@
 """The operators of `cppn_genome`, compiled: a generation of children in one call.
 
 neat-python's genes are Python objects, and breeding with them takes 150 microseconds for
-a child of 30 nodes, several times what drawing and scoring it takes. Here the same
-operators run over flat arrays, without the interpreter and its lock, so that the next
-runs can be bred while the last ones are scored. Both draw the same numbers in the same
+a child of 30 nodes, several times as long as drawing and scoring it. Here the same
+operators work on flat arrays, without the interpreter and its lock, so that the next
+runs can be bred while the last ones are scored. Both versions draw the same numbers in the same
 order from the same stream, and make the same children: change them together.
 """
 
@@ -14,15 +14,15 @@ from evolvers.cppn import CppnBatch
 from evolvers.cppn_genome import NUM_INPUTS, CppnGenomeConfig
 
 _NUM_ACTIVATIONS = 4
-_MOST_NEW_EDGES = 2  # one by "add connection", one more by "add neuron"
+_MAX_NEW_EDGES = 2  # one from "add connection", one more from "add neuron"
 
 
 def initial(rng: np.random.Generator, count: int, config: CppnGenomeConfig) -> CppnBatch:
     """Random genomes: no hidden node, every input connected to every output.
 
     Args:
-        rng: The stream of the run.
-        count: How many.
+        rng: The run's random stream.
+        count: How many genomes.
         config: The paper's settings, see `cppn_genome.load_config`.
     """
     arrays = _initial(
@@ -37,13 +37,13 @@ def offspring(
     """Mutated copies of parents drawn uniformly, with replacement.
 
     Args:
-        rng: The stream of the run.
-        parents: The champions, one per niche: one that holds two niches is there twice.
+        rng: The run's random stream.
+        parents: The elites, one per niche; an elite that holds two niches appears twice.
         count: How many children.
         config: The rates.
 
     Returns:
-        The children, and int32 [count]: the place of each one's parent in `parents`.
+        The children, and int32 [count]: the index of each one's parent in `parents`.
     """
     rates = (
         config.weight_mutate_rate,
@@ -67,7 +67,7 @@ def offspring(
 
 @compiled()
 def _uniform(rng):
-    # The one place that calls the generator: Numba compiles each such call anew, slowly.
+    # The only function that calls the generator: Numba compiles each such call again, slowly.
     return rng.random()
 
 
@@ -113,30 +113,30 @@ def _offspring(rng, parents, count, num_outputs, weight_min, weight_max, rates):
     )
     weight_rate, activation_rate, conn_add, conn_delete, node_add, node_delete = rates
     num_parents = len(parent_nodes) - 1
-    most_nodes, most_edges = 0, 0
+    max_nodes, max_edges = 0, 0
     for parent in range(num_parents):
-        most_nodes = max(most_nodes, parent_nodes[parent + 1] - parent_nodes[parent])
-        most_edges = max(most_edges, parent_edges[parent + 1] - parent_edges[parent])
-    most_nodes += 1
-    most_edges += _MOST_NEW_EDGES
-    kinds = np.empty(count * most_nodes, np.uint8)
-    sources = np.empty(count * most_edges, np.int32)
-    targets = np.empty(count * most_edges, np.int32)
-    weights = np.empty(count * most_edges, np.float32)
+        max_nodes = max(max_nodes, parent_nodes[parent + 1] - parent_nodes[parent])
+        max_edges = max(max_edges, parent_edges[parent + 1] - parent_edges[parent])
+    max_nodes += 1
+    max_edges += _MAX_NEW_EDGES
+    kinds = np.empty(count * max_nodes, np.uint8)
+    sources = np.empty(count * max_edges, np.int32)
+    targets = np.empty(count * max_edges, np.int32)
+    weights = np.empty(count * max_edges, np.float32)
     node_offsets = np.zeros(count + 1, np.int64)
     edge_offsets = np.zeros(count + 1, np.int64)
     chosen = np.empty(count, np.int32)
-    barred = np.empty(NUM_INPUTS + most_nodes, np.bool_)
+    barred = np.empty(NUM_INPUTS + max_nodes, np.bool_)
 
     for child in range(count):
         parent = _draw(rng, num_parents)
         chosen[child] = parent
-        # The child is the last thing in the buffers while it is made, and may grow.
+        # While a child is made, it is the last one in the buffers and may grow.
         first_node, first_edge = node_offsets[child], edge_offsets[child]
-        kind = kinds[first_node : first_node + most_nodes]
-        source = sources[first_edge : first_edge + most_edges]
-        target = targets[first_edge : first_edge + most_edges]
-        weight = weights[first_edge : first_edge + most_edges]
+        kind = kinds[first_node : first_node + max_nodes]
+        source = sources[first_edge : first_edge + max_edges]
+        target = targets[first_edge : first_edge + max_edges]
+        weight = weights[first_edge : first_edge + max_edges]
         start, end = parent_nodes[parent], parent_nodes[parent + 1]
         n = end - start
         for node in range(n):
@@ -191,12 +191,12 @@ def _offspring(rng, parents, count, num_outputs, weight_min, weight_max, rates):
 
 @compiled()
 def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, target, weight, barred):
-    # Sources are inputs and hidden nodes: the outputs between them are stepped over.
+    # Sources are inputs and hidden nodes: the outputs between them are skipped.
     start = _draw(rng, NUM_INPUTS + n - num_outputs)
     if start >= NUM_INPUTS:
         start += num_outputs
-    # Barred are the source and its ancestors. Ancestors mostly have lower numbers, so a
-    # few sweeps over the connections find them all.
+    # The source and its ancestors are barred. Ancestors mostly have lower numbers, so a
+    # few passes over the connections find them all.
     for node in range(NUM_INPUTS + n):
         barred[node] = node == start
     grown = start >= NUM_INPUTS

@@ -1,4 +1,4 @@
-"""What a genome is drawn on."""
+"""The size and colour of the image that a genome draws."""
 
 import dataclasses
 import reprlib
@@ -6,7 +6,7 @@ import reprlib
 
 @dataclasses.dataclass(frozen=True)
 class Canvas:
-    """The image that a genome was evolved as; prints of other sizes sample the same picture.
+    """The form of the image as which a genome was evolved; other sizes sample the same picture.
 
     Attributes:
         height: Rows, in pixels.
@@ -21,7 +21,7 @@ class Canvas:
     coords: str = "raw"
 
     def __post_init__(self):
-        # JSON and models from elsewhere bring 1.0 and true, which count as 1.
+        # JSON and foreign models may contain 1.0 and true, which are equal to 1.
         if type(self.channels) is not int or self.channels not in (1, 3):
             raise ValueError(
                 f"channels must be 1 (grey) or 3 (colour), got {reprlib.repr(self.channels)}."

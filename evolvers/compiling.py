@@ -1,8 +1,8 @@
-"""Compiling with Numba: what is compiled is kept, wherever there is a place for it.
+"""Compiling with Numba: compiled code is stored wherever there is a place for it.
 
-Numba keeps it beside the source or in the home directory. Where neither can be written, as
-in a container with a read-only file system, it is kept in a folder of the temporary ones that
-belongs to the user alone: what is read from there is code.
+Numba stores it beside the source or in the home directory. If neither can be written, as in a
+container with a read-only file system, it is stored in a temporary folder that only this user can
+write, because what is read from there is run as code.
 """
 
 import contextlib
@@ -16,21 +16,21 @@ from numba.core import event
 from evolvers.private_folder import private_folder
 
 _VARIABLE = "NUMBA_CACHE_DIR"
-_only_in = None  # where it is kept, in words, if not beside the source or at home
+_only_in = None  # in words, where it is stored if not beside the source or at home
 
 
 def compiled(**options: object) -> Callable[[Callable], Callable]:
-    """A decorator: `numba.njit` without the interpreter's lock, kept between processes.
+    """A decorator: `numba.njit` without the interpreter's lock, stored for later processes.
 
     Args:
-        **options: What `numba.njit` takes besides.
+        **options: Further arguments of `numba.njit`.
     """
     return functools.partial(_compiled, options)
 
 
 @contextlib.contextmanager
 def told(note: Callable[[str], None]) -> Iterator[None]:
-    """Tells `note`, in a sentence, once something inside is really compiled."""
+    """Calls `note`, with a sentence, once if something is compiled inside the `with` block."""
     listener = _Listener(note)
     with event.install_listener("numba:compile", listener):
         yield
@@ -62,7 +62,7 @@ def _compiled(options: dict[str, object], function: Callable) -> Callable:
     global _only_in
     try:
         dispatcher = numba.njit(cache=True, nogil=True, **options)(function)
-    except RuntimeError:  # Numba found no place that can be written
+    except RuntimeError:  # Numba found no folder that it can write
         try:
             folder = private_folder("numba")
         except OSError:
@@ -70,7 +70,7 @@ def _compiled(options: dict[str, object], function: Callable) -> Callable:
             return numba.njit(nogil=True, **options)(function)
         _only_in = os.environ[_VARIABLE] = numba.config.CACHE_DIR = str(folder)
         dispatcher = numba.njit(cache=True, nogil=True, **options)(function)
-    # What cannot be kept, on a full disk, is compiled all the same.
+    # If the code cannot be stored, as on a full disk, it is compiled nevertheless.
     cache = dispatcher._cache
     cache.save_overload = functools.partial(_saved, cache.save_overload)
     return dispatcher

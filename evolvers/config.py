@@ -1,6 +1,6 @@
 """Every setting that shapes the result of an evolution.
 
-Light to import: commands read their defaults here before they know whether they run.
+Quick to import: commands read their defaults here before they know whether they will run.
 """
 
 import dataclasses
@@ -12,22 +12,22 @@ RENDERERS = ("cpu", "tf")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """One evolution of one or more runs; the defaults are the paper's for MNIST.
+    """One evolution of one or more runs; the defaults are those of the paper for MNIST.
 
     Attributes:
         encoding: "cppn" (a network draws the image) or "direct" (pixels are the genome).
-        coords: What a CPPN sees of a pixel's place: "raw" indices, as the published
-            images were made, or "normalized" to [-1, 1].
+        coords: How a CPPN gets the position of a pixel: "raw" indices, as for the published
+            images, or "normalized" to [-1, 1].
         runs: How many independent runs advance in lockstep.
-        first_run: The number of the first run. Run 7 makes the same images whether
-            it is run 7 of 50 or `first_run=7, runs=1`.
-        generations: The last generation's number. Generation 0 already holds the initial
-            genomes and one batch, so a run scores `initial + (generations + 1) * batch`.
-        initial: Random genomes that fill the archive.
-        batch: Offspring of a generation.
+        first_run: The number of the first run. Run 7 makes the same images as one of 50 runs
+            and alone, with `first_run=7, runs=1`.
+        generations: The last generation's number. Generation 0 consists of the initial
+            genomes and one batch, so a run scores `initial + (generations + 1) * batch` images.
+        initial: How many random genomes fill the archive.
+        batch: How many offspring a generation has.
         seed: Seed of all runs.
         renderer: What draws CPPNs: "cpu" (compiled, all cores), or "tf" (in the scorer's own
-            graph, for accelerators). They differ in the last bit, so it is a setting.
+            graph, for accelerators). It is a setting because their last bits differ.
     """
 
     encoding: str = "cppn"
@@ -53,6 +53,6 @@ class Config:
         for name, minimum in minima.items():
             if getattr(self, name) < minimum:
                 raise ValueError(f"{name} must be at least {minimum}, got {getattr(self, name)}.")
-        # A larger one takes two words, and could be the words of another seed and run.
+        # A larger seed would take two words, which could be those of another seed and run.
         if self.seed >= 2**32:
             raise ValueError(f"seed must be below 2^32, got {self.seed}.")

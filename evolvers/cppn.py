@@ -1,7 +1,7 @@
 """CPPN genomes as flat arrays: what the loop breeds, packs and stores.
 
-A `Cppn` says exactly what a `cppn_genome.CppnGenome` says, and either is made from the
-other without loss. Whole batches stand one after another in a few long arrays
+A `Cppn` holds exactly the same information as a `cppn_genome.CppnGenome`, and either can be made
+from the other without loss. A whole batch lies in a few long arrays, one genome after another
 (`CppnBatch`), so that compiled code can breed a generation in one call.
 """
 
@@ -15,22 +15,23 @@ import numpy as np
 from evolvers import activations
 from evolvers.cppn_genome import NUM_INPUTS, CppnGenome
 
-_MOST_WEIGHT = 10
-# Of a genome from outside, which must not ask for any amount of memory and time. Ten thousand
+_MAX_WEIGHT = 10
+# Limits for genomes from outside, so that none takes too much memory or time. Ten thousand
 # generations breed some hundred nodes.
-MOST_NODES, MOST_CONNECTIONS = 2**16, 2**18
+MAX_NODES, MAX_CONNECTIONS = 2**16, 2**18
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cppn:
-    """One CPPN genome. Its arrays are never written to.
+    """One CPPN genome. Its arrays are never changed.
 
     Nodes are numbered: inputs 0..3 (x, y, distance, bias), then outputs, then hidden ones.
 
     Attributes:
         num_outputs: 1 (grey) or 3 (hue, lightness, saturation).
         activations: uint8 [num_nodes], outputs first: indices into `activations.NAMES`.
-        sources: int32 [num_connections] node numbers; parallel connections are neighbours.
+        sources: int32 [num_connections] node numbers; parallel connections stand next to each
+            other.
         targets: int32 [num_connections] node numbers.
         weights: float32 [num_connections], in [-10, 10].
     """
@@ -48,11 +49,11 @@ class Cppn:
 
     @property
     def num_connections(self) -> int:
-        """Connections, parallel ones counted singly."""
+        """Connections, each of several parallel ones counted."""
         return len(self.weights)
 
     def to_json(self) -> dict:
-        """The genome as JSON values; weights in the fewest digits that name them."""
+        """The genome as JSON values; weights with as few digits as identify them."""
         return {
             "nodes": [activations.NAMES[index] for index in self.activations],
             "connections": [
@@ -68,23 +69,23 @@ class Cppn:
         """The genome that `to_json` wrote.
 
         Raises:
-            ValueError: `value` describes no acyclic network of `num_outputs` outputs, or one
-                of more than `MOST_NODES` nodes or `MOST_CONNECTIONS` connections.
+            ValueError: `value` does not describe an acyclic network of `num_outputs` outputs, or it
+                describes one of more than `MAX_NODES` nodes or `MAX_CONNECTIONS` connections.
         """
         try:
             names = list(value["nodes"])
-            for what, found, most in (
-                ("nodes", len(names), MOST_NODES),
-                ("connections", len(value["connections"]), MOST_CONNECTIONS),
+            for what, found, limit in (
+                ("nodes", len(names), MAX_NODES),
+                ("connections", len(value["connections"]), MAX_CONNECTIONS),
             ):
-                if found > most:
-                    raise ValueError(f"expected at most {most} {what}, got {found}")
+                if found > limit:
+                    raise ValueError(f"expected at most {limit} {what}, got {found}")
             edges = [
                 (operator.index(source), operator.index(target), weight)
                 for source, target, weight in value["connections"]
             ]
-            if not all(abs(weight) <= _MOST_WEIGHT for _, _, weight in edges):
-                raise ValueError(f"expected weights in [-{_MOST_WEIGHT}, {_MOST_WEIGHT}]")
+            if not all(abs(weight) <= _MAX_WEIGHT for _, _, weight in edges):
+                raise ValueError(f"expected weights in [-{_MAX_WEIGHT}, {_MAX_WEIGHT}]")
             ends = np.array([edge[:2] for edge in edges], np.int32).reshape(-1, 2)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"no CPPN genome: {type(error).__name__}: {error}.") from error
@@ -169,13 +170,14 @@ class Cppn:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CppnBatch:
-    """CPPN genomes one after another.
+    """CPPN genomes, one after another.
 
     Attributes:
         num_outputs: 1 (grey) or 3 (colour).
-        node_offsets: int64 [batch + 1]; genome i has the activations from offset i to i + 1.
+        node_offsets: int64 [batch + 1]; the activations of genome i are those from offset i up to
+            offset i + 1.
         activations: uint8 [all nodes].
-        edge_offsets: int64 [batch + 1]; the same for connections.
+        edge_offsets: int64 [batch + 1]; the same for its connections.
         sources: int32 [all connections].
         targets: int32 [all connections].
         weights: float32 [all connections].
@@ -191,7 +193,7 @@ class CppnBatch:
 
     @classmethod
     def stack(cls, genomes: list[Cppn]) -> "CppnBatch":
-        """A batch of copies of `genomes`, which are all grey or all colour, at least one."""
+        """A batch of copies of `genomes`: at least one, and all grey or all colour."""
         return cls(
             genomes[0].num_outputs,
             offsets([genome.num_nodes for genome in genomes]),

@@ -1,12 +1,13 @@
 """The CPPN genome: a neat-python genome with the paper's own operators.
 
-Nguyen, Yosinski and Clune, 2015 (https://arxiv.org/abs/1412.1897) mutate CPPNs otherwise
-than NEAT does: polynomial weight mutation, a split connection is removed and its weight
-goes to both halves, connections may run in parallel, no crossover, no innovation numbers.
+Nguyen, Yosinski and Clune, 2015 (https://arxiv.org/abs/1412.1897) mutate CPPNs differently
+from NEAT: weights change by polynomial mutation, a split connection is removed and both halves
+get its weight, connections may run in parallel, and there are no crossover and no innovation
+numbers.
 
-This is the readable statement of the operators, on neat-python's genes; `breeding` is the
-same compiled for whole generations and makes the same children from the same random
-stream, draw for draw (a test holds it to that).
+This is the readable version of the operators, on neat-python's genes. `breeding` is the same,
+compiled for whole generations; it makes the same children from the same random stream, draw for
+draw (a test checks that).
 """
 
 import functools
@@ -24,7 +25,7 @@ NUM_INPUTS = 4  # x, y, distance from the centre, bias
 
 
 class CppnNodeGene(BaseGene):
-    """A node: the weighted sum of what comes in, then its activation; no bias, no gain."""
+    """A node: its activation of the weighted sum of its inputs; no bias, no gain."""
 
     _gene_attributes = [StringAttribute("activation", options="")]  # noqa: RUF012
     bias = 0.0
@@ -32,15 +33,15 @@ class CppnNodeGene(BaseGene):
     aggregation = "sum"
 
     def distance(self, other: "CppnNodeGene", config: neat.DefaultGenome) -> float:
-        """1 times neat-python's weight coefficient if the activations differ, else 0."""
+        """neat-python's weight coefficient if the activations differ, otherwise 0."""
         return (self.activation != other.activation) * config.compatibility_weight_coefficient
 
 
 class CppnConnectionGene(DefaultConnectionGene):
     """All connections from one node to another.
 
-    The paper lets connections run in parallel, and they simply add up: `strands` holds
-    their weights, one or more, and `weight`, which neat-python reads, is the sum.
+    In the paper, connections may run in parallel, and simply add up: `strands` holds
+    their weights, one or more, and `weight`, which neat-python reads, is their sum.
     """
 
     _gene_attributes = [FloatAttribute("weight")]  # noqa: RUF012
@@ -60,7 +61,7 @@ class CppnConnectionGene(DefaultConnectionGene):
         self.strands = (float(value),)
 
     def copy(self) -> "CppnConnectionGene":
-        """A gene of its own with the same strands."""
+        """A new gene with the same strands."""
         copied = type(self)(self.key, self.innovation)
         copied.strands = self.strands
         return copied
@@ -74,8 +75,8 @@ class CppnGenomeConfig(neat.genome.DefaultGenomeConfig):
     """neat-python's genome settings, the paper's activations and a random stream.
 
     Attributes:
-        rng: The stream that `CppnGenome.configure_new` and `mutate` draw from when
-            neat-python calls them; code of ours passes the stream as an argument.
+        rng: The stream from which `CppnGenome.configure_new` and `mutate` draw when
+            neat-python calls them; this project's code passes the stream as an argument.
     """
 
     def __init__(self, params: dict, section_name: str = "CppnGenome"):
@@ -86,11 +87,11 @@ class CppnGenomeConfig(neat.genome.DefaultGenomeConfig):
 
 
 class CppnGenome(neat.DefaultGenome):
-    """A CPPN as neat-python genes, initialised and mutated as the paper does.
+    """A CPPN as neat-python genes, initialised and mutated as in the paper.
 
     Weights are float32 values in [-10, 10]. Node keys are neat-python's: inputs -1..-4,
     outputs 0.., hidden nodes above. The order of `nodes` and `connections` is part of the
-    genome, since random draws address genes by their place.
+    genome, because random draws select genes by their place in it.
     """
 
     @classmethod
@@ -103,7 +104,7 @@ class CppnGenome(neat.DefaultGenome):
     def configure_new(
         self, config: CppnGenomeConfig, rng: np.random.Generator | None = None
     ) -> None:
-        """Starts without hidden nodes, every input connected to every output."""
+        """Begins without hidden nodes, with every input connected to every output."""
         rng = _stream(config, rng)
         for key in config.output_keys:
             self._add_node(key, _draw(rng, len(activations.NAMES)))
@@ -127,9 +128,9 @@ class CppnGenome(neat.DefaultGenome):
             self._delete_node(hidden[_draw(rng, len(hidden))])
 
     def copy(self) -> "CppnGenome":
-        """A genome that may be mutated without changing this one."""
+        """A copy that can be mutated without changing this one."""
         copied = type(self)(self.key)
-        # Genes are replaced, never changed, by the operators: they can be shared.
+        # The operators replace genes and never change them, so genomes can share them.
         copied.nodes = dict(self.nodes)
         copied.connections = dict(self.connections)
         return copied
@@ -140,7 +141,7 @@ class CppnGenome(neat.DefaultGenome):
         return sum(len(gene.strands) for gene in self.connections.values())
 
     def strands(self) -> Iterator[tuple[tuple[int, int], float]]:
-        """Yields (key, weight) of every single connection, in order."""
+        """Yields the (key, weight) of every single connection, in order."""
         for key, gene in self.connections.items():
             for weight in gene.strands:
                 yield key, weight
@@ -167,7 +168,7 @@ class CppnGenome(neat.DefaultGenome):
         sources = [*config.input_keys, *hidden]
         source = sources[_draw(rng, len(sources))]
         barred = self._ancestors(source) | {source}
-        # An output leads nowhere, so there is always at least one target.
+        # Nothing starts at an output, so there is always at least one target.
         targets = [key for key in self.nodes if key not in barred]
         target = targets[_draw(rng, len(targets))]
         self._add_strand(source, target, _draw_weight(config, rng))
@@ -219,13 +220,13 @@ class CppnGenome(neat.DefaultGenome):
 
 
 def polynomial_delta(r: float) -> float:
-    """Deb's polynomial mutation, distribution index 15, without regard to the bounds.
+    """Deb's polynomial mutation with distribution index 15, which ignores the bounds.
 
     Args:
         r: Uniform in [0, 1).
 
     Returns:
-        The change of a gene of range 1, in [-1, 1], symmetric, of mean size 1/17.
+        The change of a gene whose range is 1: in [-1, 1], symmetric, of mean size 1/17.
     """
     # The exponent 1 / (15 + 1) is four square roots, which are the same on every machine.
     if r < 0.5:
@@ -271,7 +272,7 @@ def _draw_weight(config: CppnGenomeConfig, rng: np.random.Generator) -> float:
 
 
 def _innovation(key: tuple[int, int]) -> int:
-    # The paper has no innovation numbers. neat-python wants one per gene, and the same for
-    # the same ends: Cantor's pairing of the two keys, which begin at -NUM_INPUTS.
+    # The paper has no innovation numbers. neat-python needs one per gene, the same for the
+    # same ends: Cantor's pairing of the two keys, which begin at -NUM_INPUTS.
     a, b = key[0] + NUM_INPUTS, key[1] + NUM_INPUTS
     return (a + b) * (a + b + 1) // 2 + b

@@ -2,8 +2,8 @@
 
 Nguyen, Yosinski and Clune, 2015 (https://arxiv.org/abs/1412.1897): one gene in [0, 1] per
 grey value, or per hue, lightness and saturation of a pixel. A mutation picks each gene
-with a probability that starts at 0.1 and halves every 1000 generations, and moves the
-picked ones by Deb's polynomial mutation, distribution index 15. No crossover.
+with a probability that starts at 0.1 and halves every 1000 generations, and changes the picked
+genes by Deb's polynomial mutation with distribution index 15. There is no crossover.
 """
 
 import base64
@@ -25,13 +25,13 @@ class DirectGenome:
     """One image as genes.
 
     Attributes:
-        genes: float32 [channels, height, width] in [0, 1]. Never written to.
+        genes: float32 [channels, height, width] in [0, 1]. Never changed.
     """
 
     genes: np.ndarray
 
     def to_json(self) -> dict:
-        """The genome as JSON values: the float32 genes, deflated, in base 64."""
+        """The genome as JSON values: the float32 genes, compressed with zlib, in base64."""
         packed = zlib.compress(self.genes.astype("<f4").tobytes())
         return {"genes": base64.b64encode(packed).decode("ascii")}
 
@@ -49,7 +49,7 @@ class DirectGenome:
         expected = 4 * math.prod(shape)
         try:
             inflater = zlib.decompressobj()
-            # One byte more than expected: enough to see that there are too many.
+            # One byte more than expected is enough to see that there are too many.
             raw = inflater.decompress(base64.b64decode(value["genes"]), expected + 1)
         except (KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
             raise ValueError(f"no direct genome: {type(error).__name__}: {error}.") from error
@@ -68,7 +68,7 @@ class DirectGenome:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DirectBatch:
-    """Direct genomes one after another.
+    """Direct genomes, one after another.
 
     Attributes:
         genes: float32 [batch, channels, height, width] in [0, 1].
@@ -78,7 +78,7 @@ class DirectBatch:
 
     @classmethod
     def stack(cls, genomes: list[DirectGenome]) -> "DirectBatch":
-        """A batch of copies of `genomes`, at least one, all of one shape."""
+        """A batch of copies of `genomes`: at least one, and all of the same shape."""
         return cls(np.stack([genome.genes for genome in genomes]))
 
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class DirectBatch:
 
 
 def mutation_rate(generation: int) -> float:
-    """The probability of a gene to be mutated: 0.1, halved every 1000 generations."""
+    """The probability that a gene is mutated: 0.1, halved every 1000 generations."""
     return _FIRST_RATE * 0.5 ** (generation // _HALVING)
 
 
@@ -97,8 +97,8 @@ def initial(rng: np.random.Generator, count: int, shape: tuple[int, int, int]) -
     """Random genomes: every gene uniform in [0, 1).
 
     Args:
-        rng: The stream of the run.
-        count: How many.
+        rng: The run's random stream.
+        count: How many genomes.
         shape: (channels, height, width).
     """
     return DirectBatch(rng.random((count, *shape), dtype=np.float32))
@@ -110,13 +110,13 @@ def offspring(
     """Mutated copies of parents drawn uniformly, with replacement.
 
     Args:
-        rng: The stream of the run.
-        parents: The champions, one per niche.
+        rng: The run's random stream.
+        parents: The elites, one per niche.
         count: How many children.
-        generation: Sets the mutation rate.
+        generation: Determines the mutation rate.
 
     Returns:
-        The children, and int32 [count]: the place of each one's parent in `parents`.
+        The children, and int32 [count]: the index of each one's parent in `parents`.
     """
     flat = parents.genes.reshape(len(parents), -1)
     children, chosen = _offspring(rng, flat, count, mutation_rate(generation))
@@ -132,7 +132,8 @@ def _offspring(rng, parents, count, rate):
         chosen[child] = int(rng.random() * len(parents))
         genes = children[child]
         genes[:] = parents[chosen[child]]
-        # The gap to the next picked gene is geometric: one draw per picked gene, not per gene.
+        # The gap to the next picked gene has a geometric distribution, so one draw per picked gene
+        # is enough.
         gene = int(np.log(1 - rng.random()) / np.log(1 - rate))
         while gene < num_genes:
             moved = np.float64(genes[gene]) + polynomial_delta(rng.random())

@@ -1,8 +1,8 @@
 """Finds images that need not be scored, because their confidences are known.
 
-An image that an elite of the run has, or an earlier image of the same batch, cannot take
-a niche: its confidences were offered to all niches when its like was, and only a strictly
-higher one replaces an elite. Leaving it out changes no result.
+An image that equals that of an elite of the run, or an earlier image of the same batch, cannot take
+a niche: its confidences were offered to all niches before, and only a strictly higher one replaces
+an elite. Leaving it out changes no result.
 """
 
 import math
@@ -14,20 +14,20 @@ from evolvers.compiling import compiled
 
 def hashes(images: np.ndarray) -> np.ndarray:
     """uint64 [batch] hashes of uint8 [batch, ...] images; equal images have equal hashes."""
-    flat = (len(images), math.prod(images.shape[1:]))  # NumPy finds no -1 for an empty batch
+    flat = (len(images), math.prod(images.shape[1:]))  # NumPy cannot infer -1 for an empty batch
     return _hashes(np.ascontiguousarray(images).reshape(flat))
 
 
 def fresh(images: np.ndarray, elites: list) -> np.ndarray:
-    """Which images are seen for the first time.
+    """Which images appear for the first time.
 
     Args:
         images: uint8 [batch, height, width, channels].
-        elites: `archive.Elite`s whose images are known; None among them are passed over.
+        elites: `archive.Elite`s whose images are known; None among them is ignored.
 
     Returns:
-        bool [batch]; of equal images the first is fresh, unless an elite has it. Two
-        images of one hash are compared byte by byte, so no other image is ever left out.
+        bool [batch]; of equal images the first is fresh, unless an elite has it. Two images
+        with the same hash are compared byte by byte, so a different image is never left out.
     """
     known = {elite.image_hash: elite.image for elite in elites if elite is not None}
     result = np.ones(len(images), bool)

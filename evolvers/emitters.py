@@ -1,4 +1,4 @@
-"""Emitters: from the elites of a run to its next batch of genomes, for either encoding."""
+"""Emitters: they make the next batch of genomes from the elites of a run, in both encodings."""
 
 import dataclasses
 from types import ModuleType
@@ -16,13 +16,13 @@ from evolvers.render.cpu import CpuRenderer
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Proposal:
-    """A batch that one run proposes.
+    """A batch of genomes that one run proposes.
 
     Attributes:
-        genomes: All of the batch.
-        parents: int32 [batch]; each one's parent as a place among the elites, -1 for none.
-        unchanged: bool [batch]; True where a genome surely draws its parent's image.
-        drawings: What is drawn: the programs, or the genes, of those that are not
+        genomes: The whole batch.
+        parents: int32 [batch]; the index of each one's parent among the elites, -1 for none.
+        unchanged: bool [batch]; True where a genome certainly draws its parent's image.
+        drawings: What is drawn: the programs, or the genes, of the genomes that are not
             unchanged, in order.
     """
 
@@ -33,7 +33,7 @@ class Proposal:
 
 
 class Emitter(Protocol):
-    """Proposes genomes and draws what it proposed. All randomness is the run's stream."""
+    """Proposes genomes and draws them. All random numbers come from the run's stream."""
 
     canvas: Canvas
 
@@ -49,17 +49,17 @@ class Emitter(Protocol):
         """uint8 [images, height, width, channels]: all drawings, one proposal after another."""
 
     def stack(self, genomes: list) -> CppnBatch | DirectBatch:
-        """Genomes as a batch, at least one."""
+        """At least one genome, as a batch."""
 
 
 class CppnEmitter:
-    """Networks that draw: see `cppn_genome` for the operators.
+    """Proposes networks that draw: see `cppn_genome` for the operators.
 
     Args:
-        canvas: What they draw on.
+        canvas: The image that they draw.
         renderer: Draws the programs.
-        operators: `breeding`, or the equal and slow `neat_breeding`.
-        skip_unchanged: Whether to leave out children whose program is their parent's.
+        operators: `breeding`, or `neat_breeding`, which gives the same and is slow.
+        skip_unchanged: Whether to leave out children whose program equals their parent's.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class CppnEmitter:
         self._config = load_config(canvas.channels)
 
     def initial(self, rng: np.random.Generator, count: int) -> Proposal:
-        """Networks without hidden nodes, of random weights and activations."""
+        """Networks without hidden nodes, with random weights and activations."""
         genomes = self._operators.initial(rng, count, self._config)
         return Proposal(genomes, *_no_parents(count), program.pack(genomes))
 
@@ -104,7 +104,7 @@ class CppnEmitter:
 
 
 class DirectEmitter:
-    """Pixels that mutate: see `direct`."""
+    """Proposes pixels that mutate: see `direct`."""
 
     def __init__(self, canvas: Canvas, renderer: CpuRenderer):
         self.canvas = canvas

@@ -1,4 +1,4 @@
-"""Genomes as text, with the canvas they were evolved on: what a champion's PNG carries."""
+"""Genomes as text, with their canvas: what the PNG of a champion contains."""
 
 import json
 import reprlib
@@ -8,7 +8,7 @@ from evolvers.cppn import Cppn
 from evolvers.direct import DirectGenome
 
 _FORMAT = 1
-_MOST_PIXELS = 2**24  # a text could ask for any amount of memory
+_MAX_PIXELS = 2**24  # otherwise a text could ask for any amount of memory
 
 
 def dumps(genome: Cppn | DirectGenome, canvas: Canvas) -> str:
@@ -38,9 +38,9 @@ def loads(text: str) -> tuple[Cppn | DirectGenome, Canvas]:
         number, encoding = value["format"], value["encoding"]
     except (KeyError, TypeError, RecursionError, json.JSONDecodeError) as error:
         raise ValueError(f"no genome: {type(error).__name__}: {error}.") from error
-    if canvas.height * canvas.width > _MOST_PIXELS:
+    if canvas.height * canvas.width > _MAX_PIXELS:
         raise ValueError(
-            f"expected a canvas of at most {_MOST_PIXELS} pixels, "
+            f"expected a canvas of at most {_MAX_PIXELS} pixels, "
             f"got {canvas.height} x {canvas.width}."
         )
     if number != _FORMAT:

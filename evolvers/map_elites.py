@@ -1,9 +1,9 @@
-"""MAP-Elites over many runs in lockstep.
+"""MAP-Elites for many runs in lockstep: all make a generation, then all make the next one.
 
-Mouret and Clune, 2015, https://arxiv.org/abs/1504.04909, as Nguyen, Yosinski and Clune,
-2015, https://arxiv.org/abs/1412.1897, ran it: one niche per label, parents drawn uniformly
-from the champions, a whole generation bred from the archive as it stood at its start.
-So a generation is one batch, and the batches of all runs are scored together:
+Mouret and Clune, 2015, https://arxiv.org/abs/1504.04909, as used by Nguyen, Yosinski and Clune,
+2015, https://arxiv.org/abs/1412.1897: one niche per label, parents drawn uniformly from the
+elites, and a whole generation bred from the archive as it was at the generation's start. So a
+generation is one batch, and the batches of all runs are scored together:
 
     evolution = Evolution(Config(runs=50), scorer)
     while evolution.generation < evolution.config.generations:
@@ -31,17 +31,17 @@ from evolvers.emitters import CppnEmitter, DirectEmitter, Emitter, Proposal
 from evolvers.program import Program, concatenate
 from evolvers.render.cpu import CpuRenderer
 
-# A scorer that fails for more than half of so many images or more is of no use; of fewer
-# images nothing can be said.
+# A scorer that fails for more than half of this many images, or more, is useless; fewer images
+# do not show anything.
 _ENOUGH_TO_JUDGE = 16
 
 
 class NotFiniteError(ValueError):
-    """A scorer gave too many images NaN or infinite confidences; the seed makes it certain."""
+    """A scorer gave too many images NaN or infinite confidences; the same seed does so again."""
 
 
 class Scorer(Protocol):
-    """Anything that gives images confidences; NaN for an image that it cannot score."""
+    """Anything that gives images confidences; NaN for images that it cannot score."""
 
     labels: tuple[str, ...]
     image_shape: tuple[int, int, int]
@@ -51,7 +51,7 @@ class Scorer(Protocol):
 
 
 class DrawingScorer(Scorer, Protocol):
-    """A scorer that draws programs itself, where it scores them."""
+    """A scorer that draws programs itself, on the device on which it scores them."""
 
     def score_programs(
         self, programs: Program, canvas: Canvas
@@ -65,18 +65,18 @@ class Generation:
 
     Attributes:
         number: From 0.
-        median: float64 [runs], over a run's niches, of its elites' confidences.
-        mean: float64 [runs].
-        minimum: float64 [runs].
-        maximum: float64 [runs].
-        takeovers: int64 [runs]; niches that got a new elite.
-        births: Genomes bred, in all runs.
-        unchanged: int64 [runs]; children whose program was their parent's: not drawn.
-        duplicates: int64 [runs]; images that an elite or an earlier child already had:
+        median: float64 [runs]; of the confidences of a run's elites, over its niches.
+        mean: float64 [runs]; likewise.
+        minimum: float64 [runs]; likewise.
+        maximum: float64 [runs]; likewise.
+        takeovers: int64 [runs]; how many niches got a new elite.
+        births: How many genomes were bred, in all runs.
+        unchanged: int64 [runs]; children with their parent's program, which are not drawn.
+        duplicates: int64 [runs]; images that an elite or an earlier child already had, which are
             not scored.
-        not_finite: int64 [runs]; images with a NaN or infinite confidence: they win no niche.
-        accepted: (run index, new elite, int64 niches it took), in the order of birth.
-        score_seconds: Time in which the scorer was busy.
+        not_finite: int64 [runs]; images with a NaN or infinite confidence, which win no niche.
+        accepted: (run index, new elite, int64 niches that it took), in the order of birth.
+        score_seconds: How long the scorer was busy.
     """
 
     number: int
@@ -98,10 +98,10 @@ class _Group:
     """Runs whose proposals are scored together.
 
     Attributes:
-        runs: Their indices.
+        runs: The indices of the runs.
         proposals: One per run.
-        places: One int64 array per run: what of its proposal must be scored.
-        work: Images, or programs for a scorer that draws, in that order.
+        places: One int64 array per run: the indices of the genomes that must be scored.
+        work: Their images, or their programs for a scorer that draws, in this order.
     """
 
     runs: range
@@ -112,7 +112,7 @@ class _Group:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Scores:
-    """What became of a group's work."""
+    """The scores of a group's work."""
 
     confidences: np.ndarray
     images: Sequence[np.ndarray]
@@ -120,25 +120,25 @@ class _Scores:
 
 
 class Evolution:
-    """`config.runs` independent runs from `config.seed`, advancing together.
+    """`config.runs` independent runs from `config.seed`, which advance together.
 
-    Run r draws from its own stream, made of the seed and its number: it makes the same
-    images whatever runs beside it, and however the work is grouped.
+    Every run draws from its own random stream, made from the seed and the run's number. So it makes
+    the same images whatever other runs there are, and however the work is grouped.
 
     Args:
         config: The settings.
-        scorer: Gives confidences; called from one thread at a time, not always the same.
-            A `DrawingScorer` where `config.renderer` is "tf".
-        num_niches: Labels to fool, the first ones of the scorer's; all by default. A
-            retrained classifier's fooling class is no niche.
-        emitter: Proposes and draws; made from `config` by default.
-        skip_duplicates: Whether to score identical images once.
-        group_images: How many images are bred and drawn while as many are scored; at
-            least what the scorer takes at a time.
+        scorer: Gives confidences; called from one thread at a time, but not always the same one.
+            A `DrawingScorer` if `config.renderer` is "tf".
+        num_niches: How many labels to fool: the first ones of the scorer; all by default. A
+            retrained classifier's fooling class has no niche.
+        emitter: Proposes and draws genomes; made from `config` by default.
+        skip_duplicates: Whether to score identical images only once.
+        group_images: How many images are bred and drawn while as many others are scored; at
+            least as many as the scorer takes at a time.
 
     Attributes:
-        scorer: As it was given.
-        generation: The last complete generation; -1 before the first.
+        scorer: The given scorer.
+        generation: The number of the last complete generation; -1 before the first.
         archives: One `Archive` per run.
         not_finite: int64 [runs]; images with a NaN or infinite confidence, in all generations.
 
@@ -179,10 +179,10 @@ class Evolution:
         self._scoring = concurrent.futures.ThreadPoolExecutor(1, "score")
 
     def warm_up(self) -> None:
-        """Has everything compiled that the loop calls; touches no run.
+        """Compiles everything that the loop calls; changes no run.
 
-        The first time ever on a machine this takes some 15 seconds, afterwards a fraction
-        of one. Without it, the first generation takes the time.
+        The first time on a machine this takes about 15 seconds, afterwards less than a second.
+        Without this call, the first generation takes that time.
         """
         rng = np.random.default_rng(0)
         first = self._emitter.initial(rng, 2)
@@ -191,7 +191,7 @@ class Evolution:
             duplicates.fresh(self._emitter.draw([first, children]), [])
 
     def random_images(self, count: int) -> np.ndarray:
-        """Images like those that a run begins with; touches no run.
+        """Images like those with which a run begins; changes no run.
 
         Returns:
             uint8 [count, height, width, channels], the same for every run and seed.
@@ -202,13 +202,13 @@ class Evolution:
     def advance(self) -> Generation:
         """Breeds, draws, scores and offers one generation of every run.
 
-        The first call makes the initial genomes and generation 0's batch. If the scorer
-        raises, the exception passes on, and all is as it was before the call: `state` is
+        The first call makes the initial genomes and the batch of generation 0. If the scorer
+        raises an exception, it is passed on, and everything is as before the call: `state` is
         that of the last complete generation.
 
         Raises:
-            NotFiniteError: More than half of the generation's images, of at least 16, have NaN
-                or infinite confidences, or all of a run's first ones.
+            NotFiniteError: More than half of the generation's images, if these are at least 16,
+                have NaN or infinite confidences, or all first images of a run have.
         """
         begun_with = self._snapshot()
         try:
@@ -219,7 +219,7 @@ class Evolution:
 
     def _advance(self) -> Generation:
         number = self.generation + 1
-        rounds = [(self._bear, self.config.initial + number * self.config.batch)]
+        rounds = [(self._breed, self.config.initial + number * self.config.batch)]
         if number == 0:
             rounds.insert(0, (self._begin, 0))
         totals = collections.Counter()
@@ -267,11 +267,11 @@ class Evolution:
         )
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the next generations depend on besides the configuration.
+        """Everything on which the next generations depend, besides the configuration.
 
         Returns:
-            Arrays without objects, which `restore` takes. Those of genomes are prefixed
-            `genomes_`; `not_finite` is there where there is something to count.
+            Arrays without objects, for `restore`. The names of the genomes' arrays begin with
+            `genomes_`; `not_finite` is left out if it is 0 for all runs.
         """
         places, elites, runs = [], [], []
         for run, archive in enumerate(self.archives):
@@ -298,10 +298,10 @@ class Evolution:
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state` of an evolution of the same configuration and scorer.
+        """Continues from a `state` of an evolution with the same configuration and scorer.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is not such a state.
         """
         stored_state.check(
             state,
@@ -349,7 +349,7 @@ class Evolution:
         self._renderer.close()
 
     def _snapshot(self) -> list[tuple]:
-        """Per run what a generation changes; elites and their arrays never do."""
+        """What a generation changes, per run; elites and their arrays never change."""
         return [
             (list(archive.elites), archive.confidences.copy(), rng.bit_generator.state)
             for archive, rng in zip(self.archives, self._streams, strict=True)
@@ -374,7 +374,7 @@ class Evolution:
         del number
         return self._emitter.initial(self._streams[run], self.config.initial)
 
-    def _bear(self, run: int, number: int) -> Proposal:
+    def _breed(self, run: int, number: int) -> Proposal:
         genomes = [elite.genome for elite in self.archives[run].elites]
         return self._emitter.offspring(self._streams[run], genomes, self.config.batch, number)
 
@@ -397,7 +397,7 @@ class Evolution:
                     yield group, future.result()
             for group, future in waiting:
                 yield group, future.result()
-        finally:  # where one failed, nobody wants the others
+        finally:  # if one failed, the others are not needed
             for _, future in waiting:
                 future.cancel()
 
@@ -415,7 +415,7 @@ class Evolution:
         proposals = [propose(run, number) for run in runs]
         places = [np.flatnonzero(~proposal.unchanged) for proposal in proposals]
         if self.config.renderer == "tf":
-            # The images stay where they are scored, so their bytes cannot be compared.
+            # The images stay on the device that scores them, so their bytes cannot be compared.
             return _Group(runs, proposals, places, concatenate([p.drawings for p in proposals]))
         images = self._emitter.draw(proposals)
         if self._skip_duplicates:

@@ -1,7 +1,7 @@
-"""Breeding through neat-python's genes: what `breeding` does, an object at a time.
+"""Breeding with neat-python's genes: what `breeding` does, one object at a time.
 
-Slower by two orders of magnitude and equal to the last bit: the statement to read, to
-change first, and to hold the compiled one against.
+A hundred times slower, and equal to the last bit: the version to read, to change first, and to
+compare the compiled one with.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""A place for what may be lost, where neither the package nor the home can be written."""
+"""A temporary folder of this user, for machines where no other place can be written."""
 
 import contextlib
 import os
@@ -8,10 +8,10 @@ import tempfile
 
 
 def private_folder(name: str) -> pathlib.Path:
-    """A folder of the temporary ones that only this user can write, the same for each process.
+    """A temporary folder that only this user can write, the same one for every process.
 
     Args:
-        name: What is in it.
+        name: What it is for.
 
     Raises:
         OSError: There is no place for temporary files.
@@ -19,7 +19,7 @@ def private_folder(name: str) -> pathlib.Path:
     base = pathlib.Path(tempfile.gettempdir()) / f"keras_fool-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
         base.mkdir(mode=0o700)
-    found = base.lstat()  # of a link itself: somebody else may have been here first
+    found = base.lstat()  # not following a link: another user may have been here first
     is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     if not is_own or stat.S_IMODE(found.st_mode) & 0o077:
         base = pathlib.Path(tempfile.mkdtemp(prefix="keras_fool-"))

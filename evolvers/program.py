@@ -1,8 +1,8 @@
-"""Packs genomes into programs: what a renderer runs.
+"""Packs genomes into programs, which renderers run.
 
-A program is the part of a CPPN that reaches an output, in an order in which every node
-comes after what feeds it. Two genomes that differ only in what reaches no output, or in
-the numbering of their nodes, have the same program.
+A program is the part of a CPPN that contributes to an output, in an order in which every node
+comes after its inputs. Two genomes that differ only in parts that contribute to no output, or in
+the numbers of their nodes, have the same program.
 """
 
 import dataclasses
@@ -16,15 +16,17 @@ from evolvers.cppn_genome import NUM_INPUTS
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Program:
-    """Programs one after another.
+    """Programs, one after another.
 
-    Values of a program stand in slots: 0..3 are the inputs, slot 4 + j is its j-th step.
+    The values of a program lie in slots: 0..3 are the inputs, slot 4 + j is its j-th step.
     A step sums weight times slot over its terms and applies its activation.
 
     Attributes:
-        step_offsets: int64 [batch + 1]; program i has the steps from offset i to i + 1.
+        step_offsets: int64 [batch + 1]; the steps of program i are those from offset i up to
+            offset i + 1.
         activations: uint8 [all steps].
-        term_offsets: int64 [all steps + 1]; a step has the terms from its offset to the next.
+        term_offsets: int64 [all steps + 1]; the terms of a step are those from its offset up to
+            the next one.
         sources: int32 [all terms]; the slot that the term reads.
         weights: float32 [all terms]; parallel connections are added up.
         outputs: int32 [batch, channels]; the slot of each output.
@@ -53,7 +55,7 @@ class Program:
         )
 
     def take(self, places: np.ndarray) -> "Program":
-        """The programs at int64 [n] `places`, in their order."""
+        """The programs with the indices `places`, int64 [n], in their order."""
         return Program(*_take(self.arrays, places))
 
 
@@ -83,7 +85,7 @@ def concatenate(programs: list[Program]) -> Program:
 
 
 def equal(programs: Program, others: Program, places: np.ndarray) -> np.ndarray:
-    """Which programs are the same as another: they draw the same image.
+    """Which programs equal another one, and so draw the same image.
 
     Args:
         programs: A batch.
@@ -100,21 +102,21 @@ def equal(programs: Program, others: Program, places: np.ndarray) -> np.ndarray:
 def _pack(genomes, num_outputs):
     node_offsets, kinds, edge_offsets, sources, targets, weights = genomes
     batch = len(node_offsets) - 1
-    most_nodes, most_edges = 0, 0
+    max_nodes, max_edges = 0, 0
     for index in range(batch):
-        most_nodes = max(most_nodes, node_offsets[index + 1] - node_offsets[index])
-        most_edges = max(most_edges, edge_offsets[index + 1] - edge_offsets[index])
+        max_nodes = max(max_nodes, node_offsets[index + 1] - node_offsets[index])
+        max_edges = max(max_edges, edge_offsets[index + 1] - edge_offsets[index])
     step_offsets = np.zeros(batch + 1, np.int64)
     step_kinds = np.empty(len(kinds), np.uint8)
     term_offsets = np.zeros(len(kinds) + 1, np.int64)
     term_sources = np.empty(len(weights), np.int32)
     term_weights = np.empty(len(weights), np.float32)
     outputs = np.empty((batch, num_outputs), np.int32)
-    first_in = np.empty(most_nodes + 1, np.int32)
-    next_in = np.empty(most_nodes, np.int32)
-    incoming = np.empty(most_edges, np.int32)
-    slot = np.empty(NUM_INPUTS + most_nodes, np.int32)
-    stack = np.empty(most_nodes, np.int32)
+    first_in = np.empty(max_nodes + 1, np.int32)
+    next_in = np.empty(max_nodes, np.int32)
+    incoming = np.empty(max_edges, np.int32)
+    slot = np.empty(NUM_INPUTS + max_nodes, np.int32)
+    stack = np.empty(max_nodes, np.int32)
     for number in range(NUM_INPUTS):
         slot[number] = number
     steps, terms = 0, 0
@@ -133,14 +135,14 @@ def _pack(genomes, num_outputs):
             node = targets[edge] - NUM_INPUTS
             incoming[next_in[node]] = edge
             next_in[node] += 1
-        # Depth-first from the outputs against the connections; a node is a step once all
-        # that feeds it is. The order depends on the connections, not on node numbers.
+        # Depth first from the outputs, against the connections: a node becomes a step after
+        # all its inputs. The order depends on the connections, not on the node numbers.
         for node in range(n):
             slot[NUM_INPUTS + node] = -1
             next_in[node] = first_in[node]
         step0 = steps
         for output in range(num_outputs):
-            stack[0] = output  # never a step yet: outputs feed nothing
+            stack[0] = output  # never a step yet: no node has an output as its input
             depth = 1
             while depth > 0:
                 node = stack[depth - 1]

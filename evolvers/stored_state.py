@@ -1,7 +1,7 @@
-"""Checks what an evolution goes on from: a state read from a file that may come from anyone.
+"""Checks the state from which an evolution continues, as its file may come from anyone.
 
-Compiled code takes genomes as they are, without a look at the bounds of its arrays, and no
-comparison with a NaN holds. So a state is looked at whole, once, before it is restored.
+Compiled code uses genomes without checking array bounds, and every comparison with a NaN is false.
+So the whole state is checked, once, before it is restored.
 """
 
 import json
@@ -14,8 +14,8 @@ from evolvers.canvas import Canvas
 from evolvers.config import Config
 from evolvers.cppn import CppnBatch
 
-_MOST_WEIGHT = 10
-_ROUNDING = 1e-3  # by which confidences may leave [0, 1]
+_MAX_WEIGHT = 10
+_ROUNDING = 1e-3  # how far confidences may be outside [0, 1]
 
 
 def check(
@@ -25,17 +25,17 @@ def check(
     num_niches: int,
     num_labels: int,
 ) -> None:
-    """Checks a state as `map_elites.Evolution.state` gives it.
+    """Checks a state that `map_elites.Evolution.state` returned.
 
     Args:
         state: The arrays.
-        config: The evolution's.
-        canvas: Likewise.
-        num_niches: Labels that are fooled.
-        num_labels: All of them.
+        config: The evolution's settings.
+        canvas: The evolution's canvas.
+        num_niches: How many labels are to be fooled.
+        num_labels: How many labels there are.
 
     Raises:
-        ValueError: It is no state of such an evolution; what is wrong is named.
+        ValueError: It is not a state of such an evolution; the message names what is wrong.
     """
     (generation,) = _array(state, "generation", "i", ()).reshape(1)
     _expect(0 <= generation <= config.generations, "generation", f"in 0..{config.generations}")
@@ -47,7 +47,7 @@ def check(
     _expect((identity >= 0).all() and (parent >= -1).all(), "identity", "from 0")
     _expect(((born >= 0) & (born <= generation)).all(), "born", f"in 0..{generation}")
     confidences = _array(state, "confidences", "f4", (number, num_labels))
-    # Of a NaN no comparison holds.
+    # False for a NaN.
     _expect((np.abs(confidences - 0.5) <= 0.5 + _ROUNDING).all(), "confidences", "in [0, 1]")
     _array(state, "images", "u1", (number, *canvas.shape))
     if "not_finite" in state:
@@ -71,11 +71,11 @@ def _check_networks(state: Mapping[str, np.ndarray], number: int, num_outputs: i
         bounds = arrays[offsets] = _array(state, f"genomes_{offsets}", "i8", (number + 1,))
         for name, kind in names.items():
             arrays[name] = _array(state, f"genomes_{name}", kind, (int(bounds[-1]),))
-        fewest = num_outputs if offsets == "node_offsets" else 0
-        _expect(bounds[0] == 0 and (np.diff(bounds) >= fewest).all(), offsets, "ascending")
+        minimum = num_outputs if offsets == "node_offsets" else 0
+        _expect(bounds[0] == 0 and (np.diff(bounds) >= minimum).all(), offsets, "ascending")
     known = len(activations.NAMES)
     _expect((arrays["activations"] < known).all(), "activations", f"in 0..{known - 1}")
-    _expect((np.abs(arrays["weights"]) <= _MOST_WEIGHT).all(), "weights", "in [-10, 10]")
+    _expect((np.abs(arrays["weights"]) <= _MAX_WEIGHT).all(), "weights", "in [-10, 10]")
     batch = CppnBatch(num_outputs, **arrays)
     for place in range(number):
         batch[place].check_network()
@@ -89,28 +89,28 @@ def _check_streams(state: Mapping[str, np.ndarray], runs: int) -> None:
         for value in values:
             np.random.PCG64(0).state = value
     except (KeyError, TypeError, OverflowError, RecursionError, json.JSONDecodeError) as error:
-        raise ValueError(f"no state of an evolution: streams: {error!r}.") from error
+        raise ValueError(f"not a state of an evolution: streams: {error!r}.") from error
 
 
 def _array(
     state: Mapping[str, np.ndarray], name: str, kind: str, shape: tuple[int | None, ...]
 ) -> np.ndarray:
-    """One of the arrays; None in its shape stands for any length, `kind` for a dtype."""
+    """One of the arrays, of a dtype `kind`; None in `shape` stands for any length."""
     array = state.get(name)
     if array is None:
-        raise ValueError(f"no state of an evolution: there is no array {name}.")
+        raise ValueError(f"not a state of an evolution: there is no array {name}.")
     fits = array.dtype.kind == kind if len(kind) == 1 else array.dtype == np.dtype(kind)
     same = len(array.shape) == len(shape) and all(
         expected in (None, given) for expected, given in zip(shape, array.shape, strict=True)
     )
     if not fits or not same:
         raise ValueError(
-            f"no state of this evolution: {name} is {array.dtype} {array.shape}, expected {kind} "
-            f"{shape}."
+            f"not a state of this evolution: {name} is {array.dtype} {array.shape}, expected "
+            f"{kind} {shape}."
         )
     return array
 
 
 def _expect(holds: object, name: str, what: str) -> None:
     if not holds:
-        raise ValueError(f"no state of this evolution: expected {name} {what}.")
+        raise ValueError(f"not a state of this evolution: expected {name} {what}.")

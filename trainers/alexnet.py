@@ -1,8 +1,8 @@
 """AlexNet, and the variant of it that came with Caffe.
 
-Krizhevsky, Sutskever and Hinton, 2012, https://doi.org/10.1145/3065386, as
-BVLC/caffe has it in models/bvlc_alexnet and models/bvlc_reference_caffenet. The two differ in
-the order of pooling and normalization, and in what some biases begin with.
+Krizhevsky, Sutskever and Hinton, 2012, https://doi.org/10.1145/3065386, as in
+BVLC/caffe, models/bvlc_alexnet and models/bvlc_reference_caffenet. The two differ in the order of
+pooling and normalization, and in the initial values of some biases.
 """
 
 import keras
@@ -11,7 +11,7 @@ import numpy as np
 from trainers import fillers
 from trainers import layers as caffe_layers
 
-_SMALLEST_SIDE = 39  # below, nothing is left after the third pooling
+_MIN_SIDE = 39  # in smaller images, nothing is left after the third pooling
 
 
 def alexnet(
@@ -24,7 +24,7 @@ def alexnet(
 
     Args:
         image_shape: (height, width, 3), RGB.
-        num_labels: How many labels it tells apart.
+        num_labels: How many labels it distinguishes.
         seed: Seed of the weights and of dropout.
         mean: What is subtracted from the images, RGB, [3] or [height, width, 3]; by default
             ImageNet's by channel.
@@ -33,7 +33,7 @@ def alexnet(
         A model uint8 [batch, height, width, 3] -> float32 confidences [batch, num_labels].
 
     Raises:
-        ValueError: Shapes that do not fit.
+        ValueError: The image shape or the mean does not fit.
     """
     return _build("alexnet", image_shape, num_labels, seed, mean, bias=0.1, pool_first=False)
 
@@ -44,7 +44,7 @@ def caffenet(
     seed: int,
     mean: np.ndarray | None = None,
 ) -> keras.Model:
-    """Caffe's reference network; arguments and size are AlexNet's."""
+    """Caffe's reference network, with the arguments and the size of AlexNet."""
     return _build("caffenet", image_shape, num_labels, seed, mean, bias=1.0, pool_first=True)
 
 
@@ -58,10 +58,9 @@ def _build(
     bias: float,
     pool_first: bool,
 ) -> keras.Model:
-    if min(image_shape[:2]) < _SMALLEST_SIDE:
+    if min(image_shape[:2]) < _MIN_SIDE:
         raise ValueError(
-            f"images for {name} must be at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE}, "
-            f"got {image_shape}."
+            f"images for {name} must be at least {_MIN_SIDE}x{_MIN_SIDE}, got {image_shape}."
         )
     layers = keras.layers
     seeds = fillers.seeds(seed)

@@ -1,13 +1,13 @@
-"""Reads the files that Caffe keeps a network's weights, or a mean image, in.
+"""Reads the files in which Caffe stores the weights of a network, or a mean image.
 
 They are protobuf messages, a NetParameter or a BlobProto (BVLC/caffe,
-src/caffe/proto/caffe.proto). Here are only the fields that hold weights, and a message inside
-another is read as bytes first, so that nothing is unpacked before it is asked for. Of all
-three generations of layers that the files have had:
+src/caffe/proto/caffe.proto). Only the fields that hold weights are declared here, and a message
+inside another one is read as bytes first, so that nothing is unpacked before it is needed. The
+files have had three generations of layers:
 
     layers.layer   V0LayerParameter, 2013
     layers         V1LayerParameter, 2014: most of the published weights
-    layer          LayerParameter, since
+    layer          LayerParameter, since then
 """
 
 import dataclasses
@@ -18,10 +18,10 @@ from collections.abc import Mapping
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-_MOST_LAYERS = 10_000
-_MOST_BYTES_OF_MEAN = 2**26
-_MOST_OF_NAME = 60
-_MOST_BYTES_OF_SHAPE = 64  # four sides take 46 at most
+_MAX_LAYERS = 10_000
+_MAX_MEAN_BYTES = 2**26
+_MAX_NAME = 60  # characters
+_MAX_SHAPE_BYTES = 64  # four sizes take 46 at most
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _ONE, _MANY = _Field.LABEL_OPTIONAL, _Field.LABEL_REPEATED
@@ -62,29 +62,29 @@ class Layer:
 
     Attributes:
         name: Its name.
-        blobs: Its weights and biases as they are in the file; `array` unpacks one.
+        blobs: Its weights and biases as bytes, as in the file; `array` unpacks one.
     """
 
     name: str
     blobs: tuple[bytes, ...]
 
 
-def read_layers(path: pathlib.Path, most_bytes: int) -> list[Layer]:
-    """The layers of a file that have weights, in its order.
+def read_layers(path: pathlib.Path, max_bytes: int) -> list[Layer]:
+    """The layers of a file that have weights, in the order of the file.
 
-    Memory: some times the file's size at most, whatever lengths it claims.
+    Takes at most a few times as much memory as the file has bytes, whatever lengths it claims.
 
     Args:
         path: A ".caffemodel" file.
-        most_bytes: The largest size that such a file can have; a larger one is not read.
+        max_bytes: The largest size that such a file can have; a larger one is not read.
 
     Raises:
-        ValueError: The file is too large, cut off, or no such file.
+        ValueError: The file is too large, cut off, or not such a file.
         OSError: It cannot be read.
     """
-    net = _parsed("Net", _content(path, most_bytes), f"{path} is no file of Caffe's weights")
-    if len(net.layers) + len(net.layer) > _MOST_LAYERS:
-        raise ValueError(f"{path} has more than {_MOST_LAYERS:,} layers: no network has.")
+    net = _parsed("Net", _content(path, max_bytes), f"{path} is not a file of Caffe's weights")
+    if len(net.layers) + len(net.layer) > _MAX_LAYERS:
+        raise ValueError(f"{path} has more than {_MAX_LAYERS:,} layers, which no network has.")
     layers = [_old_layer(content, path) for content in net.layers]
     layers += [_layer("Layer", content, path) for content in net.layer]
     layers = [layer for layer in layers if layer.blobs]
@@ -97,12 +97,12 @@ def read_mean(path: pathlib.Path) -> np.ndarray:
     """The mean image of a ".binaryproto" file: float32 [channels, height, width].
 
     Raises:
-        ValueError: The file is too large, cut off, or holds no image.
+        ValueError: The file is too large, cut off, or does not hold an image.
         OSError: It cannot be read.
     """
-    mean = array(_content(path, _MOST_BYTES_OF_MEAN), str(path))
+    mean = array(_content(path, _MAX_MEAN_BYTES), str(path))
     shape = (1, 1, 1, *mean.shape)
-    shape = shape[-4:] if mean.ndim > 1 else (1, *mean.shape, 1, 1)  # a value per channel
+    shape = shape[-4:] if mean.ndim > 1 else (1, *mean.shape, 1, 1)  # one value per channel
     if math.prod(shape) != mean.size or shape[0] != 1:
         raise ValueError(f"{path} holds values of shape {mean.shape}: no image.")
     return mean.reshape(shape[1:])
@@ -113,25 +113,25 @@ def array(blob: bytes, what: str) -> np.ndarray:
 
     Args:
         blob: The bytes of a BlobProto.
-        what: What messages call it.
+        what: The name of the blob in messages.
 
     Raises:
-        ValueError: The bytes are no blob, have more or fewer values than their shape, or
-            values that are no finite numbers.
+        ValueError: The bytes are not a blob, have more or fewer values than their shape, or have
+            values that are not finite.
     """
     parsed = _parsed("Blob", blob, f"{what} is damaged")
-    if len(parsed.shape) > _MOST_BYTES_OF_SHAPE:
+    if len(parsed.shape) > _MAX_SHAPE_BYTES:
         raise ValueError(f"{what} has a shape of too many sides.")
     shape = tuple(_parsed("Shape", parsed.shape, f"{what} is damaged").dim)
     if not parsed.HasField("shape"):
         shape = (parsed.num, parsed.channels, parsed.height, parsed.width)
     values = parsed.double_data or parsed.data
     if len(shape) > 4 or min(shape, default=1) < 1 or math.prod(shape) != len(values):
-        raise ValueError(f"{what} has {len(values):,} values, which make no shape {shape}.")
+        raise ValueError(f"{what} has {len(values):,} values, which do not fit the shape {shape}.")
     with np.errstate(over="ignore"):  # a double may be too large, which is found below
         found = np.array(values, np.float32)
     if not np.isfinite(found).all():
-        raise ValueError(f"{what} has values that are no finite numbers.")
+        raise ValueError(f"{what} has values that are not finite.")
     return found.reshape(shape)
 
 
@@ -142,29 +142,29 @@ def _old_layer(content: bytes, path: pathlib.Path) -> Layer:
 
 def _layer(kind: str, content: bytes, path: pathlib.Path) -> Layer:
     parsed = _parsed(kind, content, f"{path} is damaged: a layer")
-    letters = parsed.name[: _MOST_OF_NAME + 1].decode("utf-8", "replace")
+    letters = parsed.name[: _MAX_NAME + 1].decode("utf-8", "replace")
     name = "".join(letter if letter.isprintable() else "?" for letter in letters)
-    if len(name) > _MOST_OF_NAME:
-        name = name[:_MOST_OF_NAME] + "..."
+    if len(name) > _MAX_NAME:
+        name = name[:_MAX_NAME] + "..."
     return Layer(name, tuple(parsed.blobs))
 
 
-def _content(path: pathlib.Path, most_bytes: int) -> bytes:
+def _content(path: pathlib.Path, max_bytes: int) -> bytes:
     size = path.stat().st_size
-    if size > most_bytes:
-        raise ValueError(f"{path} has {size:,} bytes; such a file has {most_bytes:,} at most.")
+    if size > max_bytes:
+        raise ValueError(f"{path} has {size:,} bytes; such a file has {max_bytes:,} at most.")
     return path.read_bytes()
 
 
-def _parsed(kind: str, content: bytes, complaint: str) -> message.Message:
+def _parsed(kind: str, content: bytes, problem: str) -> message.Message:
     try:
         return _CLASSES[kind].FromString(content)
     except message.DecodeError as error:
-        raise ValueError(f"{complaint} or is cut off ({error}).") from error
+        raise ValueError(f"{problem} or is cut off ({error}).") from error
 
 
 def _classes() -> Mapping[str, type[message.Message]]:
-    """The classes of `_MESSAGES`, in a pool of their own beside anyone else's caffe.proto."""
+    """The classes of `_MESSAGES`, in their own pool, separate from any other caffe.proto."""
     file = descriptor_pb2.FileDescriptorProto(
         name="trainers/caffe_files.proto", package="trainers", syntax="proto2"
     )

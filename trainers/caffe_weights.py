@@ -1,9 +1,9 @@
-"""Caffe's weights as a network of ours.
+"""Caffe's weights in one of the networks of `models`.
 
-Caffe keeps the channels of images and kernels before their rows and columns, and the colours of
-images as BGR. Here the channels come last and colours are RGB, so every kernel is turned, the
-first dense layer's inputs are put in the order of a flattened image of ours, and the first
-convolution's colours are reversed.
+In Caffe, the channels of images and kernels come before rows and columns, and the colours of images
+are BGR. Here the channels come last and colours are RGB. So every kernel is transposed, the inputs
+of the first dense layer are put in the order of a flattened image with the channels last, and the
+colours of the first convolution are reversed.
 """
 
 import pathlib
@@ -14,7 +14,7 @@ import numpy as np
 
 from trainers import caffe_files, config, models
 
-# The layer that tells the labels apart, and how many inputs it has.
+# The last layer, which gives the labels, and how many inputs it has.
 _CLASSIFIERS = {
     "lenet": ("ip2", 500),
     "alexnet": ("fc8", 4096),
@@ -22,16 +22,16 @@ _CLASSIFIERS = {
     "googlenet": ("loss3/classifier", 1024),
 }
 ARCHITECTURES = tuple(_CLASSIFIERS)
-# Heads that only the training of GoogLeNet has; their weights are in its files all the same.
+# Heads that GoogLeNet only has in training; its files have their weights nevertheless.
 _HEADS = ("loss1/", "loss2/")
-# A file of 1000 labels has so many weights, heads included.
+# How many weights a file for 1000 labels has, including the heads.
 _NUM_WEIGHTS = {
     "lenet": 927_070,
     "alexnet": 60_965_224,
     "caffenet": 60_965_224,
     "googlenet": 13_378_280,
 }
-# The most that a weight takes: a value and its gradient, as doubles; and for all else.
+# How many bytes a weight takes at most: a value and its gradient, as doubles; and everything else.
 _BYTES_OF_WEIGHT = 16
 _BYTES_OF_REST = 2**20
 
@@ -40,25 +40,25 @@ def read(architecture: str, weights: pathlib.Path, mean: pathlib.Path | None = N
     """A network with the weights of a ".caffemodel" file.
 
     Args:
-        architecture: One of `ARCHITECTURES`; its images have the size it was made for.
+        architecture: One of `ARCHITECTURES`; its images get the size for which it was made.
         weights: The file.
-        mean: A ".binaryproto" file with what is subtracted from images: a value per colour,
-            or an image, of which the middle is taken. By default ImageNet's mean by colour.
+        mean: A ".binaryproto" file with the mean that is subtracted from images: a value per
+            colour, or an image whose middle is used. By default ImageNet's mean by colour.
 
     Returns:
         A model uint8 images -> float32 confidences, with as many labels as the file has.
 
     Raises:
-        ValueError: A file is not what it should be, or of another network; the message names
-            the layer, what was expected and what was found.
+        ValueError: A file is not such a file, or of another network; the message names the
+            layer, what was expected and what was found.
         OSError: A file cannot be read.
     """
     if architecture not in _CLASSIFIERS:
         raise ValueError(
             f"Caffe's weights are read for {', '.join(ARCHITECTURES)}, not for {architecture!r}."
         )
-    most_bytes = _BYTES_OF_WEIGHT * _NUM_WEIGHTS[architecture] + _BYTES_OF_REST
-    layers = caffe_files.read_layers(weights, most_bytes)
+    max_bytes = _BYTES_OF_WEIGHT * _NUM_WEIGHTS[architecture] + _BYTES_OF_REST
+    layers = caffe_files.read_layers(weights, max_bytes)
     blobs = _by_name(layers, architecture, weights)
     side = config.IMAGE_SIDES[architecture]
     channels = 1 if architecture == "lenet" else 3
@@ -74,27 +74,27 @@ def read(architecture: str, weights: pathlib.Path, mean: pathlib.Path | None = N
 
 
 def fill(model: keras.Model, blobs: Mapping[str, tuple[bytes, ...]], source: str) -> None:
-    """Gives a network Caffe's weights.
+    """Puts Caffe's weights into a network.
 
     Args:
         model: A network whose layers are named like Caffe's, with "_" for "/".
         blobs: For each of Caffe's layers its weights and biases.
-        source: What messages call the file.
+        source: The name of the file in messages.
 
     Raises:
-        ValueError: A layer is missing, too many, or of another shape.
+        ValueError: A layer is missing, is not in the network, or has another shape.
     """
     named = {name.replace("/", "_"): name for name in blobs}
     learned = [layer for layer in model.layers if layer.trainable_weights]
     if missing := [layer.name for layer in learned if layer.name not in named]:
         raise ValueError(
-            f"{source} is no {model.name}: it has no layer {missing[0]!r} with weights, but "
+            f"{source} is not {model.name}: it has no layer {missing[0]!r} with weights, but "
             f"{_listed(blobs)}."
         )
     if unknown := named.keys() - {layer.name for layer in learned}:
         raise ValueError(
-            f"{source} is no {model.name}: it has a layer {named[min(unknown)]!r} with weights, "
-            "which that network has not."
+            f"{source} is not {model.name}: it has a layer {named[min(unknown)]!r} with weights, "
+            "which that network does not have."
         )
     flattened = None
     for layer in model.layers:
@@ -117,7 +117,7 @@ def fill(model: keras.Model, blobs: Mapping[str, tuple[bytes, ...]], source: str
 def _checked(
     layer: keras.layers.Layer, blobs: tuple[bytes, ...], what: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Caffe's weights and biases of a layer, in the shapes that Caffe gives them."""
+    """Caffe's weights and biases of a layer, in the shapes that they have in Caffe."""
     if len(blobs) != 2:
         raise ValueError(f"{what}, has {len(blobs)} blobs; expected 2, weights and biases.")
     kernel, bias = (tuple(weight.shape) for weight in layer.trainable_weights)
@@ -131,14 +131,14 @@ def _checked(
 
 def _array(blob: bytes, expected: tuple[int, ...], what: str) -> np.ndarray:
     found = caffe_files.array(blob, what)
-    # Old files give every shape four sides, the first of them 1.
+    # In old files every shape has four sizes, the first ones 1.
     if (1,) * (4 - found.ndim) + found.shape != (1,) * (4 - len(expected)) + expected:
         raise ValueError(f"{what}: expected the shape {expected}, found {found.shape}.")
     return found.reshape(expected)
 
 
 def _dense_kernel(weights: np.ndarray, flattened: tuple[int, int, int] | None) -> np.ndarray:
-    """[outputs, inputs] -> [inputs, outputs]; `flattened` is what shape the inputs had."""
+    """[outputs, inputs] -> [inputs, outputs]; `flattened` is the shape that was flattened."""
     if flattened is not None:
         rows, columns, channels = flattened
         images = weights.reshape(-1, channels, rows, columns)
@@ -161,11 +161,11 @@ def _by_name(
 def _num_labels(
     blobs: Mapping[str, tuple[bytes, ...]], architecture: str, path: pathlib.Path
 ) -> int:
-    """How many labels the last layer tells apart."""
+    """How many labels the last layer has."""
     name, num_inputs = _CLASSIFIERS[architecture]
     if name not in blobs:
         raise ValueError(
-            f"{path} is no {architecture}: it has no layer {name!r} with weights, but "
+            f"{path} is not {architecture}: it has no layer {name!r} with weights, but "
             f"{_listed(blobs)}."
         )
     shape = caffe_files.array(blobs[name][0], f"{path}, layer {name!r}, weights").shape
@@ -178,17 +178,17 @@ def _num_labels(
 
 
 def read_mean_image(path: pathlib.Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """The mean image of grey training images, which a network learned without.
+    """The mean image of grey training images, which was not subtracted in training.
 
     Args:
         path: A ".binaryproto" file.
-        shape: (height, width, 1) that it must have.
+        shape: The shape that it must have, (height, width, 1).
 
     Returns:
         float32 [height, width, 1] in 0..255.
 
     Raises:
-        ValueError: The file is not such a mean.
+        ValueError: The file does not hold such a mean.
     """
     mean = caffe_files.read_mean(path).transpose(1, 2, 0)
     if mean.shape != shape:
@@ -197,7 +197,7 @@ def read_mean_image(path: pathlib.Path, shape: tuple[int, int, int]) -> np.ndarr
 
 
 def _mean(path: pathlib.Path, side: int) -> np.ndarray:
-    """What is subtracted, RGB: [3], or [side, side, 3] from the middle of a larger image."""
+    """The mean to subtract, RGB: [3], or [side, side, 3] from the middle of a larger image."""
     mean = caffe_files.read_mean(path)
     channels, height, width = mean.shape
     if channels == 3 and (height, width) == (1, 1):

@@ -1,10 +1,10 @@
 """Trains a classifier: the loop, its exact state, its test error.
 
-Many steps run in one call of a `tf.function`, so that Python is out of the way; their
-images are gathered on the host and handed over at once. Every device, and every process
-of several, learns its share of each batch. Which images a step sees follows
-from the seed and the step's number alone. So a training that goes on from its state
-ends with the same bits as one never interrupted.
+Many steps run in one call of a `tf.function`, so that they do not wait for Python; their images
+are collected on the host and passed together. Every device, and every one of several processes,
+processes its share of each batch. Which images a step sees depends only on the seed and on the
+step's number. So a training that continues from its state ends with the same bits as one that was
+never interrupted.
 """
 
 import contextlib
@@ -20,30 +20,31 @@ import tensorflow as tf
 
 from trainers import config, models, solver, sources, workers
 
-_MOST_STEPS_PER_CALL = 100
-_MOST_BYTES_PER_CALL = 2**26
+_MAX_STEPS_PER_CALL = 100
+_MAX_BYTES_PER_CALL = 2**26
 _TEST_BATCH = 500
-_MOST_BYTES_PER_TEST = 2**26
-# Keeps small gradients above what float16 rounds to 0; the weights never see it.
+_MAX_BYTES_PER_TEST = 2**26
+# Keeps small gradients from being rounded to 0 in float16; it does not change the updates.
 _LOSS_SCALES = {"mixed_float16": 1024.0}
 
 
 class DivergedError(ArithmeticError):
-    """The loss is not finite any more: the training cannot go on."""
+    """The loss is not finite any more: the training cannot continue."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What the newest steps brought.
+    """The results of the newest steps.
 
     Attributes:
-        step: Steps done in all.
+        step: How many steps are done in all.
         num_new: How many of them are new.
-        loss: Mean cross-entropy of the new steps' batches, in nats; of a network with
-            several heads their weighted sum.
-        learning_rate: That of the last step.
+        loss: Mean cross-entropy of the new steps' batches, in nats; for a network with
+            several heads, their weighted sum.
+        learning_rate: The learning rate of the last step.
         seconds: How long the new steps took, without the test.
-        test_error_percent: Of all test images, after these steps; None where not tested.
+        test_error_percent: The error on all test images after these steps; None if there was
+            no test.
     """
 
     step: int
@@ -55,7 +56,7 @@ class Progress:
 
 
 class Checkpoints(Protocol):
-    """Where `train` keeps the states to go on from."""
+    """Where `train` saves the states from which it can continue."""
 
     def save(self, number: int, arrays: dict[str, np.ndarray]) -> None:
         """Adds the state after step `number`."""
@@ -75,24 +76,24 @@ def train(
     """Trains from the beginning, or from a state, to the last iteration.
 
     Args:
-        settings: What shapes the result.
-        data: What is learned, and what it is tested on.
+        settings: The settings that determine the result.
+        data: The training and the test images.
         strategy: The devices.
-        state: What `Training.state` gave, to go on from; of several processes, the
-            chief's counts.
-        checkpoints: Where states are saved; None saves none.
-        checkpoint_every: Steps between two saves; no result depends on it.
-        on_progress: Called every hundred steps or so, after a test at the latest.
-        should_stop: Asked as often; where it says so, in any process, the state is saved
-            and the training ends early.
+        state: The result of `Training.state` from which to continue; with several processes,
+            that of the chief is used.
+        checkpoints: Where states are saved; None: no state is saved.
+        checkpoint_every: Number of steps from one save to the next; no result depends on it.
+        on_progress: Called about every hundred steps, and after every test.
+        should_stop: Asked as often; if it is true in any process, the state is saved and the
+            training ends early.
 
     Returns:
-        The training; its `step` is below `settings.iterations` where it was stopped.
+        The training; its `step` is below `settings.iterations` if it was stopped.
 
     Raises:
-        ValueError: Settings, data and devices do not go together.
+        ValueError: Settings, data and devices do not fit together.
         DivergedError: The loss became NaN or infinite; the message names the step.
-        LostError: Another process of the training is gone.
+        LostError: Another process of the training has ended.
         OSError: A checkpoint could not be written.
     """
     training = Training(settings, data, strategy)
@@ -112,26 +113,26 @@ def train(
 
 
 class Training:
-    """One training: the network, the solver's state, and how far it is.
+    """One training: the network, the solver's state, and the number of steps done.
 
     Attributes:
-        settings: What shapes the result.
-        step: Steps done.
+        settings: The settings that determine the result.
+        step: How many steps are done.
         workers: The processes that take part.
     """
 
     def __init__(
         self, settings: config.Config, data: sources.Source, strategy: tf.distribute.Strategy
     ):
-        """Creates the network; no step is made.
+        """Creates the network; makes no step.
 
         Args:
-            settings: What shapes the result.
-            data: What is learned, and what it is tested on.
+            settings: The settings that determine the result.
+            data: The training and the test images.
             strategy: The devices. Each takes an equal share of every batch.
 
         Raises:
-            ValueError: The batch does not divide by the number of devices, or the
+            ValueError: The batch is not a multiple of the number of devices, or the
                 architecture does not take such images.
         """
         num_replicas = strategy.num_replicas_in_sync
@@ -157,24 +158,24 @@ class Training:
             weights = [variable.value for variable in self._network.variables]
             self._solver = solver.CaffeSGD(settings, weights)
         bytes_per_image = math.prod(data.image_shape)
-        fitting = _MOST_BYTES_PER_CALL // (settings.batch * bytes_per_image)
-        self._steps_per_call = max(1, min(_MOST_STEPS_PER_CALL, fitting))
-        self._test_batch = max(1, min(_TEST_BATCH, _MOST_BYTES_PER_TEST // bytes_per_image))
+        fitting = _MAX_BYTES_PER_CALL // (settings.batch * bytes_per_image)
+        self._steps_per_call = max(1, min(_MAX_STEPS_PER_CALL, fitting))
+        self._test_batch = max(1, min(_TEST_BATCH, _MAX_BYTES_PER_TEST // bytes_per_image))
         self._share = settings.batch // num_replicas
         here = self.workers.replicas
         columns = slice(here.start * self._share, here.stop * self._share)
         self._feed = data.train_feed(settings.seed, settings.batch, columns)
-        # Functions of the object: traced once, for one shape.
+        # Functions of this object: each is traced once, for one shape.
         self._run_steps = tf.function(self._run_steps)
         self._predict = tf.function(
             self._logits, input_signature=[tf.TensorSpec([None, *data.image_shape], tf.uint8)]
         )
 
     def advance(self, until: int | None = None) -> Progress:
-        """Makes up to a hundred steps: to `until`, the next test or the end at the latest.
+        """Makes up to a hundred steps, but not beyond `until`, the next test, or the end.
 
         Args:
-            until: A step to stop at, above `step`.
+            until: The step at which to stop, above `step`; None for no such step.
 
         Raises:
             DivergedError: The loss became NaN or infinite; the message names the step.
@@ -205,9 +206,9 @@ class Training:
         )
 
     def test_error_percent(self) -> float:
-        """The share of all test images whose surest label is wrong, times 100.
+        """The percentage of test images whose most confident label is wrong.
 
-        Several processes test a part each, so all of them must ask.
+        Several processes test a part each, so all of them must call this.
         """
         counts = np.zeros(2, np.int64)
         for images, labels in self._data.test_batches(
@@ -221,27 +222,31 @@ class Training:
         return 100 * wrong / tested
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that the next steps depend on, copied."""
+        """A copy of everything on which the next steps depend."""
         variables = self._variables()
         return {"step": np.array(self.step)} | {
             name: variable.numpy().copy() for name, variable in variables.items()
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Goes back, or on, to what `state` gave in a training of the same settings.
+        """Continues from a `state` of a training with the same settings.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is not such a state.
         """
         for name, array in self.state().items():
             given = state.get(name)
             if given is None or given.dtype != array.dtype or given.shape != array.shape:
-                raise ValueError(f"no state of this training: {name} is missing or another array.")
+                raise ValueError(
+                    f"not a state of this training: {name} is missing or another array."
+                )
             if name != "step" and not np.isfinite(given).all():
-                raise ValueError(f"no state of this training: {name} holds a number not finite.")
+                raise ValueError(
+                    f"not a state of this training: {name} has numbers that are not finite."
+                )
         if not 0 <= int(state["step"]) <= self.settings.iterations:
             raise ValueError(
-                f"no state of this training: expected step in 0..{self.settings.iterations}."
+                f"not a state of this training: expected step in 0..{self.settings.iterations}."
             )
         self.step = int(state["step"])
         self._solver.step.assign(self.step)
@@ -249,7 +254,7 @@ class Training:
             variable.assign(state[name])
 
     def model(self) -> keras.Model:
-        """A copy of the network as it is now, on no strategy's devices.
+        """A copy of the network as it is now, which belongs to no strategy.
 
         Returns:
             uint8 [batch, height, width, channels] -> float32 confidences [batch, labels].
@@ -271,7 +276,7 @@ class Training:
     def _batches(self, num_new: int) -> tuple[object, object]:
         """The images and labels of the next call, [steps, share, ...] on every replica.
 
-        Of a call that makes fewer steps than it could, the rest is anything.
+        If a call makes fewer steps than it could, the arrays are filled up with zeros.
         """
         arrays = [
             np.concatenate(
@@ -295,7 +300,7 @@ class Training:
         return placed(images), placed(labels)
 
     def _run_steps(self, images: tf.Tensor, labels: tf.Tensor, num_steps: tf.Tensor) -> tf.Tensor:
-        """Makes the first `num_steps` of the steps that it is given the images of.
+        """Makes the first `num_steps` of the steps whose images are given.
 
         Returns:
             float32 [num_steps], each step's mean loss before its update.
@@ -331,7 +336,7 @@ class Training:
 
 @contextlib.contextmanager
 def _dtype_policy(name: str) -> Iterator[None]:
-    """What layers that are made inside compute in."""
+    """The number format of layers that are created inside the `with` block."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

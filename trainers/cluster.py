@@ -1,6 +1,6 @@
 """Which processes train together: what TF_CONFIG says, checked.
 
-TensorFlow itself takes half a TF_CONFIG and then waits, or fails far from the cause.
+TensorFlow itself accepts an incomplete TF_CONFIG, and then waits for ever or fails much later.
 """
 
 import dataclasses
@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 
 _VARIABLE = "TF_CONFIG"
-_JOBS = ("chief", "worker")  # in the order that the processes are numbered in
+_JOBS = ("chief", "worker")  # in the order of the processes' numbers
 _EXAMPLE = (
     '{"cluster": {"worker": ["host1:12345", "host2:12345"]}, '
     '"task": {"type": "worker", "index": 0}}'
@@ -21,7 +21,7 @@ class Cluster:
 
     Attributes:
         addresses: host:port of each, the chief's first.
-        number: Which of them this one is.
+        number: The number of this process, from 0.
     """
 
     addresses: tuple[str, ...]
@@ -43,7 +43,7 @@ def from_environment(environment: Mapping[str, str]) -> Cluster:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise _wrong("is no JSON", str(error)) from error
+        raise _wrong("is not JSON", str(error)) from error
     cluster, task = (
         content.get(part) if isinstance(content, dict) else None for part in ("cluster", "task")
     )
@@ -52,14 +52,14 @@ def from_environment(environment: Mapping[str, str]) -> Cluster:
     if other := sorted(cluster.keys() - set(_JOBS)):
         raise _wrong(f"names a job {other[0]!r}", f"known: {', '.join(_JOBS)}")
     addresses = {job: cluster.get(job, []) for job in _JOBS}
-    for job, of_job in addresses.items():
-        if not isinstance(of_job, list) or not all(map(_is_address, of_job)):
-            raise _wrong(f"has a wrong cluster.{job}", f"must be a list of host:port, got {of_job}")
+    for job, listed in addresses.items():
+        if not isinstance(listed, list) or not all(map(_is_address, listed)):
+            raise _wrong(f"has a wrong cluster.{job}", f"must be a list of host:port, got {listed}")
     if len(addresses["chief"]) > 1:
         raise _wrong("names several chiefs", f"at most one leads, got {addresses['chief']}")
     job, index = task.get("type"), task.get("index")
     if job not in _JOBS or type(index) is not int or not 0 <= index < len(addresses[job]):
-        raise _wrong("has a wrong task", f"{task} is none of {cluster}")
+        raise _wrong("has a wrong task", f"{task} is not in {cluster}")
     everyone = (*addresses["chief"], *addresses["worker"])
     if len(set(everyone)) < len(everyone):
         raise _wrong("has an address twice", f"got {', '.join(everyone)}")

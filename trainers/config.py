@@ -1,6 +1,6 @@
 """Every setting that shapes the result of a training.
 
-Light to import: commands read their defaults here before they know whether they run.
+Quick to import: commands read their defaults here before they know whether they will run.
 """
 
 import dataclasses
@@ -8,7 +8,7 @@ import dataclasses
 from trainers import names
 
 ARCHITECTURES = ("lenet", "alexnet", "caffenet", "googlenet", "small", "cifar")
-# The side of the square images that each was made for; most others are taken, too.
+# The side of the square images for which each was made; most other sizes work, too.
 IMAGE_SIDES = {
     "lenet": 28,
     "alexnet": 227,
@@ -17,9 +17,9 @@ IMAGE_SIDES = {
     "small": 64,
     "cifar": 28,
 }
-# The side of the pictures that these images are usually cut from; the others see whole ones.
+# The side of the pictures from which these images are usually cut; the others see whole pictures.
 PICTURE_SIDES = {"alexnet": 256, "caffenet": 256, "googlenet": 256, "cifar": 32}
-OF_GREY = ("lenet", "small", "cifar")  # which take grey images, too
+OF_GREY = ("lenet", "small", "cifar")  # these take grey images, too
 POLICIES = ("inv", "step", "poly")
 STRATEGIES = ("auto", "one", "mirrored", "multiworker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -29,27 +29,27 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 class Config:
     """One training; the defaults are those of Caffe's LeNet example on MNIST.
 
-    `for_architecture` has those of the other networks.
+    `for_architecture` returns those of the other networks.
 
     Attributes:
         architecture: The network, one of `ARCHITECTURES`.
-        iterations: Steps of gradient descent.
-        batch: Images of a step, over all replicas.
+        iterations: How many steps of gradient descent.
+        batch: How many images a step has, over all replicas.
         seed: Seed of the initial weights, of the order of the images and of dropout.
-        base_rate: Learning rate at step 0.
+        base_rate: The learning rate at step 0.
         gamma: How fast the learning rate falls under the policies "inv" and "step".
         power: How fast it falls under "inv" and "poly".
-        momentum: Share of the last update that goes into the next.
+        momentum: The share of the last update that is added to the next one.
         decay: Weight decay.
-        bias_multiplier: Learning rate of the biases, relative to that of the weights.
-        evaluate_every: Steps between tests on all test images.
+        bias_multiplier: The learning rate of the biases, relative to that of the weights.
+        evaluate_every: Number of steps from one test on all test images to the next.
         policy: How the learning rate falls, one of `POLICIES`: at step t it is `base_rate`
             times `(1 + gamma * t) ** -power` (inv), `gamma ** floor(t / step_size)` (step)
             or `(1 - t / iterations) ** power` (poly).
-        step_size: Steps between two falls of the policy "step".
+        step_size: Number of steps from one fall to the next under the policy "step".
         decay_biases: Whether the biases decay like the weights.
-        precision: What the network computes in, one of `PRECISIONS`; its weights, the
-            loss and the updates are float32 in any case.
+        precision: The number format in which the network computes, one of `PRECISIONS`; its
+            weights, the loss and the updates are always float32.
     """
 
     architecture: str = "lenet"
@@ -81,10 +81,10 @@ class Config:
                 raise ValueError(f"{name} must be at least {minimum}, got {getattr(self, name)}.")
 
     def recorded(self) -> dict[str, object]:
-        """The settings as JSON values, for what compares and tells them.
+        """The settings as JSON values, to be compared and shown.
 
-        Those that came after the first classifiers were trained are left out while they have
-        their defaults: so what was recorded of such a training then is still what is now.
+        Settings that were added after the first classifiers were trained are left out if they
+        have their defaults: so what was recorded of such a training then is still equal.
         """
         settings = dataclasses.asdict(self)
         for field in dataclasses.fields(self)[_NUM_FIRST:]:
@@ -104,8 +104,8 @@ _ALEXNET = {
     "step_size": 100_000,
     "decay_biases": False,
 }
-# BVLC/caffe, models/*/*solver.prototxt; of GoogLeNet the "quick" one, which its published
-# weights were trained with. "small" and "cifar" are from no paper.
+# BVLC/caffe, models/*/*solver.prototxt; for GoogLeNet the "quick" one, with which its published
+# weights were trained. "small" and "cifar" are not from a paper.
 _DEFAULTS = {
     "lenet": {},
     "alexnet": _ALEXNET,
@@ -140,15 +140,15 @@ _DEFAULTS = {
 
 
 def for_architecture(architecture: str, **changes: object) -> Config:
-    """The settings that a network is trained with.
+    """The settings with which a network is trained.
 
     Args:
         architecture: One of `ARCHITECTURES`.
-        **changes: Fields of `Config` that shall differ; one that is None keeps its default.
-            With fewer `iterations` the rate falls as much earlier, `step_size` in proportion.
+        **changes: Fields of `Config` that shall differ; None keeps the default. With fewer
+            `iterations`, `step_size` is reduced in proportion, so that the rate falls earlier.
 
     Raises:
-        ValueError: The architecture is unknown, or a change impossible.
+        ValueError: The architecture is unknown, or a change is not possible.
     """
     defaults = _DEFAULTS.get(architecture, {})
     changes = {name: value for name, value in changes.items() if value is not None}

@@ -1,12 +1,12 @@
-"""Data sets by name: images, labels, a fixed split; in memory, or read as a training goes.
+"""Data sets by name: images, labels, a fixed split; in memory, or read during the training.
 
 MNIST by LeCun, Cortes and Burges comes through TensorFlow Datasets and must be prepared
 there or downloaded. The digits of scikit-learn (the test set of "Optical Recognition of
-Handwritten Digits", Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49) are inside
-that package, and `shapes` are drawn, so everybody can train on them. What does not fit
-into memory (ImageNet, folders of pictures) is a `streams.Stream`.
+Handwritten Digits", Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49) are in
+that package, and `shapes` are drawn, so everybody can train on them. Data sets that do not fit
+into memory (ImageNet, folders of pictures) are `streams.Stream`s.
 
-Light to import: commands read the names here before they know whether they run.
+Quick to import: commands read the names here before they know whether they will run.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ import numpy as np
 
 from trainers import names, sample_order, shapes, sources
 
-_MNIST_HOST = "https://storage.googleapis.com"  # where TensorFlow Datasets downloads it from
+_MNIST_HOST = "https://storage.googleapis.com"  # from where TensorFlow Datasets downloads it
 _SECONDS_TO_REACH_HOST = 10
 _DIGITS_SIDE = 28
 _SHAPES_SIDE, _NUM_SHAPES = 64, (20_000, 2_000)  # to train, to test
-_MOST_SHAPES_SIDE = 128  # of which all take a gigabyte
+_MAX_SHAPES_SIDE = 128  # all shapes of this size take a gigabyte
 _PICTURE_SIDE = 256
 _FOLDER = "folder:"
 _IMAGENET = "imagenet2012"
@@ -31,10 +31,10 @@ _IMAGENET = "imagenet2012"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels for training and for testing; checked where it is made.
+    """Images and labels for training and for testing; checked when it is created.
 
     Attributes:
-        name: What cards and messages call it.
+        name: Its name in cards and messages.
         labels: The names of the labels, in order.
         train_images: uint8 [num_train, height, width, channels], grey or RGB in 0..255.
         train_labels: int64 [num_train], in 0..len(labels)-1.
@@ -81,12 +81,12 @@ class Dataset:
 
     @property
     def num_train(self) -> int:
-        """Training images."""
+        """How many training images there are."""
         return len(self.train_images)
 
     @property
     def num_test(self) -> int:
-        """Test images."""
+        """How many test images there are."""
         return len(self.test_images)
 
     @functools.cached_property
@@ -96,23 +96,23 @@ class Dataset:
 
     @property
     def unreadable(self) -> Mapping[str, str]:
-        """Nothing: it is all in memory."""
+        """Empty: all images are in memory."""
         return {}
 
     @property
     def digest(self) -> str:
-        """Tells apart data sets whose images, labels or order differ."""
+        """Differs between data sets whose images, labels or order differ."""
         digest = hashlib.sha256("\n".join(self.labels).encode())
         for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
             digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()[:32]
 
     def test_name(self, number: int) -> str:
-        """Its place among the test images."""
+        """The name of a test image: its number."""
         return f"test image {number}"
 
     def train_feed(self, seed: int, batch: int, columns: slice) -> "ArrayFeed":
-        """The images of every step, in a part of the batch; see `sources.Source`."""
+        """The images of every step, of a part of the batch; see `sources.Source`."""
         return ArrayFeed(self, seed, batch, columns)
 
     def test_batches(
@@ -126,13 +126,13 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class ArrayFeed:
-    """The images of a training's steps, picked out of arrays.
+    """The images of a training's steps, taken from arrays.
 
     Attributes:
-        data: Where they are.
-        seed: Seed of their order.
-        batch: Images of a step, over all devices and processes.
-        columns: The part of the batch that is wanted here.
+        data: The data set.
+        seed: Seed of the order of the images.
+        batch: How many images a step has, over all devices and processes.
+        columns: The wanted part of the batch.
     """
 
     data: Dataset
@@ -154,8 +154,8 @@ class DatasetSpec:
 
     Attributes:
         labels: The names of its labels, in order.
-        read: Gets the arrays `(train_images, train_labels, test_images, test_labels)`
-            of `Dataset`, given TensorFlow Datasets' folder or None for its default.
+        read: Takes the folder of TensorFlow Datasets, or None for its default, and returns the
+            arrays `(train_images, train_labels, test_images, test_labels)` of `Dataset`.
     """
 
     labels: tuple[str, ...]
@@ -163,10 +163,10 @@ class DatasetSpec:
 
 
 def check_name(name: str) -> None:
-    """Sees whether `load` knows a name, without loading anything.
+    """Checks whether `load` knows a name, without loading anything.
 
     Raises:
-        ValueError: It does not; the message has those that it knows.
+        ValueError: It does not; the message lists the known names.
     """
     if name == _FOLDER:
         raise ValueError(f"{name} needs the path of a folder behind it: {_FOLDER}PATH.")
@@ -175,7 +175,7 @@ def check_name(name: str) -> None:
 
 
 def short_name(name: str) -> str:
-    """A data set's name; of a path only the last part, as the rest is this machine's."""
+    """A data set's name; of a path only the last part, because the rest depends on the machine."""
     if not name.startswith(_FOLDER):
         return name
     return names.shown(pathlib.Path(name.removeprefix(_FOLDER)).resolve().name)
@@ -188,13 +188,13 @@ def default_sizes(
 
     Args:
         name: One of `NAMES`.
-        side: Of the images that the network was made for.
-        picture_side: Of the pictures that these images are cut from, where it is known, as
-            in `config.PICTURE_SIDES`.
+        side: The side of the images for which the network was made.
+        picture_side: The side of the pictures from which these images are cut, if it is known,
+            as in `config.PICTURE_SIDES`.
 
     Returns:
-        `image_size` and `crop_size` for `load`: crops of pictures of 256 for the networks
-        of ImageNet, whole pictures for smaller ones, None for data of its own size.
+        `image_size` and `crop_size` for `load`: crops of pictures of 256 pixels for the networks of
+        ImageNet, whole pictures for smaller networks, None for data sets with a size of their own.
     """
     if name in SPECS:
         return None, None
@@ -216,19 +216,19 @@ def load(
 
     Args:
         name: One of `NAMES`.
-        data_dir: Where TensorFlow Datasets keeps prepared data; by default
+        data_dir: Where TensorFlow Datasets stores prepared data; by default
             `$TFDS_DATA_DIR`, then ~/tensorflow_datasets.
-        image_size: Side that shapes are drawn at (64), or that pictures are warped to
-            (256); other data sets have their own.
-        crop_size: Side of the images that are cut out of these squares: anywhere and
-            mirrored at random for training, in the middle for testing. None cuts none.
-        channels: Of a folder's pictures and of ImageNet's: 3 for RGB, as by default, 1 for
-            their luminance. Other data sets have their own.
-        test_only: The training images of a folder and of ImageNet may be missing.
+        image_size: The side with which shapes are drawn (default 64), or to which pictures are
+            warped (default 256); other data sets have a size of their own.
+        crop_size: The side of the images that are cut out of these squares: at random places and
+            mirrored at random for training, from the middle for testing. None: nothing is cut.
+        channels: For the pictures of a folder and of ImageNet: 3 for RGB (the default), 1 for
+            their luminance. Other data sets have channels of their own.
+        test_only: Whether the training images of a folder and of ImageNet may be missing.
 
     Raises:
-        ValueError: `name` is unknown (the known ones are named), the data is not there
-            and cannot be downloaded, or sizes do not go with it.
+        ValueError: `name` is unknown (the message lists the known names), the data is not there
+            and cannot be downloaded, or the sizes do not fit it.
     """
     check_name(name)
     if name in SPECS and channels is not None:
@@ -265,7 +265,7 @@ def load(
 def enlarge(images: np.ndarray, side: int, peak: int) -> np.ndarray:
     """Enlarges square grey images bilinearly.
 
-    In whole numbers, so that every machine and library gets the same bytes.
+    It computes in whole numbers, so that every machine and library gets the same bytes.
 
     Args:
         images: integers [batch, small, small] in 0..`peak`.
@@ -276,14 +276,14 @@ def enlarge(images: np.ndarray, side: int, peak: int) -> np.ndarray:
         uint8 [batch, side, side, 1] in 0..255.
     """
     weights = _bilinear(images.shape[1], side)
-    whole = weights[0].sum() ** 2 * peak  # what 255 times the weighted sum is divided by
+    whole = weights[0].sum() ** 2 * peak  # the divisor of 255 times the weighted sum
     summed = np.einsum("ir,brc,jc->bij", weights, images.astype(np.int64), weights)
     return ((2 * 255 * summed + whole) // (2 * whole)).astype(np.uint8)[..., np.newaxis]
 
 
 def _bilinear(small: int, large: int) -> np.ndarray:
     """int64 [large, small]: each new pixel's weights, which all add up to 2 * large."""
-    # Pixel i's centre lies at (i + 1/2) * small / large - 1/2 of the small image.
+    # The centre of pixel i lies at (i + 1/2) * small / large - 1/2 in the small image.
     twice = (2 * np.arange(large) + 1) * small - large  # that place, times 2 * large
     distance = np.abs(
         twice.clip(0, 2 * large * (small - 1))[:, np.newaxis] - 2 * large * np.arange(small)
@@ -316,10 +316,10 @@ def _download(builder: object) -> None:
     import requests
 
     try:
-        # Without this look TensorFlow Datasets tries for minutes before it gives up.
+        # Without this check, TensorFlow Datasets tries for minutes before it gives up.
         requests.head(_MNIST_HOST, timeout=_SECONDS_TO_REACH_HOST)
         builder.download_and_prepare()
-    except Exception as error:  # downloads fail with whatever their libraries raise
+    except Exception as error:  # the libraries for downloads raise many types
         raise ValueError(
             f"data set {builder.name} is not prepared in {builder.data_dir} and cannot be "
             f"downloaded ({type(error).__name__}). Name the folder that holds "
@@ -334,14 +334,14 @@ def _read_digits(_data_dir: str | None) -> tuple[np.ndarray, ...]:
     digits = load_digits()
     images = enlarge(digits.images.astype(np.int64), _DIGITS_SIDE, peak=16)
     labels = digits.target.astype(np.int64)
-    # Every fifth is for testing, so that both splits have all writers' digits.
+    # Every fifth image is for testing, so that both splits have digits of all writers.
     test = np.arange(len(images)) % 5 == 4
     return images[~test], labels[~test], images[test], labels[test]
 
 
 def _shapes(side: int, crop_size: int | None) -> sources.Source:
-    """Drawn shapes: in memory where that takes no more than a gigabyte, else as they are read."""
-    if side <= _MOST_SHAPES_SIDE and crop_size is None:
+    """Drawn shapes: in memory if that takes at most a gigabyte, otherwise drawn when needed."""
+    if side <= _MAX_SHAPES_SIDE and crop_size is None:
         return Dataset("shapes", shapes.LABELS, *_draw_shapes(side))
     from trainers import pictures, streams
 
@@ -351,7 +351,9 @@ def _shapes(side: int, crop_size: int | None) -> sources.Source:
         )
         for seed, count in enumerate(_NUM_SHAPES)
     ]
-    some = shapes.draw(0, np.arange(100), side)  # other bytes where they are drawn otherwise
+    some = shapes.draw(
+        0, np.arange(100), side
+    )  # these bytes differ if shapes are drawn differently
     return streams.Stream(
         "shapes", shapes.LABELS, *splits, side, crop_size, hashlib.sha256(some).hexdigest()
     )

@@ -3,7 +3,7 @@
 saved_model.pb, variables/   images -> `probabilities` and `logits` (see `signatures`)
 assets/labels.txt            the names of the labels
 classifier.keras             uint8 images -> float32 confidences
-mean_image.npy               the mean training image, where it is known
+mean_image.npy               the mean training image, if it is known
 card.json                    what it was trained on, how, and its test error
 """
 
@@ -28,7 +28,7 @@ _TOLERANCE = 1e-6
 
 
 class ExportError(RuntimeError):
-    """What was written does not score as the model does."""
+    """The written folder does not score as the model does."""
 
 
 def save(
@@ -40,24 +40,24 @@ def save(
 ) -> None:
     """Writes the folder of a classifier: whole, or not at all.
 
-    It is written beside its place, read back, compared, and then renamed.
+    It is written under another name, read back, compared, and then renamed.
 
     Args:
-        folder: `<name>/<version>`, which must not exist; its parents are made.
+        folder: `<name>/<version>`, which must not exist; its parents are created.
         model: uint8 images -> confidences, ending in a softmax layer.
-        card: What card.json says, besides the date and the versions; "labels" among it.
-        images: uint8 [batch, height, width, channels], what is scored to compare.
+        card: The content of card.json without the date and the versions; it has "labels".
+        images: uint8 [batch, height, width, channels], which are scored for the comparison.
         mean_image: float32 [height, width, channels] in 0..255; the network takes images
             without subtracting it.
 
     Raises:
         FileExistsError: `folder` is there already.
-        ExportError: What was read back scores the images differently.
+        ExportError: The written folder, read back, scores the images differently.
         OSError: It could not be written.
     """
     with whole_folder.written(folder) as part:
         shape = model.input_shape[1:]
-        signatures.save(part, signatures.of_model(model), shape, card["labels"])
+        signatures.save(part, signatures.model_outputs(model), shape, card["labels"])
         keras_file.save(part / MODEL_FILE, model)
         _compare(part, model, images)
         if mean_image is not None:
@@ -76,7 +76,7 @@ def _compare(part: pathlib.Path, model: keras.Model, images: np.ndarray) -> None
     }
     for what, confidences in found.items():
         difference = np.abs(confidences - expected).max()
-        if not difference <= _TOLERANCE:  # NaN is no better
+        if not difference <= _TOLERANCE:  # also refuses a NaN
             raise ExportError(
                 f"{what} read back from {part} differs from the trained model by "
                 f"{difference:.3g}; at most {_TOLERANCE:g} is rounding."

@@ -1,22 +1,22 @@
-"""Initial weights, as Caffe's fillers draw them (BVLC/caffe, include/caffe/filler.hpp)."""
+"""Initial weights, drawn as by Caffe's fillers (BVLC/caffe, include/caffe/filler.hpp)."""
 
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 
-_MOST_SEEDS = 128  # more than any network here has layers that draw
+_NUM_SEEDS = 128  # no network here has more layers that draw random numbers
 
 
 def seeds(seed: int, branch: int | None = None) -> Iterator[int]:
-    """A row of seeds, one for each layer that draws something.
+    """A sequence of seeds, one for each layer that draws random numbers.
 
     Args:
-        seed: That of the network.
-        branch: Which of several independent rows; None is the network's own.
+        seed: The seed of the network.
+        branch: Which of several independent sequences; None for that of the network itself.
     """
     key = () if branch is None else (branch,)
-    drawn = np.random.SeedSequence(seed, spawn_key=key).generate_state(_MOST_SEEDS)
+    drawn = np.random.SeedSequence(seed, spawn_key=key).generate_state(_NUM_SEEDS)
     return iter(drawn.tolist())
 
 
@@ -28,5 +28,5 @@ def xavier(seed: int) -> keras.initializers.Initializer:
 
 
 def gaussian(deviation: float, seed: int) -> keras.initializers.Initializer:
-    """Normal around 0 with a standard deviation, not truncated."""
+    """Normal with mean 0 and a standard deviation, not truncated."""
     return keras.initializers.RandomNormal(stddev=deviation, seed=seed)

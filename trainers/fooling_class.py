@@ -1,7 +1,7 @@
 """The fooling class: images that fooled earlier classifiers, as one more label.
 
 Nguyen, Yosinski and Clune, 2015, supplement C, https://arxiv.org/abs/1412.1897: a
-classifier of n labels is trained again with label n for whatever is no member of any.
+classifier of n labels is trained again, with label n for images that belong to no label.
 """
 
 import dataclasses
@@ -17,18 +17,18 @@ LABEL = "fooling"
 def add(data: sources.Source, train_images: np.ndarray, test_images: np.ndarray) -> sources.Source:
     """A data set with images added to it as label `len(data.labels)`.
 
-    They stand behind the others; a training shuffles. Those added to a data set that is
-    not in memory are cut like its own pictures, and may be files mapped into memory.
+    They come after the other images; a training shuffles all. Images that are added to a data set
+    that is not in memory are cut like its own pictures, and may be files mapped into memory.
 
     Args:
-        data: What is enlarged, without a fooling class.
+        data: The data set, without a fooling class.
         train_images: uint8 [number, height, width, channels], like those of `data`, or
             like its pictures before they are cut.
-        test_images: Likewise; none of them may be among `train_images`.
+        test_images: Likewise; none may be among `train_images`.
 
     Raises:
-        ValueError: There is a fooling class already, the images have another shape or
-            dtype, or one is in both parts.
+        ValueError: There is a fooling class already, the images have another shape or dtype, or
+            an image is in both parts.
     """
     if LABEL in data.labels:
         raise ValueError(f"{data.name} has a label {LABEL!r} already.")

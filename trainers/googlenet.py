@@ -1,7 +1,7 @@
-"""GoogLeNet, with the two heads that only its training has.
+"""GoogLeNet, with the two extra classifiers ("heads") that are only used to train it.
 
-Szegedy et al., 2014, https://arxiv.org/abs/1409.4842, as BVLC/caffe has it in
-models/bvlc_googlenet. Layers have Caffe's names, with "_" for "/".
+Szegedy et al., 2014, https://arxiv.org/abs/1409.4842, as in BVLC/caffe, models/bvlc_googlenet.
+Layers have Caffe's names, with "_" for "/".
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,9 @@ import numpy as np
 from trainers import fillers
 from trainers import layers as caffe_layers
 
-_SMALLEST_SIDE = 31  # below, nothing is left after the fourth pooling
-# Channels: 1x1, 3x3 reduced to, 3x3, 5x5 reduced to, 5x5, projection of the pooled.
+_MIN_SIDE = 31  # in smaller images, nothing is left after the fourth pooling
+# Channels of: the 1x1, the reduction before 3x3, the 3x3, the reduction before 5x5, the 5x5, and
+# the projection after the pooling.
 _BLOCKS = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
@@ -40,7 +41,7 @@ def googlenet(
 
     Args:
         image_shape: (height, width, 3), RGB.
-        num_labels: How many labels it tells apart.
+        num_labels: How many labels it distinguishes.
         seed: Seed of the weights and of dropout.
         mean: What is subtracted from the images, RGB, [3] or [height, width, 3]; by default
             ImageNet's by channel.
@@ -49,18 +50,17 @@ def googlenet(
         A model uint8 [batch, height, width, 3] -> float32 confidences [batch, num_labels].
 
     Raises:
-        ValueError: Shapes that do not fit.
+        ValueError: The image shape or the mean does not fit.
     """
-    if min(image_shape[:2]) < _SMALLEST_SIDE:
+    if min(image_shape[:2]) < _MIN_SIDE:
         raise ValueError(
-            f"images for googlenet must be at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE}, "
-            f"got {image_shape}."
+            f"images for googlenet must be at least {_MIN_SIDE}x{_MIN_SIDE}, got {image_shape}."
         )
     layers = keras.layers
     seeds = fillers.seeds(seed)
     images = keras.Input(image_shape, dtype="uint8", name="images")
     x = caffe_layers.without_mean(images, mean)
-    # Caffe pads all sides alike; "same" would pad less above and on the left.
+    # Caffe pads all sides equally; "same" would pad less at the top and on the left.
     x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
     x = _conv(x, 64, 7, next(seeds), "conv1_7x7_s2", strides=2, padding="valid")
     x = caffe_layers.max_pool(x, "pool1_3x3_s2")
@@ -82,15 +82,15 @@ def googlenet(
 
 
 def training_heads(model: keras.Model, seed: int) -> list[tuple[keras.KerasTensor, float]]:
-    """Two more classifiers on layers in the middle, which help to train those below them.
+    """Two more classifiers on layers in the middle, which help to train the layers below them.
 
     Args:
         model: What `googlenet` returns.
         seed: Seed of the heads' weights and dropout.
 
     Returns:
-        For each head its logits [batch, num_labels] and the weight of its loss; that of the
-        network's own is 1.
+        For each head, its logits [batch, num_labels] and the weight of its loss; the network's own
+        loss has the weight 1.
     """
     num_labels = model.output_shape[-1]
     heads = []
@@ -105,7 +105,7 @@ def _head(
     x: keras.KerasTensor, num_labels: int, seeds: Iterator[int], name: str
 ) -> keras.KerasTensor:
     layers = keras.layers
-    size = [min(5, side) for side in x.shape[1:3]]  # 5; less where images are small
+    size = [min(5, side) for side in x.shape[1:3]]  # 5; less for small images
     x = layers.AveragePooling2D(size, 3, name=f"{name}_ave_pool")(x)
     x = _conv(x, 128, 1, next(seeds), f"{name}_conv")
     x = layers.Flatten(name=f"{name}_flatten")(x)
@@ -124,7 +124,7 @@ def _head(
 def _inception(
     x: keras.KerasTensor, channels: tuple[int, ...], seeds: Iterator[int], name: str
 ) -> keras.KerasTensor:
-    """Convolutions of three sizes and a pooling beside each other."""
+    """Convolutions of three sizes and a pooling, in parallel."""
     one, reduced3, three, reduced5, five, projected = channels
     branch1 = _conv(x, one, 1, next(seeds), f"{name}_1x1")
     branch3 = _conv(x, reduced3, 1, next(seeds), f"{name}_3x3_reduce")

@@ -1,9 +1,9 @@
-"""Pictures in folders that are named by their labels.
+"""Pictures in folders that have the names of their labels.
 
     PATH/train/<label>/*.jpg
     PATH/test/<label>/*.jpg     (or validation/, or val/)
 
-The layout of TensorFlow Datasets' ImageFolder, of Keras' and of many others.
+This layout is that of ImageFolder in TensorFlow Datasets, of Keras, and of many others.
 """
 
 import hashlib
@@ -17,26 +17,26 @@ import numpy as np
 from trainers import names, pictures, regular_file, streams
 
 _TRAIN = "train"
-_TESTS = ("test", "validation", "val")  # the first one that is there
+_TESTS = ("test", "validation", "val")  # the first one that exists
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
-_MOST_NAMED = 3
-# So many decoded pictures stay in memory: all of small ones, none where there are more.
+_MAX_NAMED = 3
+# If all decoded pictures take no more bytes than this, they stay in memory; otherwise none does.
 _BYTES_KEPT = 2**29
 
 
 class FilePictures:
     """Pictures in files; their folders are their labels.
 
-    Where all of them fit into half a gibibyte, each is decoded once and kept.
+    If all of them fit into half a gibibyte, each is decoded once and stays in memory.
     """
 
     def __init__(self, folder: pathlib.Path, labels: Sequence[str], side: int, channels: int = 3):
-        """Lists the files, in the order of their names; opens none.
+        """Lists the files, in the order of their names; opens none of them.
 
         Args:
-            folder: Has a folder for every label.
-            labels: In order.
-            side: Height and width that the pictures are warped to.
+            folder: It has a folder for every label.
+            labels: The labels, in order.
+            side: The height and width to which the pictures are warped.
             channels: 3 for RGB, 1 for luminance.
 
         Raises:
@@ -61,11 +61,11 @@ class FilePictures:
         self._is_kept = np.zeros(len(self._files), bool)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many pictures there are."""
         return len(self._files)
 
     def name(self, number: int) -> str:
-        """The file, seen from the folder above."""
+        """The path of the file, relative to the folder that contains the split."""
         label = self._labels[self._of_label[number]]
         return f"{self._folder.name}/{label}/{self._files[number]}"
 
@@ -73,7 +73,7 @@ class FilePictures:
         """A picture, uint8 [side, side, channels], and its label.
 
         Raises:
-            UnreadableError: It is no file, or a damaged one, or cannot be opened.
+            UnreadableError: It is not a file, is damaged, or cannot be opened.
         """
         label = int(self._of_label[number])
         if self._is_kept[number]:
@@ -85,11 +85,11 @@ class FilePictures:
         picture = pictures.warped(content, self._side, self._channels)
         if self._kept is not None:
             self._kept[number] = picture
-            self._is_kept[number] = True  # last, as other threads read, too
+            self._is_kept[number] = True  # last, because other threads read, too
         return picture, label
 
     def digest(self) -> str:
-        """Tells apart folders by the names and sizes of the files; reads none of them."""
+        """Differs between folders with other names or sizes of files; reads none of them."""
         digest = hashlib.sha256()
         for number, size in enumerate(self._sizes):
             digest.update(f"{self.name(number)}\0{size}\n".encode())
@@ -107,14 +107,15 @@ def load(
     """Opens a folder; reads no picture.
 
     Args:
-        path: Holds train/ and test/, validation/ or val/, and these a folder per label.
-        image_size: Side of the squares that pictures are warped to.
-        crop_size: Side of the images that are cut out of them; None cuts none.
+        path: A folder with train/ and test/, validation/ or val/; each of them has a folder per
+            label.
+        image_size: The side of the squares to which pictures are warped.
+        crop_size: The side of the images that are cut out of them; None: nothing is cut.
         channels: 3 for RGB, 1 for luminance.
-        test_only: train/ need not be there.
+        test_only: Whether train/ may be missing.
 
     Raises:
-        ValueError: Something is missing: the folder, a split, labels, pictures of one.
+        ValueError: Something is missing: the folder, a split, labels, or the pictures of a label.
     """
     folder = pathlib.Path(path)
     if not folder.is_dir():
@@ -174,10 +175,10 @@ def _files(folder: pathlib.Path) -> dict[str, int]:
 def _size(entry: os.DirEntry) -> int:
     try:
         return entry.stat().st_size
-    except OSError:  # a link to nowhere, which is found unreadable where it is read
+    except OSError:  # a broken link, which is reported when it is read
         return 0
 
 
 def _some(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
-    return ", ".join(labels[:_MOST_NAMED]) + more
+    more = f" and {len(labels) - _MAX_NAMED} more" if len(labels) > _MAX_NAMED else ""
+    return ", ".join(labels[:_MAX_NAMED]) + more

@@ -1,8 +1,8 @@
 """ImageNet (ILSVRC 2012) through TensorFlow Datasets.
 
-Russakovsky et al., 2015, https://arxiv.org/abs/1409.0575. Its files are given to whoever
-registers, so they cannot be downloaded here; TensorFlow Datasets prepares them once, in
-a format that can be read in any order.
+Russakovsky et al., 2015, https://arxiv.org/abs/1409.0575. Its files are only
+given to registered users, so they cannot be downloaded here. TensorFlow Datasets prepares them
+once, in a format that can be read in any order.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ class PreparedPictures:
         """Reads nothing yet.
 
         Args:
-            source: Gives examples by number, their images not decoded.
-            split: What messages call it.
-            side: Height and width that the pictures are warped to.
+            source: Returns examples by number, with images that are not decoded.
+            split: The name of the split, for messages.
+            side: The height and width to which the pictures are warped.
             channels: 3 for RGB, 1 for luminance.
         """
         self._source = source
@@ -34,11 +34,11 @@ class PreparedPictures:
         self._channels = channels
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many pictures there are."""
         return len(self._source)
 
     def name(self, number: int) -> str:
-        """Its place among the examples of the split."""
+        """The split, and the number of the example in it."""
         return f"{self._split} example {number}"
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
@@ -60,18 +60,18 @@ def load(
     channels: int = 3,
     test_only: bool = False,
 ) -> streams.Stream:
-    """Opens ImageNet where it is prepared; prepares it where its files are.
+    """Opens ImageNet if it is prepared; prepares it if its files are there.
 
     Args:
         data_dir: TensorFlow Datasets' folder, or None for its default.
-        image_size: Side of the squares that pictures are warped to.
-        crop_size: Side of the images that are cut out of them; None cuts none.
+        image_size: The side of the squares to which pictures are warped.
+        crop_size: The side of the images that are cut out of them; None: nothing is cut.
         channels: 3 for RGB, 1 for luminance.
-        test_only: The training images need not be there.
+        test_only: Whether the training images may be missing.
 
     Raises:
-        ValueError: The data is not there, or not all of it; the message says which files
-            must be where.
+        ValueError: The data, or a part of it, is missing; the message says which files must be
+            where.
     """
     import tensorflow_datasets as tfds
 
@@ -115,10 +115,10 @@ def load(
 
 
 def _prepare(builder: object) -> None:
-    """Has the files that were downloaded by hand prepared, which takes hours.
+    """Prepares the files that the user has downloaded, which takes hours.
 
     Raises:
-        ValueError: There are none, or they are damaged.
+        ValueError: There are no such files, or they are damaged.
     """
     folder = _manual_folder(builder)
     if not any((folder / name).is_file() for name in (_TRAIN_FILE, _TEST_FILE)):
@@ -131,7 +131,7 @@ def _prepare(builder: object) -> None:
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=str(folder))
         )
-    except Exception as error:  # fails with whatever tar, image and record libraries raise
+    except Exception as error:  # the libraries for archives, images and records raise many types
         raise ValueError(
             f"imagenet2012 cannot be prepared from {folder} ({type(error).__name__}: "
             f"{str(error).strip().partition(chr(10))[0]})."
@@ -148,5 +148,5 @@ def _instructions(builder: object) -> str:
 
 
 def _manual_folder(builder: object) -> pathlib.Path:
-    # Above it: imagenet2012/<version>.
+    # `data_path` ends in imagenet2012/<version>.
     return pathlib.Path(builder.data_path).parent.parent / "downloads" / "manual"

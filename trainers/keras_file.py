@@ -1,7 +1,7 @@
-"""A `.keras` file that is the same bytes whenever the same model is written.
+"""A `.keras` file with the same bytes whenever the same model is written.
 
-Keras puts the date and addresses of objects in memory into it. A classifier is known by
-the SHA-256 of this file, so what is evolved on it would differ with the clock.
+Keras writes the date and the memory addresses of objects into it. A classifier is identified by the
+SHA-256 of this file, so without this module the identity would change with the clock.
 """
 
 import io
@@ -21,7 +21,7 @@ def save(path: pathlib.Path, model: keras.Model) -> None:
 
     Args:
         path: Ends in ".keras".
-        model: What `keras.saving.load_model` shall give back.
+        model: The model that `keras.saving.load_model` shall return.
 
     Raises:
         OSError: It could not be written.
@@ -35,12 +35,12 @@ def save(path: pathlib.Path, model: keras.Model) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for name, member in members.items():
-            archive.writestr(zipfile.ZipInfo(name), member)  # dated 1980
+            archive.writestr(zipfile.ZipInfo(name), member)  # its date is 1980
     path.write_bytes(content.getvalue())
 
 
 def _renumbered(config: str) -> str:
-    """Numbers objects that layers share in the order they appear, instead of by address."""
+    """Numbers objects that layers share by the order in which they appear, not by address."""
     numbers = {}
 
     def number(match: re.Match) -> str:

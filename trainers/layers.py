@@ -1,23 +1,23 @@
-"""Layers of Caffe's ImageNet networks that Keras lacks, or has otherwise.
+"""Layers of Caffe's ImageNet networks that Keras does not have, or has in another form.
 
-Keras finds the classes here by name when it loads a classifier that has them: whoever
-loads one imports this module before.
+Keras finds these classes by name when it loads a classifier that has them, so this module must be
+imported before such a classifier is loaded.
 """
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-# The mean of ImageNet's training images by channel, for RGB; Caffe has it for BGR.
+# The mean of ImageNet's training images by channel, as RGB; in Caffe it is BGR.
 IMAGENET_MEAN = np.array([123.0, 117.0, 104.0], np.float32)
 
 
 @keras.saving.register_keras_serializable(package="trainers")
 class LocalResponseNormalization(keras.layers.Layer):
-    """Divides each value by what is around it in the neighbouring channels.
+    """Divides each value by a norm of the neighbouring channels.
 
     y = x / (1 + alpha / size * s) ** beta, where s is the sum of the squares of the `size`
-    channels around x, those beyond the first and last being 0. Krizhevsky, Sutskever and
+    channels around x; channels beyond the first and last count as 0. Krizhevsky, Sutskever and
     Hinton, 2012, but with alpha divided by the size, as Caffe does
     (BVLC/caffe, src/caffe/layers/lrn_layer.cpp).
     """
@@ -26,10 +26,10 @@ class LocalResponseNormalization(keras.layers.Layer):
         """Creates the layer.
 
         Args:
-            size: How many channels, the one in the middle included; odd.
+            size: How many channels, including the one in the middle; odd.
             alpha: See the formula.
             beta: See the formula.
-            **kwargs: What every Keras layer takes.
+            **kwargs: The arguments of every Keras layer.
         """
         super().__init__(**kwargs)
         self.size = size
@@ -47,11 +47,11 @@ class LocalResponseNormalization(keras.layers.Layer):
         )
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """That of the input."""
+        """The shape of the input."""
         return input_shape
 
     def get_config(self) -> dict:
-        """What the constructor takes."""
+        """The arguments of the constructor."""
         own = {"size": self.size, "alpha": self.alpha, "beta": self.beta}
         return {**super().get_config(), **own}
 
@@ -75,7 +75,7 @@ class MeanImage(keras.layers.Layer):
         return tf.cast(inputs, self.compute_dtype) - self.mean
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """That of the input."""
+        """The shape of the input."""
         return input_shape
 
 
@@ -99,7 +99,7 @@ class GroupConvolution(keras.layers.Conv2D):
 
 
 def normalization(name: str) -> LocalResponseNormalization:
-    """The one that all networks here have, in float32 even where others compute in less."""
+    """The normalization of all networks here; in float32 even if other layers use less."""
     return LocalResponseNormalization(dtype="float32", name=name)
 
 
@@ -131,14 +131,14 @@ def without_mean(images: keras.KerasTensor, mean: np.ndarray | None) -> keras.Ke
 
 
 def max_pool(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """The largest of 3x3 values, every second place, with as many places as in Caffe.
+    """The largest of 3x3 values, at every second place, with as many places as in Caffe.
 
-    There the last window may reach over the edge by one where a side is even; where it is
-    odd, none does.
+    In Caffe, the last window reaches over the edge by one pixel if a side is even; if it is odd,
+    none does.
 
     Args:
-        x: [batch, height, width, channels], nowhere negative.
-        name: The layer's.
+        x: [batch, height, width, channels], no value negative.
+        name: The name of the layer.
     """
     over = [int(side % 2 == 0) for side in x.shape[1:3]]
     if over[0] != over[1]:

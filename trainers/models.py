@@ -1,9 +1,9 @@
 """Network architectures by name: bytes in, confidences out, preprocessing inside.
 
-LeNet as Caffe's MNIST example has it (BVLC/caffe, examples/mnist/lenet_train_test.prototxt):
+LeNet is that of Caffe's MNIST example (BVLC/caffe, examples/mnist/lenet_train_test.prototxt):
 no activation after the convolutions, one ReLU. LeCun et al., 1998,
 https://doi.org/10.1109/5.726791. The ImageNet networks have files of their own; "small" is
-for drawn shapes that are learned in a minute, "cifar" for photographs of 32x32 pixels.
+for drawn shapes, which it learns in a minute, "cifar" for photographs of 32x32 pixels.
 """
 
 import dataclasses
@@ -24,15 +24,15 @@ def build(
     seed: int,
     mean: np.ndarray | None = None,
 ) -> keras.Model:
-    """A network with fresh weights, as it scores images.
+    """A network with new weights, in the form that scores images.
 
-    "lenet", "small" and "cifar" are made of Keras' own layers only; what loads one of the
-    others imports `trainers.layers` before.
+    "lenet", "small" and "cifar" consist of Keras' own layers; before one of the others is loaded
+    from a file, `trainers.layers` must be imported.
 
     Args:
         architecture: One of `config.ARCHITECTURES`.
-        image_shape: (height, width, channels); RGB where there are three.
-        num_labels: How many labels it tells apart.
+        image_shape: (height, width, channels); three channels are RGB.
+        num_labels: How many labels it distinguishes.
         seed: Seed of the weights and of dropout.
         mean: What the ImageNet networks subtract from the images, RGB, [3] or
             [height, width, 3]; by default ImageNet's by channel.
@@ -42,8 +42,8 @@ def build(
         [batch, num_labels], whose rows add up to 1.
 
     Raises:
-        ValueError: `architecture` is unknown (the known ones are named), or takes no such
-            images or no mean.
+        ValueError: `architecture` is unknown (the message lists the known ones), or does not take
+            such images or a mean.
     """
     if architecture not in BUILDERS:
         raise ValueError(names.unknown("architecture", architecture, list(BUILDERS)))
@@ -55,21 +55,21 @@ def build(
 
 
 def logits(model: keras.Model) -> keras.Model:
-    """The same network, sharing all weights, without the softmax layer that each ends in.
+    """The same network without its last layer, the softmax; all weights are shared.
 
-    A loss of logits keeps its precision where a softmax has rounded to 0 or 1.
+    A loss of logits stays precise where a softmax is rounded to 0 or 1.
     """
     return keras.Model(model.input, model.layers[-1].input, name=f"{model.name}_logits")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingNetwork:
-    """A network as it is trained: with dropout, and with heads where it has some.
+    """A network in the form that is trained: with dropout, and with heads if it has some.
 
     Attributes:
-        model: The network as it scores images; it has the same weights.
+        model: The network in the form that scores images; it has the same weights.
         trained: The network whose outputs are the logits of each head, its own first.
-        loss_weights: Each head's share of the loss.
+        loss_weights: The weight of each head's loss.
     """
 
     model: keras.Model
@@ -78,18 +78,18 @@ class TrainingNetwork:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """What is trained; each has a `path` of its own."""
+        """The variables that are trained; each has a `path` of its own."""
         return self.trained.trainable_variables
 
     def outputs(self, images: tf.Tensor, draw: tf.Tensor) -> list[tuple[tf.Tensor, float]]:
-        """The logits that the loss is of, each with its weight in it.
+        """The logits from which the loss is computed, each with its weight.
 
-        Pure: what dropout leaves out follows from the network's seed and `draw`, and no
-        state is kept that a training would have to save.
+        This is a pure function: what dropout leaves out depends only on the network's seed and on
+        `draw`, and there is no state that a training would have to save.
 
         Args:
             images: uint8 [batch, height, width, channels].
-            draw: int scalar, another one in every step and on every replica.
+            draw: int scalar, different in every step and on every replica.
 
         Returns:
             For each head its logits, float32 [batch, num_labels], and its weight.
@@ -115,9 +115,9 @@ def for_training(
     seed: int,
     mean: np.ndarray | None = None,
 ) -> TrainingNetwork:
-    """A network with fresh weights, as it is trained; the arguments are those of `build`.
+    """A network with new weights, in the form that is trained; the arguments are those of `build`.
 
-    Its model has the weights that `build` gives it. Call it in the strategy's scope.
+    Its weights are those that `build` gives. Call this in the strategy's scope.
     """
     model = build(architecture, image_shape, num_labels, seed, mean)
     heads = [(logits(model).output, 1.0)]
@@ -155,7 +155,7 @@ def small(image_shape: tuple[int, int, int], num_labels: int, seed: int) -> kera
 def cifar(image_shape: tuple[int, int, int], num_labels: int, seed: int) -> keras.Model:
     """Four wider convolutions and a dense layer: 253,898 weights for 28x28 colours, ten labels.
 
-    The first one halves the sides, so that an image costs 3.3 million multiplications only.
+    The first one halves the sides, so that an image takes only 3.3 million multiplications.
     """
     convolutions = ((32, 5, 2), "pool", (64, 3, 1), "pool", (128, 3, 1), (128, 3, 1))
     return _convolutional("cifar", image_shape, num_labels, seed, convolutions)

@@ -1,8 +1,8 @@
-"""Names that users give: checked where they enter, compared, found in texts, suggested.
+"""Names that users give: checked when they enter, compared, found in texts, suggested.
 
-Names of labels come out of cards, files, folders and run folders, which may be anyone's. What
-is checked here is text that can be printed, so that none of it can do anything to a terminal,
-a table or a sheet.
+Names of labels come from cards, files, folders and run folders, which anyone may have written.
+Names that were checked here can be printed: they contain nothing that could control a terminal or
+break a table or a sheet.
 """
 
 import collections
@@ -10,16 +10,17 @@ import difflib
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-LONGEST = 256  # characters of a label's name
-# Scripts join their letters with them, and emoji are made of several; Python prints neither.
+MAX_LENGTH = 256  # characters of a label's name
+# Some scripts join letters with them, and emoji consist of several characters joined by them;
+# Python counts them as not printable.
 _JOINERS = "\u200c\u200d"
-_MOST_SUGGESTED = 3
-_MOST_LISTED = 20
-_NEAR = 0.6  # how alike, as difflib counts it; the same word with a letter more has 0.9
+_MAX_SUGGESTED = 3
+_MAX_LISTED = 20
+_NEAR = 0.6  # similarity, as difflib counts it; the same word with one more letter has 0.9
 
 
 def shown(text: object) -> str:
-    r"""A text that a terminal shows and does not obey: control characters become `\x1b`."""
+    r"""A text that cannot control a terminal: control characters become text such as `\x1b`."""
     return "".join(
         character
         if character.isprintable() or character in _JOINERS
@@ -29,17 +30,17 @@ def shown(text: object) -> str:
 
 
 def checked_labels(found: object, source: object) -> tuple[str, ...]:
-    """Names of labels that may come from anyone.
+    """Checks names of labels, which may come from anyone.
 
-    Two labels may have one name, as in ImageNet (two are called crane).
+    Two labels may have the same name, as in ImageNet (two are called crane).
 
     Args:
-        found: What there is.
-        source: Where it is from, for the message.
+        found: The names.
+        source: Where they are from, for the message.
 
     Raises:
-        ValueError: It is no list of names, or one of them is no text, empty, longer than
-            `LONGEST` or has characters that cannot be printed.
+        ValueError: It is not a list of names, or one of them is not a text, is empty, longer than
+            `MAX_LENGTH` or has characters that cannot be printed.
     """
     if not isinstance(found, list | tuple) or not found:
         raise ValueError(f"{source} must be a list of names of labels, got {_short(found)}.")
@@ -48,10 +49,10 @@ def checked_labels(found: object, source: object) -> tuple[str, ...]:
             raise ValueError(f"{source}: the name of label {number} must be a text, not {name!r}.")
         if not name.strip():
             raise ValueError(f"{source}: the name of label {number} is empty.")
-        if len(name) > LONGEST:
+        if len(name) > MAX_LENGTH:
             raise ValueError(
                 f"{source}: the name of label {number} has {len(name)} characters, more than "
-                f"{LONGEST}: {_short(name)}."
+                f"{MAX_LENGTH}: {_short(name)}."
             )
         if shown(name) != name:
             raise ValueError(
@@ -71,11 +72,11 @@ def plain(name: str) -> str:
 
 
 def places(wanted: Sequence[str], names: Sequence[str]) -> list[list[int]]:
-    """Where each of some names stands among others.
+    """The indices of some names among others.
 
     Returns:
-        For each the places of the very name, or where it is not there of all names that are
-        alike but for capitals, spaces and underscores.
+        For each wanted name the indices of equal names; if there is none, those of all names that
+        only differ in capitals, spaces and underscores.
     """
     exact, alike = collections.defaultdict(list), collections.defaultdict(list)
     for place, name in enumerate(names):
@@ -85,20 +86,20 @@ def places(wanted: Sequence[str], names: Sequence[str]) -> list[list[int]]:
 
 
 def separated(text: str, is_one: Callable[[str], bool], separator: str = ",") -> list[str]:
-    """The parts of a list, none of which is cut where it is one thing as it stands.
+    """The parts of a list; a part that is the name of something is not divided.
 
     Args:
         text: "a,b,c".
-        is_one: Whether a part is the name of something that exists, whatever is in it. The
-            longest part that is one is taken.
-        separator: What stands between parts.
+        is_one: Whether a part is the name of something that exists, even if it has separators. The
+            longest such part is taken.
+        separator: What is between the parts.
 
     Returns:
-        The parts, without spaces around them; [""] of an empty text.
+        The parts, without spaces around them; [""] for an empty text.
     """
     pieces, parts, start = text.split(separator), [], 0
     while start < len(pieces):
-        # What no thing is called that way ends at the next separator.
+        # A part that is not such a name ends at the next separator.
         for end in range(len(pieces), start, -1):
             part = separator.join(pieces[start:end]).strip()
             if end == start + 1 or (part and is_one(part)):
@@ -109,35 +110,35 @@ def separated(text: str, is_one: Callable[[str], bool], separator: str = ",") ->
 
 
 def near(word: str, known: Iterable[str]) -> list[str]:
-    """The known names that a word may have been meant for, the likeliest first."""
+    """The known names that may have been meant by a word, the most likely first."""
     by_plain = collections.defaultdict(list)
     for name in known:
         by_plain[plain(name)].append(name)
     wanted = plain(word)
-    alike = difflib.get_close_matches(wanted, by_plain, _MOST_SUGGESTED, _NEAR)
+    alike = difflib.get_close_matches(wanted, by_plain, _MAX_SUGGESTED, _NEAR)
     if len(wanted) > 2:
         alike += [name for name in by_plain if wanted in name and name not in alike]
-    return [by_plain[name][0] for name in alike[:_MOST_SUGGESTED]]
+    return [by_plain[name][0] for name in alike[:_MAX_SUGGESTED]]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A question for what a word may have been meant, a comma before it; nothing if unclear."""
+    """, did you mean NAME?", with the names that may have been meant; "" if there are none."""
     alike = [shown(name) for name in near(word, known)]
     return f", did you mean {' or '.join(alike)}?" if alike else ""
 
 
 def unknown(kind: str, word: str, known: Sequence[str], also: Sequence[str] = ()) -> str:
-    """Says that a name is unknown, which one may have been meant, and which there are.
+    """Says that a name is unknown, which one may have been meant, and which names are known.
 
     Args:
-        kind: What it should be the name of, such as "data set".
-        word: What was given.
-        known: The names that there are; of many, the first ones are listed.
-        also: Further ones, which are suggested and not listed.
+        kind: What is named, such as "data set".
+        word: The unknown name.
+        known: The known names; if there are many, the first ones are listed.
+        also: More known names, which are suggested but not listed.
     """
     suggested = did_you_mean(word, [*known, *also])
-    listed = [shown(name) for name in known[:_MOST_LISTED]]
-    more = f", ... {shown(known[-1])}" if len(known) > _MOST_LISTED else ""
+    listed = [shown(name) for name in known[:_MAX_LISTED]]
+    more = f", ... {shown(known[-1])}" if len(known) > _MAX_LISTED else ""
     begun = f"unknown {kind} {word!r}{f'{suggested} Known' if suggested else '; known'}"
     return f"{begun}: {', '.join(listed) or 'none'}{more}."
 

@@ -1,9 +1,9 @@
 """Pictures of any size and kind as squares of RGB or grey bytes.
 
-They are turned as their cameras say (EXIF), lose their transparency, and of animations the
-first picture is taken. They are warped, as Caffe's preparation of ImageNet does it (BVLC/caffe,
-examples/imagenet/create_imagenet.sh): the sides' ratio is not kept, and every new pixel
-is interpolated between the four old ones around it (here, the fractions are dropped).
+They are turned upright (by EXIF), lose their transparency, and of animations the first picture is
+taken. They are warped, as in Caffe's preparation of ImageNet (BVLC/caffe,
+examples/imagenet/create_imagenet.sh): the ratio of the sides is not kept, and every new pixel is
+interpolated between the four old pixels around it (here, fractions are cut off).
 """
 
 import hashlib
@@ -16,10 +16,10 @@ from typing import Protocol
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-# Pillow warns of photographs with more than 90 million pixels (twice as many it refuses) and of
-# damaged EXIF; it names no file, and either picture is read all the same.
+# Pillow warns about photographs with more than 90 million pixels (it refuses twice as many) and
+# about damaged EXIF. It does not name the file, and such pictures are read nevertheless.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-_ORIENTATION = 0x0112  # the tag of EXIF that says how the camera was held
+_ORIENTATION = 0x0112  # the EXIF tag for how the camera was held
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,17 +32,17 @@ _TURNS = {
 
 
 class UnreadableError(ValueError):
-    """A picture is damaged, or is none; the message says how."""
+    """A file is not a picture, or is damaged; the message says how."""
 
 
 class Pictures(Protocol):
-    """Labelled pictures, numbered from 0, read one by one and from any thread."""
+    """Pictures with labels, numbered from 0, read one by one and from any thread."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many pictures there are."""
 
     def name(self, number: int) -> str:
-        """What messages call a picture."""
+        """The name of a picture in messages."""
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
         """A picture, uint8 [side, side, channels], and its label.
@@ -58,24 +58,24 @@ def warped(content: bytes, side: int, channels: int = 3) -> np.ndarray:
     Args:
         content: A JPEG, PNG or other file that Pillow reads.
         side: The new height and width.
-        channels: 3 for RGB, of which grey has three equal ones, or 1 for the luminance (ITU-R
-            BT.601: 0.299 R + 0.587 G + 0.114 B).
+        channels: 3 for RGB (three equal channels if the picture is grey), or 1 for the luminance
+            (ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B).
 
     Returns:
         uint8 [side, side, channels].
 
     Raises:
-        UnreadableError: `content` is no whole picture.
+        UnreadableError: `content` is not a complete picture.
     """
     try:
         with Image.open(io.BytesIO(content)) as picture:
-            # A JPEG of many times that size is decoded at a half, a quarter or an eighth of
-            # its own, which takes less time and averages what would be skipped.
+            # A JPEG of many times that size is decoded at a half, a quarter or an eighth of its
+            # size, which takes less time, and averages pixels that would be skipped.
             picture.draft("RGB", (2 * side, 2 * side))
             picture.load()
             turn = _turn(picture)
             rgb = _rgb(picture)
-    except Exception as error:  # decoders fail with whatever their formats raise
+    except Exception as error:  # decoders raise many types
         raise UnreadableError(reason(error)) from error
     if turn is not None:
         rgb = rgb.transpose(turn)
@@ -86,18 +86,18 @@ def warped(content: bytes, side: int, channels: int = 3) -> np.ndarray:
 
 
 def reason(error: Exception) -> str:
-    """Why Pillow could not read a picture, in a line that does not name its own objects."""
+    """Why Pillow could not read a picture, in one line without the names of Pillow's objects."""
     if isinstance(error, UnidentifiedImageError):
-        return "UnidentifiedImageError: it is no picture of a known kind"
+        return "UnidentifiedImageError: it is not a picture of a known kind"
     first_line = str(error).partition("\n")[0]
     return f"{type(error).__name__}: {re.sub(r'<_io[.][^>]*>', 'the file', first_line)}"
 
 
 def _turn(picture: Image.Image) -> Image.Transpose | None:
-    """What makes a picture upright; None where it is so, or its EXIF is damaged."""
+    """The turn that makes a picture upright; None if it is upright, or its EXIF is damaged."""
     try:
         return _TURNS.get(picture.getexif().get(_ORIENTATION))
-    except Exception:  # the picture is whole; viewers, too, show it as it is stored
+    except Exception:  # the picture itself is not damaged; viewers show it as it is stored, too
         return None
 
 
@@ -109,17 +109,17 @@ def _rgb(picture: Image.Image) -> Image.Image:
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Grey of 16 bits, of which Pillow would keep the low half, as grey of 8 bits."""
+    """Grey of 16 bits as grey of 8 bits; Pillow would keep the lower half of the bits."""
     if not picture.mode.startswith("I"):
         return picture
     return Image.fromarray((np.asarray(picture).clip(0, 2**16 - 1) >> 8).astype(np.uint8))
 
 
 class NoPictures:
-    """A split that is missing."""
+    """The pictures of a split that is missing."""
 
     def __len__(self) -> int:
-        """None."""
+        """0: there are no pictures."""
         return 0
 
 
@@ -131,17 +131,17 @@ class DrawnPictures:
 
         Args:
             draw: Numbers int64 [batch] -> uint8 [batch, side, side, 3].
-            labels: int64 [number], of all pictures.
+            labels: int64 [number], the labels of all pictures.
         """
         self._draw = draw
         self._labels = labels
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many pictures there are."""
         return len(self._labels)
 
     def name(self, number: int) -> str:
-        """What messages call a picture."""
+        """The name of a picture in messages."""
         return f"drawing {number}"
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
@@ -150,24 +150,24 @@ class DrawnPictures:
 
 
 class KnownPictures:
-    """Squares that are there already, all of one label."""
+    """Squares that exist already, all with the same label."""
 
     def __init__(self, images: np.ndarray, label: int):
         """Copies nothing, so `images` may be a file mapped into memory.
 
         Args:
             images: uint8 [number, side, side, channels].
-            label: Of all of them.
+            label: The label of all of them.
         """
         self._images = images
         self._label = label
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many pictures there are."""
         return len(self._images)
 
     def name(self, number: int) -> str:
-        """What messages call a picture."""
+        """The name of a picture in messages."""
         return f"added image {number}"
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
@@ -175,7 +175,7 @@ class KnownPictures:
         return np.asarray(self._images[number]), self._label
 
     def digest(self) -> str:
-        """Tells apart pictures that differ."""
+        """Differs between different pictures."""
         digest = hashlib.sha256(str((self._images.shape, self._label)).encode())
         for image in self._images:
             digest.update(np.ascontiguousarray(image))
@@ -190,11 +190,11 @@ class JoinedPictures:
         self._ends = np.cumsum([len(part) for part in parts])
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many pictures there are."""
         return int(self._ends[-1])
 
     def name(self, number: int) -> str:
-        """What messages call a picture."""
+        """The name of a picture in messages."""
         part, place = self._place(number)
         return part.name(place)
 

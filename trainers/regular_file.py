@@ -1,6 +1,6 @@
-"""Reads files whose names come from anyone: what is no file is refused rather than waited for.
+"""Reads files whose names may come from anyone: pipes and devices are refused.
 
-A pipe that is called like a picture would hold a program for ever, a device never ends.
+A program that reads a pipe with the name of a picture would wait for ever, and a device has no end.
 """
 
 import errno
@@ -17,25 +17,25 @@ _KINDS = {
 
 
 class NoFileError(OSError):
-    """What has the name of a file is something else; the message says what."""
+    """Something that should be a file is something else; the message says what."""
 
 
 def read(path: str | os.PathLike, limit: int | None = None) -> bytes:
-    """The content of a file, or of what a link to a file leads to.
+    """The content of a file, or of the file to which a link leads.
 
     Args:
-        path: Where it is.
-        limit: The most bytes it may have.
+        path: The path of the file.
+        limit: How many bytes it may have; None for any number.
 
     Raises:
-        NoFileError: It is no file, or a larger one.
+        NoFileError: It is not a file, or it is larger.
         OSError: It cannot be opened or read.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe waits for somebody who writes.
+        # Without O_NONBLOCK, opening a pipe waits for another process that writes.
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # as nothing that could be read is opened
+        if error.errno == errno.ENXIO:  # a socket cannot be opened
             raise _no_file(path, "this is a socket, not a file") from error
         raise
     try:

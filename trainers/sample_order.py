@@ -1,7 +1,7 @@
-"""Which samples a step learns, and how they are cut: functions of the seed and the step.
+"""Which samples a step uses, and how they are cut: functions of the seed and the step.
 
-Nothing has a memory, so a training that goes on from any step sees what one never
-interrupted sees there, however many devices and processes share the batch.
+Nothing depends on earlier calls, so a training that continues from any step sees the same samples
+as one that was never interrupted, however many devices and processes share the batch.
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-_CUTS = 1  # tells the streams of cuts from those of the order
+_CUTS = 1  # makes the streams of cuts differ from those of the order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Cuts:
     Attributes:
         tops: int64 [batch], first row.
         lefts: int64 [batch], first column.
-        mirrored: bool [batch], whether left and right change places then.
+        mirrored: bool [batch], whether left and right are exchanged after that.
     """
 
     tops: np.ndarray
@@ -28,15 +28,15 @@ class Cuts:
 
 
 def sample_numbers(seed: int, num_train: int, first: int, count: int) -> np.ndarray:
-    """Which samples are learned at some places of the endless order of all epochs.
+    """The samples at some positions of the endless sequence of all epochs.
 
-    Every epoch has each sample once, in an order of its own.
+    Every epoch has each sample once, in a new order.
 
     Args:
         seed: Seed of the order.
-        num_train: Samples of an epoch.
-        first: The first place.
-        count: How many places.
+        num_train: How many samples an epoch has.
+        first: The first position.
+        count: How many positions.
 
     Returns:
         int64 [count], each in 0..num_train-1.
@@ -50,13 +50,13 @@ def sample_numbers(seed: int, num_train: int, first: int, count: int) -> np.ndar
 
 
 def random_cuts(seed: int, step: int, batch: int, slack: int) -> Cuts:
-    """The cuts of one step: every place equally often, every other image mirrored.
+    """The cuts of one step: all positions are equally likely, and half of the images are mirrored.
 
     Args:
         seed: Seed of the training.
-        step: Its step.
-        batch: Images of the step, over all devices.
-        slack: How much longer the pictures' sides are than the images'.
+        step: The step.
+        batch: How many images the step has, over all devices.
+        slack: The side of the pictures minus the side of the images.
     """
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(step, _CUTS)))
     return Cuts(
@@ -66,7 +66,7 @@ def random_cuts(seed: int, step: int, batch: int, slack: int) -> Cuts:
     )
 
 
-@functools.lru_cache(maxsize=2)  # an epoch of ImageNet takes 30 ms to shuffle
+@functools.lru_cache(maxsize=2)  # it takes 30 ms to shuffle an epoch of ImageNet
 def _order(seed: int, num_train: int, epoch: int) -> np.ndarray:
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch,)))
     order = random.permutation(num_train)

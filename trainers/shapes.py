@@ -1,7 +1,7 @@
 """Drawn shapes in colour: a data set without files, for any image size.
 
-Ten shapes of random place, size, angle and colour on a shaded, noisy ground. An image
-follows from a seed and its number alone: everything random in it is a hash of the two
+Ten shapes of random position, size, angle and colour on a shaded, noisy background. An image
+depends only on a seed and its number: everything random in it is a hash of the two
 (Steele, Lea and Flood, 2014, https://doi.org/10.1145/2660193.2660195).
 """
 
@@ -14,14 +14,14 @@ LABELS = (
     *("heart", "ring", "square", "star", "triangle"),
 )
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_NUM_DRAWN = 16  # random numbers that an image has besides its noise
-_PIXELS_AT_ONCE = 2**15  # small arrays stay in a processor's cache
-_SMALLEST, _LARGEST = 0.4, 0.8  # half a shape's extent, relative to half the image's side
-_MOST_NOISE = 24  # of 255
+_NUM_DRAWN = 16  # random numbers of an image, besides its noise
+_PIXELS_AT_ONCE = 2**15  # arrays of this size stay in a processor's cache
+_MIN_SIZE, _MAX_SIZE = 0.4, 0.8  # half the size of a shape, relative to half the image's side
+_MAX_NOISE = 24  # of 255
 
 
 def labels_of(numbers: np.ndarray) -> np.ndarray:
-    """The labels of images by their numbers: int64 [batch], places in `LABELS`."""
+    """The labels of images, from their numbers: int64 [batch], indices of `LABELS`."""
     return numbers % len(LABELS)
 
 
@@ -29,8 +29,8 @@ def draw(seed: int, numbers: np.ndarray, side: int) -> np.ndarray:
     """Draws images.
 
     Args:
-        seed: Another one, other images.
-        numbers: int64 [batch], which images; each is the same in every batch.
+        seed: Another seed gives other images.
+        numbers: int64 [batch], the numbers of the images; each is the same in every batch.
         side: Height and width in pixels.
 
     Returns:
@@ -57,13 +57,13 @@ def _drawn(seed: int, numbers: np.ndarray, side: int, outline: Callable) -> np.n
     centres = (np.arange(side, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / side) - 1
     x, y = centres[np.newaxis, np.newaxis, :], centres[np.newaxis, :, np.newaxis]
 
-    size = _SMALLEST + (_LARGEST - _SMALLEST) * scalars[:, 0]
+    size = _MIN_SIZE + (_MAX_SIZE - _MIN_SIZE) * scalars[:, 0]
     cosine, sine = _direction(scalars[:, 1])
     right, down = ((1 - size) * (2 * scalars[:, drawn] - 1) for drawn in (2, 3))
     x_in_shape, y_in_shape = (x - right) / size, (y - down) / size
     along = cosine * x_in_shape + sine * y_in_shape
     across = cosine * y_in_shape - sine * x_in_shape
-    # Distances are in half extents; in pixels, the edge is a ramp one pixel wide.
+    # Distances are relative to half the size of the shape. The edge is a ramp of one pixel.
     covered = outline(along, across)
     covered *= size * np.float32(-side / 2)
     covered += np.float32(0.5)
@@ -73,11 +73,11 @@ def _drawn(seed: int, numbers: np.ndarray, side: int, outline: Callable) -> np.n
     shade = cosine * x + sine * y
     noise = _words(streams, _NUM_DRAWN, -(-3 * side * side // 8)).view(np.uint8)
     noise = noise[:, : 3 * side * side].reshape(-1, 3, side, side)
-    strength = scalars[:, 5] * np.float32(_MOST_NOISE / 127.5)
+    strength = scalars[:, 5] * np.float32(_MAX_NOISE / 127.5)
     image = np.empty((len(numbers), side, side, 3), np.uint8)
     for channel in range(3):
         ground = 255 * scalars[:, 6 + channel]
-        # Towards the end of the range that is farther away: every shape can be seen.
+        # Towards the farther end of the range, so that every shape can be seen.
         target = np.where(ground < 128, np.float32(255), np.float32(0))
         colour = ground + (target - ground) * (0.3 + 0.7 * scalars[:, 9 + channel])
         values = shade * (40 * (2 * scalars[:, 12 + channel] - 1)) + ground
@@ -89,13 +89,13 @@ def _drawn(seed: int, numbers: np.ndarray, side: int, outline: Callable) -> np.n
 
 
 def _direction(turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine and sine of an angle given in 0..1."""
+    """Cosine and sine of an angle, given as a share of a full turn."""
     angle = np.float32(2 * np.pi) * turn
     return np.cos(angle), np.sin(angle)
 
 
 def _words(streams: np.ndarray, first: int, count: int) -> np.ndarray:
-    """Random words `first` and so on of streams: uint64 [batch, count]."""
+    """`count` random words of streams, from word `first` on: uint64 [batch, count]."""
     counters = np.arange(first + 1, first + count + 1, dtype=np.uint64) * _GOLDEN
     return _mixed(streams[:, np.newaxis] + counters)
 
@@ -111,7 +111,7 @@ def _mixed(words: np.ndarray) -> np.ndarray:
     return words
 
 
-# Outlines: signed distances, about, to a shape that fills [-1, 1] x [-1, 1]; below 0 inside.
+# Outlines: approximate signed distances to a shape that fills [-1, 1] x [-1, 1], negative inside.
 
 
 def _radius(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -174,7 +174,7 @@ def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _star(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Five points: inside all edges of a pentagon but one, at least."""
+    """Five points: a pixel is inside if it is inside at least four edges of a pentagon."""
     largest = second = np.float32(-np.inf)
     for edge in _edges(x, y, 5, 0.309):
         second = np.maximum(second, np.minimum(largest, edge))

@@ -1,13 +1,13 @@
-"""A SavedModel that scores images, with a signature for each way they come.
+"""A SavedModel that scores images, with a signature for each form of images.
 
 serving_default   `images` uint8 [batch, height, width, channels]
 float_images      `images` float32, likewise, values in 0..255
 encoded_images    `images` string [batch], each a PNG or JPEG of any size, which is scaled to
-                  the network's and made grey or RGB; TensorFlow's decoders do not turn
-                  photographs as EXIF says
+                  the size of the network and made grey or RGB; TensorFlow's decoders ignore
+                  the orientation in EXIF
 
 Each gives `probabilities` and `logits`, float32 [batch, num_labels]. The names of the
-labels are in assets/labels.txt, a line each, in the order of the outputs.
+labels are in assets/labels.txt, one per line, in the order of the outputs.
 """
 
 import pathlib
@@ -23,9 +23,9 @@ DEFAULT = "serving_default"
 FLOAT = "float_images"
 ENCODED = "encoded_images"
 LABELS_FILE = pathlib.Path("assets") / "labels.txt"
-# A small file can hold a huge image, and a small request many: each has a limit.
-_MOST_PIXELS = 2**24
-_MOST_BYTES = 2**28
+# A small file can hold a huge image, and a small request many images, so both are limited.
+_MAX_PIXELS = 2**24
+_MAX_BYTES = 2**28
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 Outputs = Callable[[tf.Tensor], dict[str, tf.Tensor]]
@@ -40,9 +40,9 @@ def save(
     """Writes the SavedModel.
 
     Args:
-        folder: Where; files in it stay.
-        outputs: [batch, height, width, channels] uint8 or float32, 0..255 -> what the
-            signatures give.
+        folder: Where to write; files in it stay.
+        outputs: [batch, height, width, channels] uint8 or float32, 0..255 -> the outputs of
+            the signatures.
         image_shape: (height, width, channels).
         labels: The names of the outputs.
 
@@ -73,8 +73,8 @@ def save(
         tf.saved_model.save(served, str(folder), signatures=traced)
 
 
-def of_model(model: keras.Model) -> Outputs:
-    """The outputs of a network that ends in a softmax layer.
+def model_outputs(model: keras.Model) -> Outputs:
+    """The output function of a network that ends in a softmax layer.
 
     Args:
         model: uint8 images -> confidences.
@@ -82,7 +82,7 @@ def of_model(model: keras.Model) -> Outputs:
     both = keras.Model(
         model.input, {"logits": models.logits(model).output, "probabilities": model.output}
     )
-    # Behind an input of bytes, floats would lose what is behind the point.
+    # An input of bytes would cut off the fractions of floats.
     of_floats = keras.models.clone_model(
         both,
         input_tensors=keras.Input(model.input_shape[1:], dtype="float32"),
@@ -97,7 +97,7 @@ def of_model(model: keras.Model) -> Outputs:
 
 
 def decoded(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
-    """Images of one shape; those that have it already keep every byte.
+    """Decodes images and scales them to one shape; those that have it already keep every byte.
 
     Args:
         encoded: string [batch], PNG or JPEG.
@@ -107,14 +107,14 @@ def decoded(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
         uint8 [batch, height, width, channels].
     """
     height, width, channels = image_shape
-    most = max(1, _MOST_BYTES // (height * width * channels))
+    max_images = max(1, _MAX_BYTES // (height * width * channels))
 
     def one(content: tf.Tensor) -> tf.Tensor:
         pixels = tf.cond(
             tf.io.is_jpeg(content), lambda: _jpeg_pixels(content), lambda: _png_pixels(content)
         )
         small = tf.debugging.Assert(
-            (pixels > 0) & (pixels <= _MOST_PIXELS), [f"images of 1 to {_MOST_PIXELS} pixels"]
+            (pixels > 0) & (pixels <= _MAX_PIXELS), [f"images of 1 to {_MAX_PIXELS} pixels"]
         )
         with tf.control_dependencies([small]):
             image = tf.io.decode_image(content, channels=channels, expand_animations=False)
@@ -122,7 +122,9 @@ def decoded(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
         scaled = tf.image.resize(image, (height, width), antialias=True)
         return tf.cast(tf.round(scaled), tf.uint8)
 
-    few = tf.debugging.assert_less_equal(tf.size(encoded), most, f"at most {most} images at a time")
+    few = tf.debugging.assert_less_equal(
+        tf.size(encoded), max_images, f"at most {max_images} images at a time"
+    )
     with tf.control_dependencies([few]):
         return tf.map_fn(
             one, tf.identity(encoded), fn_output_signature=tf.TensorSpec(image_shape, tf.uint8)
@@ -135,12 +137,12 @@ def _jpeg_pixels(content: tf.Tensor) -> tf.Tensor:
 
 
 def _png_pixels(content: tf.Tensor) -> tf.Tensor:
-    """The product of width and height, which a PNG has as its bytes 16 to 24."""
+    """The product of width and height, which are the bytes 16 to 24 of a PNG."""
     is_png = tf.debugging.Assert(
         tf.strings.substr(content, 0, len(_PNG)) == _PNG, ["an image is neither PNG nor JPEG"]
     )
     with tf.control_dependencies([is_png]):
         header = tf.strings.substr(content, 16, 8)
     sides = tf.io.decode_raw(header, tf.int32, little_endian=False)
-    # Sides beyond 2^31 come out negative, and two of them would look right again.
+    # Sides beyond 2^31 become negative, and the product of two would look right again.
     return tf.reduce_prod(tf.cast(tf.maximum(sides, 0), tf.int64))

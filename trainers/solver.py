@@ -1,12 +1,13 @@
-"""Caffe's stochastic gradient descent, as its examples and published networks are trained.
+"""Caffe's stochastic gradient descent, with which its examples and networks were trained.
 
 For a weight w with learning rate multiplier m, decay d and rate r(t) at step t:
 
     v <- momentum * v + r(t) * m * (gradient + d * w)
     w <- w - v
 
-BVLC/caffe, src/caffe/solvers/sgd_solver.cpp. Biases have m = 2. LeNet's decay like the
-weights (examples/mnist/lenet_solver.prototxt), those of the ImageNet networks do not.
+BVLC/caffe, src/caffe/solvers/sgd_solver.cpp. Biases have m = 2. The biases of LeNet
+decay like the weights (examples/mnist/lenet_solver.prototxt); those of the ImageNet networks do
+not.
 """
 
 from collections.abc import Sequence
@@ -27,11 +28,11 @@ def learning_rate(settings: config.Config, step: tf.Tensor) -> tf.Tensor:
 
 
 class CaffeSGD:
-    """Updates weights under whatever strategy they were created in.
+    """Updates weights, under the strategy in which they were created.
 
     Attributes:
-        velocities: A variable per weight, of its shape: the last update.
-        step: int64 variable, how many updates were made.
+        velocities: A variable per weight, of the same shape: the last update.
+        step: int64 variable: how many updates were made.
     """
 
     def __init__(self, settings: config.Config, weights: Sequence[tf.Variable]):
@@ -39,7 +40,7 @@ class CaffeSGD:
 
         Args:
             settings: Rates, momentum and decay.
-            weights: What is updated; the biases are those of rank 1.
+            weights: The variables to update; those of rank 1 are the biases.
         """
         self._settings = settings
         self._weights = list(weights)
@@ -62,8 +63,8 @@ class CaffeSGD:
         """Makes one update; call it in a replica, inside `strategy.run`.
 
         Args:
-            gradients: This replica's, of the loss summed over its images and divided by
-                the number of all images, so that they add up over replicas.
+            gradients: The gradients of this replica: those of the loss, summed over its images and
+                divided by the number of all images, so that they add up over replicas.
         """
         replica = tf.distribute.get_replica_context()
         gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))

@@ -1,4 +1,4 @@
-"""What a training needs of a data set, whether that is in memory or not."""
+"""What a training needs from a data set, whether it is in memory or not."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -7,14 +7,14 @@ import numpy as np
 
 
 class Feed(Protocol):
-    """What a training reads its images from."""
+    """The images of a training, read step by step."""
 
     def read(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The images and labels of some steps.
 
         Args:
-            step: The first one.
-            count: How many.
+            step: The first step.
+            count: How many steps.
 
         Returns:
             uint8 [count, part of the batch, height, width, channels], int64 [count, part].
@@ -25,15 +25,15 @@ class Source(Protocol):
     """A data set, in memory (`datasets.Dataset`) or not (`streams.Stream`).
 
     Attributes:
-        name: What cards and messages call it.
+        name: Its name in cards and messages.
         labels: The names of the labels, in order.
         image_shape: (height, width, channels) of every image.
-        num_train: Training images.
-        num_test: Test images.
-        digest: Tells apart data sets whose images, labels or order differ.
+        num_train: How many training images there are.
+        num_test: How many test images there are.
+        digest: Differs between data sets whose images, labels or order differ.
         mean_image: The mean training image, float32 [height, width, channels] in 0..255;
-            None where the images are not in memory.
-        unreadable: What could not be read so far and was left out: name -> reason.
+            None if the images are not in memory.
+        unreadable: The images that could not be read so far and were left out: name -> reason.
     """
 
     name: str
@@ -46,15 +46,15 @@ class Source(Protocol):
     unreadable: Mapping[str, str]
 
     def test_name(self, number: int) -> str:
-        """What lists and messages call a test image: its file, where it is one."""
+        """The name of a test image in lists and messages: its file, if it is one."""
 
     def train_feed(self, seed: int, batch: int, columns: slice) -> Feed:
-        """The images of every step, in a part of the batch.
+        """The images of every step, of a part of the batch.
 
         Args:
-            seed: Seed of their order.
-            batch: Images of a step, over all devices and processes.
-            columns: The part of the batch that is wanted here.
+            seed: Seed of the order of the images.
+            batch: How many images a step has, over all devices and processes.
+            columns: The wanted part of the batch.
 
         Raises:
             ValueError: There are no training images.
@@ -66,8 +66,8 @@ class Source(Protocol):
         """The test images in order, without those that cannot be read.
 
         Args:
-            batch: Images of a batch at most.
-            part: Which batches are wanted here: this one and every `parts`-th after it.
+            batch: How many images a batch has at most.
+            part: Which batches are wanted: this one and every `parts`-th after it.
             parts: Into how many parts the batches are divided.
 
         Yields:

@@ -1,4 +1,4 @@
-"""Which devices a training is spread over: names for `tf.distribute` strategies."""
+"""The devices on which a training runs: names of `tf.distribute` strategies."""
 
 import os
 
@@ -8,17 +8,17 @@ from trainers import cluster, config
 
 
 def create(name: str = "auto") -> tf.distribute.Strategy:
-    """The strategy of a name.
+    """The strategy with a name.
 
     Args:
         name: "one" (the first GPU, or the CPU), "mirrored" (every GPU holds the weights
             and takes a share of each batch; without GPUs, every logical CPU device
             does), "multiworker" (the devices of all processes in $TF_CONFIG; waits for
             them, and must be created before TensorFlow has computed anything), or
-            "auto" (mirrored where there are several GPUs, else one).
+            "auto" (mirrored if there are several GPUs, otherwise one).
 
     Raises:
-        ValueError: `name` is unknown (the known ones are named), $TF_CONFIG is missing or
+        ValueError: `name` is unknown (the message lists the known names), $TF_CONFIG is missing or
             malformed, or the other processes cannot be reached.
     """
     if name not in config.STRATEGIES:

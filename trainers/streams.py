@@ -1,7 +1,7 @@
-"""Data sets that do not fit into memory: read, cut and handed on as a training goes.
+"""Data sets that do not fit into memory: pictures are read and cut during the training.
 
-Pictures are decoded and warped in parallel and ahead of the training (tf.data). Which
-pictures a step sees, and how they are cut, follows from the seed and the step alone.
+Pictures are decoded and warped in parallel, before the training needs them (tf.data). Which
+pictures a step sees, and how they are cut, depends only on the seed and the step.
 """
 
 import dataclasses
@@ -19,20 +19,21 @@ _BATCHES_AHEAD = 3
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stream:
-    """Pictures for training and for testing, squares of one size that images are cut from.
+    """Pictures for training and for testing: squares of one size, from which images are cut.
 
     Attributes:
-        name: What cards and messages call it.
+        name: Its name in cards and messages.
         labels: The names of the labels, in order.
         train: The training pictures; there may be none.
         test: The test pictures.
-        image_size: Side of the pictures.
-        crop_size: Side of the images. For training they are cut out anywhere and half of
-            them are mirrored, for testing they are the middle. None: the images are the
-            pictures.
-        content_digest: Tells apart pictures that differ.
-        channels: Of the pictures: 3 for RGB, 1 for luminance.
-        unreadable: What could not be read so far, and was left out: name -> reason.
+        image_size: The side of the pictures.
+        crop_size: The side of the images. For training they are cut out at random positions and
+            half of them are mirrored; for testing they are the middle. None: the images are
+            the pictures.
+        content_digest: Differs between different pictures.
+        channels: 3 for RGB pictures, 1 for luminance.
+        unreadable: The pictures that could not be read so far and were left out: name ->
+            reason.
     """
 
     name: str
@@ -69,32 +70,32 @@ class Stream:
 
     @property
     def num_train(self) -> int:
-        """Training pictures, with those among them that cannot be read."""
+        """How many training pictures there are, including those that cannot be read."""
         return len(self.train)
 
     @property
     def num_test(self) -> int:
-        """Test pictures, with those among them that cannot be read."""
+        """How many test pictures there are, including those that cannot be read."""
         return len(self.test)
 
     @property
     def digest(self) -> str:
-        """Tells apart data sets whose pictures, labels, order or cuts differ."""
+        """Differs between data sets whose pictures, labels, order or cuts differ."""
         parts = [self.content_digest, self.image_size, self.crop_size, *self.labels]
         parts += ["grey"] if self.channels == 1 else []
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
 
     def test_name(self, number: int) -> str:
-        """What lists and messages call a test picture: its file, where it is one."""
+        """The name of a test picture in lists and messages: its file, if it is one."""
         return self.test.name(number)
 
     def train_feed(self, seed: int, batch: int, columns: slice) -> "Feed":
-        """The images of every step, in a part of the batch.
+        """The images of every step, of a part of the batch.
 
         Args:
-            seed: Seed of their order and cuts.
-            batch: Images of a step, over all devices and processes.
-            columns: The part of the batch that is wanted here.
+            seed: Seed of the order and of the cuts.
+            batch: How many images a step has, over all devices and processes.
+            columns: The wanted part of the batch.
 
         Raises:
             ValueError: There are no training pictures.
@@ -109,8 +110,8 @@ class Stream:
         """The test images in order, without those that cannot be read.
 
         Args:
-            batch: Images of a batch at most.
-            part: Which batches are wanted here: this one and every `parts`-th after it.
+            batch: How many images a batch has at most.
+            part: Which batches are wanted: this one and every `parts`-th after it.
             parts: Into how many parts the batches are divided.
 
         Yields:
@@ -148,11 +149,11 @@ class Stream:
     def with_label(
         self, name: str, label: str, train_images: np.ndarray, test_images: np.ndarray
     ) -> "Stream":
-        """The data set with one more label, whose pictures stand behind the others.
+        """The data set with one more label, whose pictures come after the others.
 
         Args:
-            name: Of the new data set.
-            label: Of the added pictures.
+            name: The name of the new data set.
+            label: The name of the added label.
             train_images: uint8 [number, image_size, image_size, channels], not copied.
             test_images: Likewise.
         """
@@ -173,16 +174,16 @@ class Stream:
 
 
 class Feed:
-    """The images of a training's steps, made ahead in the background."""
+    """The images of a training's steps, prepared in advance in the background."""
 
     def __init__(self, stream: Stream, seed: int, batch: int, columns: slice):
         """Reads nothing yet.
 
         Args:
-            stream: Where the images are from.
-            seed: Seed of their order and cuts.
-            batch: Images of a step, over all devices and processes.
-            columns: The part of the batch that is wanted here.
+            stream: The data set.
+            seed: Seed of the order and of the cuts.
+            batch: How many images a step has, over all devices and processes.
+            columns: The wanted part of the batch.
         """
         self._stream = stream
         self._seed = seed
@@ -193,19 +194,19 @@ class Feed:
         self._failure = None
 
     def read(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The images and labels of some steps; the next call should ask for the steps after.
+        """The images and labels of some steps; fast if every call continues where the last ended.
 
-        Where a picture cannot be read, the one with the next number stands in for it.
+        A picture that cannot be read is replaced by the one with the next number.
 
         Args:
-            step: The first one.
-            count: How many.
+            step: The first step.
+            count: How many steps.
 
         Returns:
             uint8 [count, part of the batch, height, width, channels] and int64 [count, part].
 
         Raises:
-            ValueError: Not one training picture can be read.
+            ValueError: No training picture at all can be read.
         """
         if step != self._next_step:
             self._batches = self._dataset(step).as_numpy_iterator()
@@ -235,7 +236,7 @@ class Feed:
         return images.batch(share).prefetch(_BATCHES_AHEAD)
 
     def _samples(self, step: int) -> Iterator[tuple[np.ndarray, ...]]:
-        """Numbers and cuts of every step from this one on."""
+        """The numbers and cuts of every step, from this one on."""
         stream, batch = self._stream, self._batch
         slack = stream.image_size - stream.image_shape[0]
         while True:

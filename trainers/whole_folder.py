@@ -1,4 +1,4 @@
-"""A folder that is there whole or not at all: written beside its place, then renamed."""
+"""Writes a folder whole or not at all: under another name, which is then changed."""
 
 import contextlib
 import os
@@ -11,10 +11,10 @@ import tensorflow as tf
 
 @contextlib.contextmanager
 def written(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives the folder to write into; it takes its place at the end, if nothing is raised.
+    """Gives a folder to write into, which gets its name at the end if nothing was raised.
 
     Args:
-        folder: Must not exist; its parents are made.
+        folder: Its final name, which must not exist; its parents are created.
 
     Raises:
         FileExistsError: `folder` is there already.
@@ -23,7 +23,7 @@ def written(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     if folder.exists():
         raise FileExistsError(f"{folder} is there already and was not changed.")
     part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # what a killed process left
+    shutil.rmtree(part, ignore_errors=True)  # left by a process that was killed
     part.mkdir(parents=True)
     try:
         yield part
@@ -32,13 +32,13 @@ def written(folder: pathlib.Path) -> Iterator[pathlib.Path]:
         _sync_one(folder.parent)
     except BaseException as error:
         shutil.rmtree(part, ignore_errors=True)
-        if isinstance(error, tf.errors.OpError):  # how TensorFlow says that a disk is full
+        if isinstance(error, tf.errors.OpError):  # TensorFlow's error for a full disk
             raise OSError(f"{folder} cannot be written: {error.message}") from error
         raise
 
 
 def _sync(folder: pathlib.Path) -> None:
-    """Makes all files and names in a folder durable, before its own name is."""
+    """Makes all files and names in a folder durable, before the folder is renamed."""
     for path in folder.rglob("*"):
         _sync_one(path)
     _sync_one(folder)

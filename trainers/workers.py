@@ -1,7 +1,7 @@
-"""The processes that train together, as one of them sees them.
+"""The processes that train together, from the view of one of them.
 
-Each holds all weights and learns its share of every batch. What all must do alike, they
-agree on here; one process by itself agrees with itself at no cost.
+Each holds all weights and processes its share of every batch. Here they agree on everything that
+all must do in the same way; with a single process, this costs nothing.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-# What TensorFlow raises where another process is gone.
+# What TensorFlow raises if another process has ended.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -23,7 +23,7 @@ _LOST = (
 
 
 class LostError(RuntimeError):
-    """Another process of the training is gone; what was saved stays."""
+    """Another process of the training has ended; what was saved is not lost."""
 
 
 class Workers:
@@ -31,8 +31,8 @@ class Workers:
 
     Attributes:
         count: How many there are.
-        number: Which of them this one is; 0 is the chief, who alone writes.
-        replicas: The numbers of the replicas that this process has.
+        number: The number of this process; 0 is the chief, the only one that writes.
+        replicas: The numbers of the replicas of this process.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
@@ -72,21 +72,21 @@ class Workers:
             return self._strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None).numpy()
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set in one process at least."""
+        """Whether the flag is set in at least one process."""
         return bool(self.total(np.array(int(flag), np.int64)))
 
     def wait(self) -> None:
-        """Lets nobody go on, or end, before all are here."""
+        """Waits until all processes have called this."""
         self.any(False)
 
     def from_chief(
         self, state: Mapping[str, np.ndarray] | None, like: Mapping[str, np.ndarray]
     ) -> Mapping[str, np.ndarray] | None:
-        """What the chief has, to the bit.
+        """The state of the chief, the same to the bit in every process.
 
         Args:
-            state: The chief's; the others' are not looked at.
-            like: Arrays of the same names, shapes and dtypes, of 4 or 8 bytes a value.
+            state: The state of the chief; other processes' arguments are ignored.
+            like: Arrays of the same names, shapes and dtypes, with 4 or 8 bytes per value.
         """
         if self.count == 1:
             return state
@@ -94,7 +94,7 @@ class Workers:
             return None
         chiefs = state if self.is_chief else {name: np.zeros_like(a) for name, a in like.items()}
         return {
-            # As whole numbers, since 0.0 + -0.0 is 0.0.
+            # As whole numbers, because 0.0 + -0.0 is 0.0.
             name: self.total(np.atleast_1d(chiefs[name]).view(np.int32))
             .view(array.dtype)
             .reshape(array.shape)
@@ -102,13 +102,13 @@ class Workers:
         }
 
     def check_settings(self, settings: Mapping[str, object]) -> None:
-        """Sees that all processes were started with the same settings.
+        """Checks that all processes were started with the same settings.
 
         Args:
             settings: JSON values.
 
         Raises:
-            ValueError: They were not; the message names the first that differs here.
+            ValueError: They were not; the message names the first setting that differs.
         """
         if self.count == 1:
             return
@@ -130,10 +130,10 @@ class Workers:
 
     @contextlib.contextmanager
     def losses_reported(self) -> Iterator[None]:
-        """Says it plainly where another process is gone.
+        """Reports in plain words if another process has ended inside the `with` block.
 
         Raises:
-            LostError: One is.
+            LostError: One has.
         """
         if self.count == 1:
             yield

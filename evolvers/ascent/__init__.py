@@ -5,8 +5,8 @@ https://arxiv.org/abs/1412.1897 (Figures S5 to S9).
 
     config       every setting, and the settings of the paper's figures
     loop         many images at once, many steps in one compiled call
-    objectives   what is followed uphill
-    regularisers what keeps the images plain: decay, blur, clips
-    percentiles  percentiles within TensorFlow
-    views        what the classifier sees where images are jittered and scaled
+    objectives   what the ascent increases
+    regularisers what keeps the images simple: decay, blur, clips
+    percentiles  percentiles in TensorFlow
+    views        what the classifier sees if images are jittered and scaled
 """

@@ -1,19 +1,19 @@
-"""Every setting that shapes the result of an ascent, and the paper's own choices.
+"""Every setting that shapes the result of an ascent, and the settings of the paper.
 
-Light to import: commands read their defaults here before they know whether they run.
+Quick to import: commands read their defaults here before they know whether they will run.
 """
 
 import dataclasses
 import math
 
 OBJECTIVES = ("probability", "logit", "log_probability")
-# The first image whose confidence exceeds each is kept, besides the first one whose top-1
-# it is, the best and the last.
+# For each threshold, the first image whose confidence exceeds it is kept; also the first image
+# whose top-1 label is the target, the best image and the last.
 THRESHOLDS = (0.99, 0.999, 0.9999)
 FIRSTS = ("top1", *(f"{threshold:g}" for threshold in THRESHOLDS))
 KEPT = ("last", "best", *FIRSTS)
-# A Gaussian that is narrower has a kernel of a single pixel: it would blur nothing.
-SMALLEST_SIGMA = 0.3
+# A narrower Gaussian has a kernel of a single pixel, and would blur nothing.
+MIN_SIGMA = 0.3
 _PERCENTILES = ("norm_percentile", "contribution_percentile", "absolute_percentile")
 _NOT_NEGATIVE = ("early", "late", "max_learning_rate", "learning_rate", "jitter")
 
@@ -23,22 +23,22 @@ class Config:
     """One ascent; the defaults are those of the paper's unregularised images.
 
     Attributes:
-        steps: How often the gradient is taken; the image moves after each but the last.
-        early: The gain in the objective that a step aims at while the classifier is unsure.
-        late: What it aims at in the end is this times one minus the confidence.
+        steps: How many times the gradient is computed; the image moves after each but the last.
+        early: The gain of the objective that a step aims at while the confidence is low.
+        late: When the confidence is high, a step aims at this times one minus the confidence.
         max_learning_rate: A step is at most this times the gradient.
-        learning_rate: Multiplies every step; 1 as published.
-        decay: The part of the mean-subtracted image that is lost in each step.
+        learning_rate: A factor for every step; 1 in the published code.
+        decay: The share of the mean-subtracted image that each step removes.
         blur_sigma: Standard deviation of the Gaussian blur, in pixels; 0 for none.
-        blur_every: Steps from one blur to the next.
-        norm_percentile: Per cent of pixels, those of smallest norm over the channels,
-            that each step sets to the mean; 0 for none.
-        contribution_percentile: The same by the gain that a pixel is predicted to add.
-        absolute_percentile: The same by that gain without its sign.
-        objective: What is followed, one of `OBJECTIVES`.
-        jitter: Pixels that the classifier's view is moved by at most, at random, in each
+        blur_every: Number of steps from one blur to the next.
+        norm_percentile: Per cent of pixels that each step sets to the mean: those with the smallest
+            norm over the channels; 0 for none.
+        contribution_percentile: The same for the pixels with the smallest predicted gain.
+        absolute_percentile: The same for that gain without its sign.
+        objective: What the ascent increases, one of `OBJECTIVES`.
+        jitter: How many pixels the classifier's view is moved at most, at random, in each
             direction and step; 0 for none.
-        zoom: How much it is enlarged or reduced at most, at random, as a factor less one.
+        zoom: How much the view is enlarged or reduced at most, at random, as a factor minus one.
     """
 
     steps: int = 500
@@ -78,15 +78,15 @@ class Config:
                 raise ValueError(
                     f"{name} must be from 0 (none) to below 100 (all), got {getattr(self, name):g}."
                 )
-        if self.blur_sigma != 0 and self.blur_sigma < SMALLEST_SIGMA:
+        if self.blur_sigma != 0 and self.blur_sigma < MIN_SIGMA:
             raise ValueError(
-                f"blur_sigma must be 0 (no blur) or at least {SMALLEST_SIGMA} pixels, "
+                f"blur_sigma must be 0 (no blur) or at least {MIN_SIGMA} pixels, "
                 f"got {self.blur_sigma:g}."
             )
 
 
-# The settings of the figures, as the authors' search drew them. The published S6 also clips
-# absolute contributions at 20 %, which removes nothing that its clip of norms leaves.
+# The settings of the figures, as the authors' search found them. The published S6 also clips
+# absolute contributions at 20 %, which changes nothing after its clip of norms.
 PRESETS = {
     "plain": Config(),
     "s5": Config(steps=1500, early=0.03, late=0.02, decay=0.01),

@@ -1,8 +1,8 @@
 """Gradient ascent on many images at once, many steps in one compiled call.
 
-Every image takes the same way whatever images it shares a batch with: bit for bit where the
-processor has AVX-512, else to rounding, as TensorFlow's kernels compute the last images of a
-batch otherwise. The same batches always give the same bits:
+Every image takes the same path whatever other images are in its batch: bit for bit if the
+processor has AVX-512, otherwise up to rounding, because TensorFlow's kernels compute the last
+images of a batch differently. The same batches always give the same bits:
 
     ascent = Ascent(Config(), confidences, (28, 28, 1), mean, targets=[(7, 0), (7, 1)])
     while ascent.step < ascent.config.steps:
@@ -21,8 +21,8 @@ from evolvers.ascent import views
 from evolvers.ascent.config import FIRSTS, Config
 from evolvers.ascent.step import NEVER, State, not_finite_at, zero_at
 
-# A batch of one goes through other kernels, whose last bits differ.
-_SMALLEST_BATCH = 2
+# A batch of one image uses other kernels, whose last bits differ.
+_MIN_BATCH = 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,13 +31,13 @@ class Trace:
 
     Attributes:
         first: The first step's number.
-        confidence: float32 [steps, images]; for the target, before the step is taken; like
-            what follows not finite where the classifier gave that.
-        gradient_norm: float32 [steps, images]; of the objective.
-        learning_rate: float32 [steps, images]; what the gradient was multiplied by.
-        top1: int32 [steps, images]; the label of the highest confidence, -1 for none.
-        active: bool [steps, images]; False after the step in which the gradient was 0, or that
-            or the confidences were not finite.
+        confidence: float32 [steps, images]; for the target, before the step. This and the next two
+            are not finite where the classifier's results were not.
+        gradient_norm: float32 [steps, images]; the norm of the objective's gradient.
+        learning_rate: float32 [steps, images]; by what the gradient was multiplied.
+        top1: int32 [steps, images]; the label with the highest confidence, -1 for none.
+        active: bool [steps, images]; False after the step in which the gradient was 0, or the
+            gradient or the confidences were not finite.
     """
 
     first: int
@@ -69,7 +69,7 @@ class Ascent:
         batch: int = 64,
         independent: bool = False,
     ):
-        """Draws the first images: the mean plus noise of one grey level, by the seed.
+        """Makes the first images: the mean plus noise with a standard deviation of one grey level.
 
         Args:
             config: The settings.
@@ -77,12 +77,12 @@ class Ascent:
                 height, width, channels] in 0..255 -> float32 [batch, num_labels].
             image_shape: (height, width, channels).
             mean: Anything that broadcasts to `image_shape`, in 0..255.
-            targets: For each image the label that it shall be taken for and the seed of
-                its noise; images of one seed begin alike.
-            batch: How many images go through the network together, at most. Results depend
-                on it by rounding at most.
-            independent: Whether each label has a probability of its own, whatever the
-                others have.
+            targets: For each image, the label as which it shall be classified and the seed of
+                its noise; images with the same seed begin alike.
+            batch: How many images go through the network together at most. Results depend
+                on it only by rounding.
+            independent: Whether each label has a probability of its own, independent of the
+                others.
 
         Raises:
             ValueError: There are no targets.
@@ -97,25 +97,27 @@ class Ascent:
         self._one_step = step_module.Step(config, confidences, self._mean, independent)
         self._function = tf.function(self._traced, autograph=False)
         num_batches = -(-len(targets) // batch)
-        self._batch = max(_SMALLEST_BATCH, -(-len(targets) // num_batches))
+        self._batch = max(_MIN_BATCH, -(-len(targets) // num_batches))
         self._labels = self._split(np.array([label for label, _ in targets], np.int32))
         self._views = self._split(views.drawn(config, targets))
         self._states = self._split_state(self._start(image_shape))
 
     def advance(self, steps: int) -> Trace:
-        """Takes the next steps, `steps` of them or those that are left.
+        """Takes the next `steps` steps, or as many as are left.
 
         Returns:
             What happened.
 
         Raises:
-            ValueError: In the first step, more than half of the images had confidences or
-                gradients that are not finite; no step was taken.
+            ValueError: In the first step, the confidences or gradients of more than half of the
+                images were not finite; no step was taken.
         """
         count = min(steps, self.config.steps - self.step)
         batches = zip(self._states, self._labels, self._views, strict=True)
         first, number = tf.constant(self.step), tf.constant(count)
-        states, seen = zip(*(self._function(*of, first, number) for of in batches), strict=True)
+        states, seen = zip(
+            *(self._function(*parts, first, number) for parts in batches), strict=True
+        )
         confidence, gradient_norm, learning_rate, top1 = (
             np.concatenate([part.numpy() for part in parts], axis=1)[:, : len(self.targets)]
             for parts in zip(*seen, strict=True)
@@ -141,7 +143,7 @@ class Ascent:
         """The images of all targets as bytes, each value rounded to the nearest.
 
         Args:
-            which: "last", "best", or one of `FIRSTS`: there an image that has not come yet
+            which: "last", "best", or one of `FIRSTS`; an image of these that does not exist yet
                 is black.
 
         Returns:
@@ -155,15 +157,15 @@ class Ascent:
         return np.rint(last).astype(np.uint8)
 
     def confidences(self, which: str) -> np.ndarray:
-        """What the classifier gave those images before they were rounded: float32 [images]."""
+        """The confidences of those images before they were rounded: float32 [images]."""
         if which in FIRSTS:
             return self._joined("first_confidences")[:, FIRSTS.index(which)]
         return self._joined("best_confidence" if which == "best" else "last_confidence")
 
     def steps(self, which: str) -> np.ndarray:
-        """The steps of those images: int32 [images], `step.NEVER` where it has not come.
+        """The steps of those images: int32 [images], `step.NEVER` for images that do not exist yet.
 
-        Of an image that was lost, the last one is its best; it is `NEVER` where it has none.
+        The last image of a lost one is its best image; its step is `NEVER` if it has none.
         """
         if which in FIRSTS:
             return self._joined("first_steps")[:, FIRSTS.index(which)]
@@ -174,35 +176,39 @@ class Ascent:
         return np.where(self.not_finite() == NEVER, last, self._joined("best_step"))
 
     def stopped(self) -> np.ndarray:
-        """The step in which an image's gradient was 0: int32 [images], else `step.NEVER`."""
+        """The step in which an image's gradient was 0: int32 [images], otherwise `step.NEVER`."""
         return zero_at(self._joined("stopped"))
 
     def not_finite(self) -> np.ndarray:
-        """The step in which an image was lost: int32 [images], else `step.NEVER`.
+        """The step in which an image was lost: int32 [images], otherwise `step.NEVER`.
 
-        Its confidences or its gradient were NaN or infinite; no other image knows of it.
+        Its confidences or its gradient were NaN or infinite; other images are not affected.
         """
         return not_finite_at(self._joined("stopped"))
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the next steps depend on besides what the constructor was given."""
+        """Everything on which the next steps depend, besides the constructor's arguments."""
         arrays = {name: self._joined(name) for name in State._fields}
         return {"step": np.array(self.step), **arrays}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state` of an ascent of the same arguments.
+        """Continues from a `state` of an ascent with the same arguments.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is not such a state.
         """
         for name, array in self.state().items():
             given = state.get(name)
             if given is None or given.dtype.kind != array.dtype.kind or given.shape != array.shape:
-                raise ValueError(f"no state of this ascent: {name} is missing or another array.")
+                raise ValueError(f"not a state of this ascent: {name} is missing or another array.")
             if given.dtype.kind == "f" and not np.isfinite(given).all():
-                raise ValueError(f"no state of this ascent: {name} holds a number not finite.")
+                raise ValueError(
+                    f"not a state of this ascent: {name} has numbers that are not finite."
+                )
         if not 0 <= int(state["step"]) <= self.config.steps:
-            raise ValueError(f"no state of this ascent: expected step in 0..{self.config.steps}.")
+            raise ValueError(
+                f"not a state of this ascent: expected step in 0..{self.config.steps}."
+            )
         self.step = int(state["step"])
         self._states = self._split_state(State(*(state[name] for name in State._fields)))
 

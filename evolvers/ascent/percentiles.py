@@ -8,7 +8,7 @@ def percentile(values: tf.Tensor, q: float) -> tf.Tensor:
     """The `q`-th percentile of each row, as `numpy.percentile` with linear interpolation.
 
     Args:
-        values: [batch, count] float32 without NaN; a shape that is known.
+        values: [batch, count] float32 without NaN; the count is static.
         q: In [0, 100].
 
     Returns:
@@ -16,7 +16,7 @@ def percentile(values: tf.Tensor, q: float) -> tf.Tensor:
     """
     place = q / 100 * (values.shape[1] - 1)
     rank = int(np.floor(place))
-    # Selection, not sorting: a row of 50,000 values takes an eighth of the time.
+    # Selecting is faster than sorting: eight times as fast for a row of 50,000 values.
     lower = tf.raw_ops.NthElement(input=values, n=rank)
     if place == rank:
         return lower

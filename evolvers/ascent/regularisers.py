@@ -1,13 +1,13 @@
-"""What keeps an ascended image plain: each step ends with some of these, in this order.
+"""What keeps an ascended image simple: each step ends with some of these, in this order.
 
 A regulariser is a callable `(offsets, gradient, step) -> offsets`:
 
     offsets   [batch, height, width, channels] float32; the images minus their mean, moved
-              along the gradient and perhaps regularised already
-    gradient  the same shape; of the objective, before the step
+              along the gradient, and possibly regularised already
+    gradient  the same shape; that of the objective, before the step
     step      int32 scalar, from 0
 
-So they combine by being called one after the other, and one more is one more function.
+So they are combined by calling one after the other, and a new one is a new function.
 """
 
 import dataclasses
@@ -20,12 +20,12 @@ from evolvers.ascent import config as config_module
 from evolvers.ascent import percentiles
 
 Regulariser = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
-# Standard deviations after which the kernel is cut, as SciPy cuts it.
+# Standard deviations after which the kernel is cut off, as in SciPy.
 _TRUNCATE = 4.0
 
 
-def of(config: config_module.Config) -> Sequence[Regulariser]:
-    """Those that a configuration asks for, in the order of the published code."""
+def from_config(config: config_module.Config) -> Sequence[Regulariser]:
+    """The regularisers of a configuration, in the order of the published code."""
     chosen = []
     if config.decay:
         chosen.append(Decay(config.decay))
@@ -42,7 +42,7 @@ def of(config: config_module.Config) -> Sequence[Regulariser]:
 
 @dataclasses.dataclass(frozen=True)
 class Decay:
-    """Takes a part of every offset away: L2 regularisation.
+    """Removes a share of every offset: L2 regularisation.
 
     Attributes:
         share: In [0, 1).
@@ -60,19 +60,19 @@ class Decay:
 class Blur:
     """Blurs each channel with a Gaussian, as `scipy.ndimage.gaussian_filter` does.
 
-    Pixels beyond an edge are those before it, mirrored ("reflect" for SciPy, "SYMMETRIC"
-    for TensorFlow), so an image keeps its brightness.
+    Beyond an edge, the image is mirrored ("reflect" in SciPy, "SYMMETRIC" in TensorFlow), so it
+    keeps its brightness.
 
     Attributes:
         sigma: Standard deviation in pixels, at least 0.3.
-        every: Steps from one blur to the next; the first step blurs.
+        every: Number of steps from one blur to the next; the first step blurs.
     """
 
     sigma: float
     every: int = 1
 
     def __call__(self, offsets: tf.Tensor, gradient: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """The blurred offsets, or in the steps between them as they are."""
+        """The offsets, blurred if it is the step for it."""
         del gradient
         if self.every == 1:
             return self._blurred(offsets)
@@ -109,20 +109,21 @@ class Clip:
     """Sets the pixels that matter least to the mean: all their offsets to 0.
 
     Attributes:
-        measure: How much pixels matter: `(offsets, gradient) -> [batch, height, width]`.
-        percentile: Pixels whose measure is below this percentile of their image's.
+        measure: How much each pixel matters: `(offsets, gradient) -> [batch, height, width]`.
+        percentile: In [0, 100); pixels whose measure is below this percentile of their image
+            are set to the mean.
     """
 
     measure: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     percentile: float
 
     def __call__(self, offsets: tf.Tensor, gradient: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """The offsets, those of the pixels that matter least 0."""
+        """The offsets, with 0 for the pixels that matter least."""
         del step
         measured = self.measure(offsets, gradient)
         of_image = tf.reshape(measured, [-1, measured.shape[1] * measured.shape[2]])
         threshold = percentiles.percentile(of_image, self.percentile)[:, None]
-        # Whole pixels are copied: `tf.where` would broadcast, which takes twice as long.
+        # This copies whole pixels; `tf.where` would broadcast, which takes twice as long.
         pixels = tf.reshape(offsets, [-1, offsets.shape[3]])
         matter = tf.reshape(of_image >= threshold, [-1])
         kept = tf.raw_ops.Select(condition=matter, x=pixels, y=tf.zeros_like(pixels))
@@ -136,10 +137,10 @@ def norm(offsets: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
 
 
 def contribution(offsets: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """What the objective is predicted to gain if a pixel is set to the mean."""
+    """The predicted gain of the objective if a pixel is set to the mean."""
     return tf.reduce_sum(gradient * -offsets, axis=3)
 
 
 def absolute_contribution(offsets: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """The same without its sign."""
+    """The predicted gain without its sign."""
     return tf.abs(contribution(offsets, gradient))

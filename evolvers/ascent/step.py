@@ -1,16 +1,16 @@
 """One step of an ascent, for a batch of images, as TensorFlow operations.
 
 The update of Nguyen, Yosinski and Clune, 2015, supplement E,
-https://arxiv.org/abs/1412.1897, in the order of their published code. With X the image less
-the data mean M, p the confidence for the target and t = 0 .. steps - 1:
+https://arxiv.org/abs/1412.1897, in the order of their published code. With X the image minus
+the data mean M, p the confidence for the target, and t = 0 .. steps - 1:
 
     X <- clip(X + M, 0, 255) - M
-    g = dp/dX;  where it is 0 everywhere, the image stays as it is from here on
-    d = min(early, late (1 - p))           the gain that is aimed at
+    g = dp/dX;  if it is 0 everywhere, the image does not change any more
+    d = min(early, late (1 - p))           the gain that the step aims at
     X <- X + min(max_learning_rate, d / |g|^2) g, then the regularisers; not after the last
 
-Every image has its own p, g, d and learning rate. Where p or g is NaN or infinite, the image
-goes back to its best one and stays that.
+Every image has its own p, g, d and learning rate. If p or g is NaN or infinite, the image becomes
+its best one and does not change any more.
 """
 
 from collections.abc import Callable
@@ -24,23 +24,23 @@ from evolvers.ascent import objectives, regularisers, views
 from evolvers.ascent.config import THRESHOLDS
 
 NEVER = -1
-_NOT_FINITE = -2  # minus the step: how `State.stopped` tells it from a gradient of 0
+_NOT_FINITE = -2  # minus the step: so `State.stopped` distinguishes it from a gradient of 0
 
 
 class State(NamedTuple):
-    """A batch of images on their way; the first axis of everything is the batch.
+    """A batch of images during the ascent; the first axis of every array is the batch.
 
     Attributes:
         offsets: float32 [batch, height, width, channels]; the images minus their mean.
         stopped: int32 [batch]; the step whose gradient was 0, or `NEVER`, or -2 minus the step
             whose confidences or gradient were not finite; see `zero_at` and `not_finite_at`.
-        best: uint8 [batch, height, width, channels]; of the highest confidence so far.
+        best: uint8 [batch, height, width, channels]; the images of the highest confidence so far.
         best_confidence: float32 [batch].
         best_step: int32 [batch].
-        firsts: uint8 [batch, len(FIRSTS), height, width, channels]; black before they come.
+        firsts: uint8 [batch, len(FIRSTS), height, width, channels]; black until they exist.
         first_steps: int32 [batch, len(FIRSTS)], or `NEVER`.
         first_confidences: float32 [batch, len(FIRSTS)].
-        last_confidence: float32 [batch]; of the newest step.
+        last_confidence: float32 [batch]; the confidence in the newest step.
     """
 
     offsets: tf.Tensor
@@ -55,7 +55,7 @@ class State(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a step saw; float32 [batch] but for `top1`, int32 [batch], -1 where there is none."""
+    """What a step saw: float32 [batch], except `top1`, int32 [batch], -1 for none."""
 
     confidence: tf.Tensor
     gradient_norm: tf.Tensor
@@ -64,17 +64,17 @@ class Seen(NamedTuple):
 
 
 def zero_at(stopped: np.ndarray) -> np.ndarray:
-    """The steps whose gradients were 0: int32 [batch], else `NEVER`."""
+    """The steps whose gradients were 0: int32 [batch], otherwise `NEVER`."""
     return np.maximum(stopped, np.int32(NEVER))
 
 
 def not_finite_at(stopped: np.ndarray) -> np.ndarray:
-    """The steps whose confidences or gradients were not finite: int32 [batch], else `NEVER`."""
+    """The steps with confidences or gradients that were not finite: int32 [batch], or `NEVER`."""
     return np.where(stopped <= _NOT_FINITE, np.int32(_NOT_FINITE) - stopped, np.int32(NEVER))
 
 
 class Step:
-    """Takes a batch of images one step further."""
+    """Takes one step with a batch of images."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Step:
         mean: np.ndarray,
         independent: bool = False,
     ):
-        """Takes what all steps share.
+        """Prepares what all steps share.
 
         Args:
             config: The settings.
@@ -99,7 +99,7 @@ class Step:
         self._mean = mean
         known = objectives.BY_NAME_INDEPENDENT if independent else objectives.BY_NAME
         self._objective = known[config.objective]
-        self._regularisers = regularisers.of(config)
+        self._regularisers = regularisers.from_config(config)
 
     def __call__(
         self, number: tf.Tensor, state: State, labels: tf.Tensor, drawn: tf.Tensor
@@ -107,13 +107,13 @@ class Step:
         """One step.
 
         Args:
-            number: int32 scalar; which step it is.
+            number: int32 scalar; the number of the step.
             state: The images.
             labels: int32 [batch]; their targets.
-            drawn: float32 [batch, steps, 3]; as `views.drawn` gives them.
+            drawn: float32 [batch, steps, 3]; what `views.drawn` returned.
 
         Returns:
-            The state after it, and what it saw.
+            The state after the step, and what the step saw.
         """
         images = tf.clip_by_value(state.offsets + self._mean, 0.0, 255.0)
         offsets = images - self._mean
@@ -145,7 +145,7 @@ class Step:
         return state, Seen(probability, tf.sqrt(squared), rate, top1)
 
     def _gone_back(self, number: tf.Tensor, state: State, lost: tf.Tensor) -> State:
-        """The state in which the `lost` images are their best ones, where they have one."""
+        """The state in which every `lost` image is its best one, if it has one."""
         back = lost & (state.best_step != NEVER)
         best = tf.cast(state.best, tf.float32) - self._mean
         return state._replace(
@@ -157,24 +157,24 @@ class Step:
     def _traced_gradient(
         self, number: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, drawn: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The confidences of what is viewed, and the objective's gradient."""
+        """The confidences of the viewed images, and the gradient of the objective."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
             viewed = images if drawn.shape[1] == 0 else views.seen(images, drawn[:, number])
             confidences = self._confidences(viewed)
-            # Each image's objective depends on that image alone, so the gradient of the sum
-            # is every image's own.
+            # The objective of an image depends on that image alone, so the gradient of the sum
+            # holds the gradient of every image.
             objective = tf.reduce_sum(self._objective(confidences, labels))
         gradient = tape.gradient(objective, images)
         if gradient is None:
             raise ValueError(
-                "the classifier has no gradient: something in it is cut off from the image, such "
-                "as an argmax. Evolution needs none."
+                "the classifier has no gradient: an operation in it has no derivative, such as an "
+                "argmax. Evolution does not need one."
             )
         return confidences, gradient
 
     def _learning_rate(self, probability: tf.Tensor, squared: tf.Tensor) -> tf.Tensor:
-        """What gains `d` to first order: float32 [batch]."""
+        """The learning rates that gain `d` to first order: float32 [batch]."""
         config = self._config
         aimed_at = tf.minimum(config.early, config.late * (1 - probability))
         rate = tf.minimum(config.max_learning_rate, tf.math.divide_no_nan(aimed_at, squared))
@@ -189,13 +189,13 @@ class Step:
         probability: tf.Tensor,
         is_top1: tf.Tensor,
     ) -> State:
-        """The state with the images that this step reaches and that are worth keeping."""
+        """The state with those images of this step that are to be kept."""
         rounded = tf.cast(tf.round(images), tf.uint8)
         better = active & (probability > state.best_confidence)
         reached = [is_top1, *(probability > threshold for threshold in THRESHOLDS)]
         new = tf.stack(reached, axis=1) & (state.first_steps == NEVER) & active[:, None]
         firsts = tf.cond(
-            tf.reduce_any(new),  # in few steps, and there is much to copy
+            tf.reduce_any(new),  # true in few steps, and copying takes long
             lambda: tf.where(_of_images(new, state.firsts), rounded[:, None], state.firsts),
             lambda: state.firsts,
         )
@@ -211,22 +211,22 @@ class Step:
 
 
 def _apart(function: Callable) -> Callable:
-    """The function as a graph of its own, called and not copied into the loop around it.
+    """The function as a graph of its own, which the loop calls instead of containing a copy.
 
-    The classifier takes nearly all the time, and TensorFlow arranges a large loop body less
-    well than a function: copied, it lost from 0 to 40 % of its speed, by chance.
+    The classifier takes nearly all the time, and TensorFlow schedules a large loop body less well
+    than a function: a copy was from 0 to 40 % slower, at random.
     """
     return tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
 
 
 def _either(chosen: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    """Of each pair of images the first where `chosen`, else the other.
+    """The first of each pair of images if `chosen`, otherwise the second.
 
-    The older operation copies whole images; `tf.where` broadcasts, five times as slow.
+    This older operation copies whole images; `tf.where` broadcasts, which takes five times as long.
     """
     return tf.raw_ops.Select(condition=chosen, x=images, y=others)
 
 
 def _of_images(values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """Values of images with axes of length 1 behind, so that they broadcast to the pixels."""
+    """One value per image, with axes of length 1 added, so that it broadcasts to the pixels."""
     return tf.reshape(values, [*values.shape, *[1] * (images.shape.rank - values.shape.rank)])

@@ -1,6 +1,6 @@
-"""What the classifier sees where an ascent is to be robust: the image moved and scaled.
+"""What the classifier sees if an ascent shall be robust: the image moved and scaled.
 
-Images that fool under many views at once show larger shapes; Mordvintsev, Olah and Tyka,
+Images that fool in many views at once show larger shapes; Mordvintsev, Olah and Tyka,
 2015, https://research.google/blog/inceptionism-going-deeper-into-neural-networks, and
 Athalye et al., 2018, https://arxiv.org/abs/1707.07397. Not part of the paper's experiments.
 """
@@ -14,14 +14,14 @@ from evolvers.ascent import config as config_module
 
 
 def drawn(config: config_module.Config, targets: Sequence[tuple[int, int]]) -> np.ndarray:
-    """The views of every image in every step, each image's from a stream of its own.
+    """The views of every image in every step, from a random stream per image.
 
     Args:
-        config: Its `jitter`, `zoom` and `steps`.
+        config: `jitter`, `zoom` and `steps` of it are used.
         targets: (label, seed) of each image.
 
     Returns:
-        [images, steps, 3] float32: how far the view is moved down and right, in pixels,
+        [images, steps, 3] float32: how far the view is moved down and to the right, in pixels,
         and by which factor it is enlarged.
     """
     if not (config.jitter or config.zoom):
@@ -30,7 +30,7 @@ def drawn(config: config_module.Config, targets: Sequence[tuple[int, int]]) -> n
     highs = [config.jitter, config.jitter, 1 + config.zoom]
     return np.stack(
         [
-            # A word apart from the stream of the seed's noise.
+            # Another stream than that of the seed's noise.
             np.random.default_rng([seed, label, 1]).uniform(lows, highs, (config.steps, 3))
             for label, seed in targets
         ]
@@ -38,11 +38,11 @@ def drawn(config: config_module.Config, targets: Sequence[tuple[int, int]]) -> n
 
 
 def seen(images: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
-    """Images as they are viewed, bilinearly; beyond an edge its pixels go on.
+    """The views of images, interpolated bilinearly; beyond an edge its pixels are repeated.
 
     Args:
         images: [batch, height, width, channels] float32.
-        views: [batch, 3] float32, as `drawn` gives them for one step.
+        views: [batch, 3] float32; what `drawn` returned for one step.
 
     Returns:
         The same shape.
@@ -54,7 +54,7 @@ def seen(images: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
 
 
 def _interpolation(size: int, moved: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """How much each pixel of a line gives to each one of the view: [batch, size, size]."""
+    """The weight of each pixel of a line in each pixel of the view: [batch, size, size]."""
     middle = (size - 1) / 2
     places = tf.range(size, dtype=tf.float32)
     sources = (places - middle - moved[:, None]) / factor[:, None] + middle

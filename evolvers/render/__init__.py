@@ -1,9 +1,9 @@
 """Genomes -> images.
 
-    coordinates   what a CPPN sees of a pixel's place
+    coordinates   how a CPPN gets the position of a pixel
     cpu           CpuRenderer: compiled, on all cores
 
-One meaning, several renderers: they agree to float32 rounding.
+There are several renderers with the same meaning: they agree up to float32 rounding.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from evolvers.cppn import Cppn, CppnBatch
 from evolvers.direct import DirectGenome
 from evolvers.render.cpu import CpuRenderer
 
-# What a print may take, in weights and activations times pixels: ten minutes or so on two cores.
-_MOST_WORK = 2**40
-# What is done at a time: a part of a second, so that whoever waits is told, and may stop it.
-_WORK_AT_A_TIME = 2**28
+# The most work of a print, in weights and activations times pixels: about ten minutes on two cores.
+_MAX_WORK = 2**40
+# The work of one band: less than a second, so that progress is shown and a signal is noticed.
+_WORK_OF_BAND = 2**28
 
 
 def draw(
@@ -31,22 +31,23 @@ def draw(
 ) -> np.ndarray:
     """Draws one genome at any size.
 
-    A CPPN has no resolution: a larger print has what it draws between the pixels of the
-    canvas, be it stripes too fine for the canvas to show. The pixels of a direct genome
-    become squares.
+    A CPPN has no resolution: a larger print also shows what it draws between the pixels of the
+    canvas, even stripes that are too fine for the canvas. The pixels of a direct genome become
+    squares.
 
     Args:
         genome: A genome that was evolved on `canvas`.
         canvas: Its image shape and coordinates.
-        height: Rows to draw; the canvas' own by default.
+        height: Rows to draw; those of the canvas by default.
         width: Columns to draw; likewise.
-        on_rows: Told, again and again, how many rows more are drawn.
+        on_rows: Called again and again with the number of rows drawn since the last call.
 
     Returns:
-        uint8 [height, width, channels]; at the canvas' own size the very image that scored.
+        uint8 [height, width, channels]; at the size of the canvas, exactly the image that was
+        scored.
 
     Raises:
-        ValueError: So many pixels of so large a network would take hours.
+        ValueError: Drawing so many pixels with so large a network would take hours.
     """
     height, width = height or canvas.height, width or canvas.width
     renderer = CpuRenderer()
@@ -73,14 +74,14 @@ def _draw_in_bands(
 ) -> np.ndarray:
     packed = program.pack(CppnBatch.stack([genome]))
     work = len(packed.activations) + len(packed.weights)
-    if work * height * width > _MOST_WORK:
-        scale = (_MOST_WORK / (work * height * width)) ** 0.5
+    if work * height * width > _MAX_WORK:
+        scale = (_MAX_WORK / (work * height * width)) ** 0.5
         raise ValueError(
             f"the genome has {len(packed.activations)} nodes and {len(packed.weights)} connections "
             f"that draw: a print of {width} x {height} pixels would take too long; choose one of "
             f"{int(scale * max(height, width))} pixels at most."
         )
-    band = max(1, min(height, _WORK_AT_A_TIME // (work * width)))
+    band = max(1, min(height, _WORK_OF_BAND // (work * width)))
     image = np.empty((height, width, canvas.channels), np.uint8)
     for first in range(0, height, band):
         rows = slice(first, min(first + band, height))

@@ -1,4 +1,4 @@
-"""What a CPPN sees of a pixel's place."""
+"""How a CPPN gets the position of a pixel: its inputs."""
 
 import dataclasses
 import functools
@@ -31,7 +31,7 @@ class Grid:
         """The four arrays in the order in which compiled code takes them."""
         return self.x, self.y, self.across, self.down
 
-    def of_rows(self, rows: slice) -> "Grid":
+    def select_rows(self, rows: slice) -> "Grid":
         """The inputs of some of the rows."""
         return Grid(self.x, self.y[rows], self.across, self.down[rows])
 
@@ -47,9 +47,9 @@ class Grid:
 def grid(canvas: Canvas, height: int, width: int) -> Grid:
     """The inputs for a picture of `height` x `width` pixels.
 
-    Between its borders a print of any size has the coordinates of the canvas that the
-    genome was evolved on, so it samples the same picture more finely or coarsely. At the
-    canvas' own size raw coordinates are the whole numbers 0..width - 1, 0..height - 1.
+    A print of any size has, from border to border, the coordinates of the canvas on which the
+    genome was evolved, so it samples the same picture more finely or more coarsely. At the size of
+    the canvas, raw coordinates are the whole numbers 0..width - 1 and 0..height - 1.
     """
     column, across = _axis(canvas.width, width)
     row, down = _axis(canvas.height, height)

@@ -1,14 +1,13 @@
 """The compiled renderer: programs -> images on all cores of a CPU.
 
 A tile of pixels goes through a whole program before the next tile begins, so that all
-values stay in the first-level cache, and every inner loop runs over a tile's pixels,
-which the compiler turns into vector instructions. The library sine and exponential are
-calls that cannot be vectorised; polynomials with a proper range reduction stand in for
-them, within 2e-6 of the true value for arguments up to tens of thousands, which raw
-coordinates need.
+values stay in the first-level cache. Every inner loop runs over the pixels of a tile, which the
+compiler turns into vector instructions. The sine and exponential of the standard library are calls
+that cannot be vectorised. Polynomials with a range reduction replace them, within 2e-6 of the true
+value for arguments up to tens of thousands, which raw coordinates need.
 
-Kernels run without the interpreter's lock, and work is shared out to plain threads
-(Numba's own thread pools do not allow calls from two threads at a time).
+Kernels run without the interpreter's lock, and the work is distributed to plain threads, because
+Numba's own thread pools do not allow calls from two threads at a time.
 """
 
 import concurrent.futures
@@ -25,7 +24,7 @@ from evolvers.program import Program
 from evolvers.render import coordinates
 
 _TILE = 800  # pixels; a 28x28 image is one tile
-_MOST_VALUES = 2**22  # of a thread's tile in all slots, four bytes each
+_MAX_VALUES = 2**22  # values of a thread's tile in all slots, four bytes each
 _LANES = 32  # pixels that the widest unrolled vector loop takes at a time
 _BIAS = NUM_INPUTS - 1
 
@@ -38,7 +37,7 @@ _PI_C = _f32(1.509957990978376432e-7)
 _LOG2_E = _f32(1.4426950408889634)
 _LN2_A = _f32(0.693359375)
 _LN2_B = _f32(-2.12194440e-4)
-_ROUND = _f32(12582912.0)  # 1.5 * 2^23: adding and taking it away rounds to a whole number
+_ROUND = _f32(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds to a whole number
 
 
 class CpuRenderer:
@@ -60,21 +59,21 @@ class CpuRenderer:
 
         Args:
             program: The batch; grey or colour, as `canvas` says.
-            canvas: What the genomes were evolved on.
-            height: Rows to draw; the canvas' own by default.
+            canvas: The canvas on which the genomes were evolved.
+            height: Rows to draw; those of the canvas by default.
             width: Columns to draw; likewise.
             rows: Which of the rows; all by default.
 
         Returns:
-            uint8 [batch, rows, width, channels]. An image does not depend on the others of
-            its batch, nor on the number of threads, nor a row on the rows drawn with it.
+            uint8 [batch, rows, width, channels]. An image depends neither on the other images of
+            its batch nor on the number of threads, and a row not on the other rows.
         """
         height, width = height or canvas.height, width or canvas.width
-        grid = coordinates.grid(canvas, height, width).of_rows(rows)
+        grid = coordinates.grid(canvas, height, width).select_rows(rows)
         images = np.empty((len(program), len(grid.y), width, canvas.channels), np.uint8)
         pixels = len(grid.y) * width
-        most_slots = NUM_INPUTS + np.diff(program.step_offsets).max(initial=0)
-        tiles = -(-pixels // max(_LANES, min(_TILE, _MOST_VALUES // most_slots)))
+        max_slots = NUM_INPUTS + np.diff(program.step_offsets).max(initial=0)
+        tiles = -(-pixels // max(_LANES, min(_TILE, _MAX_VALUES // max_slots)))
         tile = -(-pixels // (tiles * _LANES)) * _LANES
         tiles = -(-pixels // tile)
         jobs = [
@@ -226,7 +225,7 @@ def _tile_inputs(grid, first, last, length, values):
         if column == width:
             column = 0
             row += 1
-    for i in range(last - first, length):  # computed with the rest, and thrown away
+    for i in range(last - first, length):  # computed with the others, and not used
         values[0, i] = 0
         values[1, i] = 0
         values[2, i] = 0
@@ -284,7 +283,7 @@ def _hls_to_rgb(hues, lightnesses, saturations, plane, image):
     count = len(image) // 3
     for channel in range(3):
         shift = _f32(8 * channel if channel < 2 else 4)
-        for i in range(count):  # a plane first: stores three bytes apart are not vectors
+        for i in range(count):  # a plane first: stores three bytes apart cannot be vectorised
             hue = _f32(_byte(hues[i])) * _f32(1 / 15)
             lightness = _f32(_byte(lightnesses[i])) * _f32(1 / 255)
             saturation = _f32(_byte(saturations[i])) * _f32(1 / 255)
@@ -302,10 +301,10 @@ def _render(arrays, grid, tile, program0, program1, tile0, tile1, images):
     steps, outputs = arrays[0], arrays[5]
     _, height, width, channels = images.shape
     pixels = height * width
-    most_steps = 0
+    max_steps = 0
     for index in range(program0, program1):
-        most_steps = max(most_steps, steps[index + 1] - steps[index])
-    values = np.empty((NUM_INPUTS + most_steps, tile), np.float32)
+        max_steps = max(max_steps, steps[index + 1] - steps[index])
+    values = np.empty((NUM_INPUTS + max_steps, tile), np.float32)
     plane = np.empty(tile, np.uint8)
     flat = images.reshape(images.size)
     for number in range(tile0, tile1):

@@ -1,8 +1,8 @@
-"""Lays programs out for a machine that computes many of them side by side.
+"""Arranges programs for a device that computes many of them in parallel.
 
-A level holds the steps that can run at once, because everything they read lies in earlier
-levels. Padded to the same shape, level k of all programs of a batch becomes a few array
-operations, whatever their topologies.
+A level holds the steps that can run at the same time, because everything that they read lies in
+earlier levels. Padded to the same shape, level k of all programs of a batch becomes a few array
+operations, whatever the topologies of the networks.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ class Levels:
     """A batch of programs as padded tables.
 
     Level k has `width` steps for every program; step i of level k writes to slot
-    4 + k * width + i and reads slots below 4 + k * width. Padding sums nothing.
+    4 + k * width + i and reads slots below 4 + k * width. Padding adds nothing.
 
     Attributes:
-        weights: float32 [levels, batch, width, slots]; the weight of every slot in a step's
-            sum, 0 for those that it does not read.
+        weights: float32 [levels, batch, width, slots]; the weight of every slot in the sum of a
+            step, 0 for slots that it does not read.
         activations: int32 [levels, batch, width].
         outputs: int32 [batch, channels]; the slot of each output.
     """
@@ -43,8 +43,8 @@ def levels(programs: Program, batch: int | None = None) -> Levels:
 
     Args:
         programs: The batch.
-        batch: The batch size of the tables; behind the programs stand empty ones. By
-            default there are none.
+        batch: The batch size of the tables; empty programs are added at the end. By default
+            there are none.
     """
     level, place, (depth, width) = _place(programs.arrays)
     batch = batch or len(programs)
@@ -59,7 +59,7 @@ def levels(programs: Program, batch: int | None = None) -> Levels:
 
 @compiled()
 def _place(programs):
-    """Each step's level and its place there; then the numbers of levels and places."""
+    """Each step's level and its index there; then the number of levels and their width."""
     steps, _, terms, sources, _, outputs = programs
     level = np.zeros(steps[-1], np.int32)
     place = np.zeros(steps[-1], np.int32)

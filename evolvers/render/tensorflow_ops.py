@@ -1,10 +1,10 @@
-"""The accelerator's renderer: programs -> images in TensorFlow operations.
+"""The renderer for accelerators: programs -> images with TensorFlow operations.
 
-Written to be part of the `tf.function` that scores, so that images are drawn and scored
-without visiting the host. Topologies are data (`levels`), not graph: a new one needs no
-new trace. It sums in the order of the compiled renderer and agrees with it to float32
-rounding, which raw coordinates amplify: the two draw the same pictures, but a byte here
-and there differs, so one evolution keeps to one of them.
+It is meant to be part of the `tf.function` that scores, so that images are drawn and scored
+without a copy to the host. Topologies are data (`levels`), not part of the graph: a new one needs
+no new trace. It sums in the same order as the compiled renderer and agrees with it up to float32
+rounding, which raw coordinates amplify. The two draw the same pictures, but a few bytes differ, so
+an evolution uses one of them from beginning to end.
 """
 
 from collections.abc import Callable
@@ -24,11 +24,11 @@ _TILE = 256  # programs at a time, at most
 
 
 def argument_specs(channels: int, batch: int | None = None) -> list[tf.TensorSpec]:
-    """The signature of a `tf.function` that takes what `images` takes.
+    """The signature of a `tf.function` with the arguments of `images`.
 
     Args:
         channels: 1 or 3.
-        batch: The batch size, where it is fixed.
+        batch: The batch size; None for any.
     """
     return [
         tf.TensorSpec((NUM_INPUTS, None, None), tf.float32),
@@ -47,7 +47,7 @@ def images(
         inputs: float32 [4, height, width], see `coordinates.Grid.inputs`.
         weights: As in `Levels`, like the two after it.
         kinds: See `Levels.activations`.
-        outputs: See `Levels`; its static second dimension, 1 or 3, is the colour.
+        outputs: See `Levels`; its static second dimension is the number of channels, 1 or 3.
 
     Returns:
         uint8 [batch, height, width, channels].
@@ -85,7 +85,7 @@ def _activate(kinds: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
 
 
 def _hls_to_rgb(hls: tf.Tensor) -> tf.Tensor:
-    """Bytes as float32 [..., 3] to whole float32 values; see `cpu` for the formula."""
+    """Bytes as float32 [..., 3] to whole numbers as float32; see `cpu` for the formula."""
     hue, lightness, saturation = tf.split(hls * tf.constant([1 / 15, 1 / 255, 1 / 255]), 3, -1)
     k = tf.math.floormod(hue + tf.constant([0.0, 8.0, 4.0]), 12.0)
     share = tf.maximum(tf.minimum(tf.minimum(k - 3, 9 - k), 1.0), -1.0)
@@ -97,7 +97,7 @@ class TensorFlowRenderer:
     """Draws batches of programs with TensorFlow, in tiles of bounded memory.
 
     Attributes:
-        traces: How often a graph was built: once per number of channels.
+        traces: How many graphs were built: one per number of channels.
     """
 
     def __init__(self):
@@ -134,18 +134,19 @@ class TensorFlowRenderer:
 def tiles(
     program: Program, pixels: int, padded: Callable[[int], int] = lambda size: size
 ) -> list[tuple[np.ndarray, Levels]]:
-    """Cuts a batch so that the values of a tile take some hundred megabytes at most.
+    """Divides a batch into tiles whose values take some hundred megabytes at most.
 
-    Programs of like size go together, since a tile is padded to its largest.
+    Programs of similar size go together, because a tile is padded to its largest program.
 
     Args:
         program: The batch.
-        pixels: How many are drawn at a time.
-        padded: The batch size of the tables of so many programs, at least that many.
+        pixels: How many pixels are drawn at a time.
+        padded: Returns the batch size of the tables for a number of programs: that number or
+            more.
 
     Returns:
-        (int64 places of the programs, tables) that hold each program once; a tile has at
-        least one program and at most `_TILE`.
+        (int64 indices of programs, tables) of every tile; each program is in one tile. A tile has
+        at least one program and at most `_TILE`.
     """
     order = np.argsort(np.diff(program.step_offsets), kind="stable")
     result, start = [], 0
@@ -155,7 +156,7 @@ def tiles(
             places = order[start : start + size]
             tables = levels(program.take(places), padded(size))
             depth, batch, width, slots = tables.weights.shape
-            # The concatenation of a level holds the values twice.
+            # While a level is concatenated, its values are in memory twice.
             needed = 4 * batch * slots * (2 * pixels + depth * width)
             if needed <= _BYTES or size == 1:
                 break

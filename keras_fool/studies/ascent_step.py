@@ -92,7 +92,7 @@ def measure(
         return confidence(moved).numpy().astype(np.float64) - before
 
     moved, after, alone = offsets + step, {}, {}
-    for regularise in regularisers.of(config):
+    for regularise in regularisers.from_config(config):
         name = type(regularise).__name__.lower()
         moved = regularise(moved, gradient, tf.constant(0))
         after[name] = gain(moved)

@@ -89,17 +89,23 @@ def old_dims(*sides: int) -> bytes:
 
 TEN = writer.numbers(5, np.ones(10), packed=True, double=False)
 BAD_BLOBS = {
-    "huge_shape": (dims(2**62) + TEN, r"10 values, which make no shape \(4611686018427387904,\)"),
-    "overflowing_shape": (dims(2**32, 2**32, 10) + TEN, "10 values, which make no shape"),
-    "negative_shape": (dims(-2, -5) + TEN, r"10 values, which make no shape \(-2, -5\)"),
-    "shape_of_nothing": (dims(0), r"0 values, which make no shape \(0,\)"),
+    "huge_shape": (
+        dims(2**62) + TEN,
+        r"10 values, which do not fit the shape \(4611686018427387904,\)",
+    ),
+    "overflowing_shape": (dims(2**32, 2**32, 10) + TEN, "10 values, which do not fit the shape"),
+    "negative_shape": (dims(-2, -5) + TEN, r"10 values, which do not fit the shape \(-2, -5\)"),
+    "shape_of_nothing": (dims(0), r"0 values, which do not fit the shape \(0,\)"),
     "many_sides": (dims(10, *[1] * 99) + TEN, "has a shape of too many sides"),
-    "five_sides": (dims(10, 1, 1, 1, 1) + TEN, r"make no shape \(10, 1, 1, 1, 1\)"),
+    "five_sides": (dims(10, 1, 1, 1, 1) + TEN, r"fit the shape \(10, 1, 1, 1, 1\)"),
     "old_huge_shape": (old_dims(2**31 - 1, 2**31 - 1, 9, 9) + TEN, "10 values, which make no"),
-    "old_missing_sides": (old_dims(10) + TEN, r"10 values, which make no shape \(10, 0, 0, 0\)"),
-    "no_shape": (TEN, r"10 values, which make no shape \(0, 0, 0, 0\)"),
-    "no_values": (dims(10), r"0 values, which make no shape \(10,\)"),
-    "fewer_values": (dims(11) + TEN, r"10 values, which make no shape \(11,\)"),
+    "old_missing_sides": (
+        old_dims(10) + TEN,
+        r"10 values, which do not fit the shape \(10, 0, 0, 0\)",
+    ),
+    "no_shape": (TEN, r"10 values, which do not fit the shape \(0, 0, 0, 0\)"),
+    "no_values": (dims(10), r"0 values, which do not fit the shape \(10,\)"),
+    "fewer_values": (dims(11) + TEN, r"10 values, which do not fit the shape \(11,\)"),
     "half_a_value": (dims(10) + writer.field(5, bytes(41)), "it is damaged or is cut off"),
     "huge_length": (
         dims(10) + writer.key(5, writer.BYTES) + writer.varint(2**40) + bytes(40),
@@ -107,10 +113,10 @@ BAD_BLOBS = {
     ),
     "endless_number": (writer.key(1, 0) + b"\xff" * 20, "it is damaged or is cut off"),
     "shape_is_no_message": (writer.field(7, b"\xff") + TEN, "it is damaged or is cut off"),
-    "nan": (writer.blob(np.array([1.0, np.nan])), "has values that are no finite numbers"),
+    "nan": (writer.blob(np.array([1.0, np.nan])), "has values that are not finite"),
     "too_large_double": (
         writer.blob(np.array([1.0, 1e300]), double=True),
-        "has values that are no finite numbers",
+        "has values that are not finite",
     ),
 }
 
@@ -130,13 +136,13 @@ def nested(depth: int) -> bytes:
 
 BAD_FILES = {
     "empty": (b"", "has no layer with weights"),
-    "text": (b"name: 'net' layer { name: 'conv1' }\n" * 100, "is no file of Caffe's weights"),
-    "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(5000), "is no file of Caffe's weights"),
-    "zeros": (bytes(5000), "is no file of Caffe's weights"),
-    "deep": (nested(1_000_000), "is no file of Caffe's weights"),
+    "text": (b"name: 'net' layer { name: 'conv1' }\n" * 100, "is not a file of Caffe's weights"),
+    "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(5000), "is not a file of Caffe's weights"),
+    "zeros": (bytes(5000), "is not a file of Caffe's weights"),
+    "deep": (nested(1_000_000), "is not a file of Caffe's weights"),
     "huge_length": (
         writer.key(100, writer.BYTES) + writer.varint(2**62) + b"abc",
-        "is no file of Caffe's weights or is cut off",
+        "is not a file of Caffe's weights or is cut off",
     ),
     "layer_is_no_message": (writer.net([b"\xff\xff"]), "is damaged: a layer or is cut off"),
     "old_layer_is_no_message": (

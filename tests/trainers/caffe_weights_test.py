@@ -178,12 +178,12 @@ def changed(weights, name, kernel=None, bias=None):
     [
         (
             lambda w: without(w, "conv2"),
-            "a.caffemodel is no lenet: it has no layer 'conv2' with weights, but conv1, ip1, ip2",
+            "a.caffemodel is not lenet: it has no layer 'conv2' with weights, but conv1, ip1, ip2",
         ),
         (lambda w: without(w, "ip2"), "it has no layer 'ip2' with weights, but conv1, conv2, ip1"),
         (
             lambda w: {**w, "conv3": w["conv2"]},
-            "is no lenet: it has a layer 'conv3' with weights, which that network has not",
+            "is not lenet: it has a layer 'conv3' with weights, which that network does not have",
         ),
         (
             lambda w: changed(w, "conv1", kernel=np.zeros((20, 1, 3, 5))),
@@ -211,7 +211,7 @@ def changed(weights, name, kernel=None, bias=None):
         ),
         (
             lambda w: changed(w, "ip1", bias=np.full(500, np.nan)),
-            "'ip1', biases has values that are no finite numbers",
+            "'ip1', biases has values that are not finite",
         ),
         (
             lambda w: {**w, "conv1": [w["conv1"][0]]},

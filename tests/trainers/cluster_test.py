@@ -30,7 +30,7 @@ def test_a_chief_comes_first():
     [
         ({}, "TF_CONFIG is not set: every process of --strategy=multiworker needs one"),
         ({"TF_CONFIG": ""}, "is not set"),
-        ({"TF_CONFIG": "{'cluster': 1}"}, "is no JSON"),
+        ({"TF_CONFIG": "{'cluster': 1}"}, "is not JSON"),
         ({"TF_CONFIG": "[]"}, "needs 'cluster' and 'task'"),
         ({"TF_CONFIG": '{"cluster": {"worker": ["a:1"]}}'}, "needs 'cluster' and 'task'"),
         (config({"worker": ["a:1"], "ps": ["b:2"]}), "names a job 'ps': known: chief, worker"),
@@ -39,7 +39,7 @@ def test_a_chief_comes_first():
         (config({"worker": ["a:99999"]}), r"must be a list of host:port"),
         (config({"worker": [7]}), r"must be a list of host:port"),
         (config({**TWO, "chief": ["c:1", "d:1"]}), "several chiefs"),
-        (config(TWO, index=2), r"wrong task: \{.*'index': 2\} is none of"),
+        (config(TWO, index=2), r"wrong task: \{.*'index': 2\} is not in"),
         (config(TWO, index="0"), "has a wrong task"),
         (config(TWO, index=True), "has a wrong task"),
         (config(TWO, "evaluator"), "has a wrong task"),

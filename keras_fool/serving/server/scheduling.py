@@ -19,7 +19,7 @@ from keras_fool.serving.server import status
 Arrays = Mapping[str, np.ndarray]
 
 _PIECE_ROWS, _PIECE_BYTES = 2**10, 2**23  # of a large request, at most
-_SMALLEST_PIECE = 2 * batch_shapes.UNIT
+_MIN_PIECE = 2 * batch_shapes.UNIT
 _TINY_BYTES = 2**20  # rows of few bytes: a piece may have more of them, up to this size
 # Requests of up to so many pieces run whole: their memory is bounded, and pieces cost a check.
 _WHOLE = 2
@@ -246,12 +246,12 @@ def _pieces(inputs: Arrays) -> list[tuple[int, int]]:
         return [(0, 0)]
     row_bytes = max(1, sum(map(_bytes, inputs.values())) // rows)
     max_rows = max(_PIECE_ROWS, _TINY_BYTES // row_bytes)
-    piece = max(_SMALLEST_PIECE, min(max_rows, -(-_PIECE_BYTES // row_bytes)))
+    piece = max(_MIN_PIECE, min(max_rows, -(-_PIECE_BYTES // row_bytes)))
     if rows <= _WHOLE * piece:
         return [(0, rows)]
     # Each piece is a whole number of kernel blocks; the rest comes at the end, as in the request.
     begins = list(range(0, rows, _in_units(-(-rows // -(-rows // piece)))))
-    if rows - begins[-1] < _SMALLEST_PIECE:
+    if rows - begins[-1] < _MIN_PIECE:
         begins.pop()
     return list(itertools.pairwise([*begins, rows]))
 

@@ -105,15 +105,15 @@ def test_of_a_configuration_in_the_published_order():
         absolute_percentile=30,
     )
 
-    assert regularisers.of(everything) == [
+    assert regularisers.from_config(everything) == [
         regularisers.Decay(0.1),
         regularisers.Blur(0.5, 4),
         regularisers.Clip(regularisers.norm, 10),
         regularisers.Clip(regularisers.contribution, 20),
         regularisers.Clip(regularisers.absolute_contribution, 30),
     ]
-    assert regularisers.of(PRESETS["plain"]) == []
-    assert len(regularisers.of(PRESETS["s6"])) == 3
+    assert regularisers.from_config(PRESETS["plain"]) == []
+    assert len(regularisers.from_config(PRESETS["s6"])) == 3
 
 
 def test_figure_s6_loses_nothing_by_leaving_out_the_clip_of_absolute_contributions():

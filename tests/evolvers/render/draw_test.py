@@ -68,8 +68,8 @@ def test_bands_of_rows_and_small_tiles_change_no_byte(monkeypatch, channels):
     whole = render.draw(genome, canvas, 333, 250)
     told = []
 
-    monkeypatch.setattr(render, "_WORK_AT_A_TIME", 1000)
-    monkeypatch.setattr(cpu, "_MOST_VALUES", 1)
+    monkeypatch.setattr(render, "_WORK_OF_BAND", 1000)
+    monkeypatch.setattr(cpu, "_MAX_VALUES", 1)
     banded = render.draw(genome, canvas, 333, 250, told.append)
 
     np.testing.assert_array_equal(banded, whole)
