@@ -1,23 +1,21 @@
-r"""Says how sure a classifier is of real images: of all, of the right ones, of the wrong ones.
+r"""Measures a classifier's confidence on real images: on all, on right and on wrong answers.
 
     python -m keras_fool.confidence --dataset=mnist
     python -m keras_fool.confidence --model=MobileNet:weights=imagenet --image_size=256 \
         --dataset=folder:photographs --images=runs/mobilenet
 
 Supplement F of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897, for any
-classifier and data set: is a network as sure of images that fool it as of real ones?
+classifier and data set: does a network give images that fool it as much confidence as real ones?
 
-Reads the test images of --dataset: mnist, digits, shapes, imagenet2012 (its validation images
-are enough), or folder:PATH with PATH/test/<label>/*.jpg; --model, or without one the shipped
-classifier of the data set. Labels are found by their names, in whatever order, where both
-have names: the folders' names are those of labels (capitals, spaces and underscores do not
-matter), and may be of some labels only. Where the classifier has none, the folders' order is
-taken, and said. Grey classifiers are given the pictures' luminance. With --images, folders
-that evolve wrote, the champions in them are scored, too.
+Reads the test images of --dataset (of imagenet2012, the validation images are enough; of
+folder:PATH, PATH/test/<label>/*.jpg). Labels are matched by their names, whatever their order,
+where both sides have names: the folders' names are those of labels (capitals, spaces and
+underscores do not matter), and may be of some labels only. Where the classifier has no names, the
+folders' order is taken, and a note says so. Grey classifiers are given the pictures' luminance.
+With --images, the champions in these run folders are scored, too.
 
-Writes, into --output, by default <dataset>-confidence: confidence.md (medians, beside those of
-the paper), confidence.png (the distributions) and images.csv (a row per real image, with its
-file). Nothing that is there is replaced without --overwrite.
+Writes a folder: confidence.md (medians, beside those of the paper), confidence.png (the
+distributions) and images.csv (a row per real image, with its file).
 
 Costs one scoring of every image: seconds for MNIST, minutes to hours for ImageNet.
 """
@@ -29,7 +27,7 @@ from typing import TYPE_CHECKING
 import tqdm
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, model_flags, path_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, model_flags
 from trainers import datasets, names
 
 if TYPE_CHECKING:
@@ -37,28 +35,37 @@ if TYPE_CHECKING:
 
     from keras_fool.models.scoring import LocalScorer
 
-USES = (
-    *model_flags.USES,
-    common_flags.DATA_DIR,
-    common_flags.IMAGES,
-    common_flags.OUTPUT,
-    common_flags.OVERWRITE,
+USES = flag_groups.Groups(
+    what=(
+        flag_groups.Told(
+            common_flags.DATASET,
+            "The real images: mnist, digits, shapes, imagenet2012, or folder:PATH (with "
+            "PATH/test/<label>/). Required. Without --model, their shipped classifier is measured.",
+        ),
+        *model_flags.WHAT_OR_ENDPOINT[1:],
+        flag_groups.Told(
+            common_flags.IMAGES,
+            "Run folders with fooling images, with commas between them, to be measured as well "
+            "(default: none).",
+        ),
+    ),
+    how=model_flags.CROPS,
+    where=(
+        common_flags.DATA_DIR,
+        flag_groups.Told(
+            common_flags.OUTPUT, "The folder that is written (default: <dataset>-confidence)."
+        ),
+        common_flags.OVERWRITE,
+    ),
+    expert=model_flags.EXPERT,
 )
 
 
 def main(arguments: Sequence[str]) -> None:
     """Scores, counts and writes."""
     cli.no_arguments(arguments)
-    dataset = common_flags.DATASET.value
-    if dataset is None:
-        raise errors.UsageError(
-            "give --dataset: mnist, digits, shapes, imagenet2012 or folder:PATH."
-        )
-    with errors.reported(ValueError):
-        datasets.check_name(dataset)
-    output = pathlib.Path(common_flags.OUTPUT.value or _output(dataset))
-    if output.exists() and not common_flags.OVERWRITE.value:
-        raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
+    dataset = flag_values.dataset()
+    output = flag_values.new_output(f"{datasets.short_name(dataset)}-confidence")
     with errors.reported(ValueError, FileNotFoundError):
         classifier = model_flags.classifier(of_dataset=common_flags.MODEL.value is None)
         with cli.native_messages_hidden():
@@ -77,10 +84,6 @@ def main(arguments: Sequence[str]) -> None:
     _print_unreadable(data.unreadable)
 
 
-def _output(dataset: str) -> str:
-    return f"{datasets.short_name(dataset)}-confidence"
-
-
 def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
     """The confidences of the champions in --images, if there are any."""
     import numpy as np
@@ -90,8 +93,7 @@ def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
 
     if not common_flags.IMAGES.value:
         return None
-    folders = path_flags.run_folders(common_flags.IMAGES.value)
-    found = [champions.read(folder) for folder in folders]
+    found = [champions.read(folder) for folder in flag_values.run_folders()]
     for of in found:
         of.check_fits(scorer.name, scorer.image_shape, len(of.labels))
     return np.concatenate([confidence.of_fooling(scorer, of) for of in found])
@@ -122,4 +124,4 @@ def _print_unreadable(unreadable: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, uses=USES)
+    cli.run(main, USES)

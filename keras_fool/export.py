@@ -22,9 +22,21 @@ import re
 from collections.abc import Sequence
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, model_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, model_flags
 
-USES = (*model_flags.USES, common_flags.OUTPUT)
+USES = flag_groups.Groups(
+    what=model_flags.WHAT,
+    how=model_flags.CROPS,
+    where=(
+        flag_groups.Told(
+            common_flags.OUTPUT,
+            "The folder that is written: a version folder such as exports/mine/3, or a folder of "
+            "versions such as exports/mine, in which the next free number is taken (default: "
+            "exports/<classifier>).",
+        ),
+    ),
+    expert=model_flags.EXPERT,
+)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -33,10 +45,12 @@ def main(arguments: Sequence[str]) -> None:
     with errors.reported(ValueError):
         classifier = model_flags.classifier()
     if classifier.is_remote:
-        raise errors.UserError(f"{classifier.name} is served already; export a classifier.")
+        raise errors.UserError(
+            f"{classifier.name} is an endpoint, which is served already: export a classifier."
+        )
     folder = _version_folder(classifier.name)
     if folder.exists():
-        raise errors.UserError(f"{folder} is there already and was not changed.")
+        raise errors.UserError(f"{folder} exists and was not changed; choose another --output.")
     with cli.native_messages_hidden(), errors.needs_extra("serving"):
         from keras_fool.serving.server import saved_model
     with errors.reported(ValueError, saved_model.ExportError), cli.native_messages_hidden():
@@ -69,4 +83,4 @@ def _version_folder(name: str) -> pathlib.Path:
 
 
 if __name__ == "__main__":
-    cli.run(main, uses=USES)
+    cli.run(main, USES)

@@ -2,20 +2,15 @@ r"""Makes a classifier of the weights of a network that was trained with Caffe.
 
     python -m keras_fool.import_caffe --architecture=caffenet --name=caffenet \
         --weights=bvlc_reference_caffenet.caffemodel --mean=imagenet_mean.binaryproto
-    python -m keras_fool.import_caffe --architecture=googlenet --name=googlenet \
-        --weights=bvlc_googlenet.caffemodel
     python -m keras_fool.import_caffe --architecture=lenet --name=lenet \
         --weights=lenet_iter_10000.caffemodel --mean=mnist_mean.binaryproto
 
-Reads --weights, a .caffemodel file of any age, and for alexnet, caffenet and googlenet --mean,
-a .binaryproto file with what is subtracted from images: an image, of which the middle is
-taken, or a value per colour; (104, 117, 123) for BGR by default. lenet learned without a mean:
-for it, --mean is what evolve --view=published subtracts, kept beside the classifier. Shapes
-and names of all layers are checked. The labels are numbers, or the names in --label_names.
+Reads a .caffemodel file of any age, and checks the shapes and names of all layers. Images go in as
+RGB bytes; the mean and the order BGR are inside the classifier. LeNet was trained without a mean:
+for lenet, --mean is what evolve --view=published subtracts, and is kept beside the classifier.
 
 Writes, under --output_dir, <name>/<version>/ with the SavedModel that TF Serving loads,
-classifier.keras and card.json. Images go in as RGB bytes; mean and BGR are inside. What is
-there already is never replaced.
+classifier.keras and card.json. What exists is never replaced.
 
 Costs seconds, and for alexnet and caffenet, which have 61 million weights, half a minute and
 2.4 GB of memory.
@@ -28,22 +23,32 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, label_names, path_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, label_names, path_flags
 from keras_fool.models import classifier_folder
 
+_OF_CAFFE = ("lenet", "alexnet", "caffenet", "googlenet")
 _MEAN = flags.DEFINE(
     path_flags.Path(),
     "mean",
     None,
-    "A .binaryproto file with the mean of the images that the network learned.",
+    "A .binaryproto file with the mean of the training images: an image, of which the middle is "
+    "taken, or a value per colour (default: (104, 117, 123) for BGR; for lenet, none).",
 )
-USES = (
-    common_flags.ARCHITECTURE,
-    common_flags.WEIGHTS,
-    common_flags.NAME,
-    common_flags.VERSION,
-    common_flags.OUTPUT_DIR,
-    common_flags.LABEL_NAMES,
+USES = flag_groups.Groups(
+    what=(
+        flag_groups.Told(
+            common_flags.ARCHITECTURE,
+            f"The network: {', '.join(_OF_CAFFE[:-1])} or {_OF_CAFFE[-1]}. Required.",
+        ),
+        flag_groups.Told(common_flags.WEIGHTS, "The .caffemodel file. Required."),
+        _MEAN,
+        flag_groups.Told(
+            common_flags.LABEL_NAMES,
+            "A file with the names of the labels: UTF-8 with a line per label, or JSON: a list, "
+            '{"cat": 0}, or the imagenet_class_index.json of Keras (default: their numbers).',
+        ),
+    ),
+    where=(common_flags.NAME, common_flags.VERSION, common_flags.OUTPUT_DIR),
 )
 _NUM_COMPARED = 4
 
@@ -103,8 +108,8 @@ def _checked_flags() -> tuple[str, pathlib.Path, pathlib.Path | None]:
         UserError: A file is not there.
     """
     architecture = common_flags.ARCHITECTURE.value
-    if architecture is None or architecture == "small":
-        raise errors.UsageError("give --architecture (lenet, alexnet, caffenet or googlenet).")
+    if architecture not in _OF_CAFFE:
+        raise errors.UsageError(f"give --architecture, one of {', '.join(_OF_CAFFE)}.")
     if common_flags.WEIGHTS.value is None:
         raise errors.UsageError("give --weights, a .caffemodel file.")
     weights = pathlib.Path(common_flags.WEIGHTS.value)
@@ -121,4 +126,4 @@ def _origin(path: pathlib.Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    cli.run(main, uses=USES)
+    cli.run(main, USES)

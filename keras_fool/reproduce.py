@@ -1,8 +1,9 @@
 r"""Reproduces an experiment of the paper: evolves, scores, counts, draws, compares.
 
-    python -m keras_fool.reproduce --experiment=table_s1_mnist
     python -m keras_fool.reproduce --experiment=table_s1_mnist --scale=0.1
     python -m keras_fool.reproduce --experiment=figure_s4 --dataset=digits --scale=0.1
+    python -m keras_fool.reproduce --experiment=figure_s5 --label_names=labels.txt \
+        --models=squeezenet.keras:bgr
 
 The experiments, of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897:
   table_s1_mnist     images that fool one classifier, given to another (30 runs on each)
@@ -59,22 +60,45 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, label_names, path_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, label_names, path_flags
 from keras_fool.models import classifiers
 from keras_fool.runs import stopping
 from keras_fool.studies import experiment
 
-_EXPERIMENT = flags.DEFINE_enum("experiment", None, experiment.NAMES, "What to reproduce.")
-_RESULTS = flags.DEFINE(path_flags.Path(), "results", "results", "Where the results are written.")
-USES = (
-    common_flags.DATASET,
-    common_flags.MODELS,
-    common_flags.WORKDIR,
-    common_flags.SEED,
-    common_flags.OVERWRITE,
-    common_flags.SCALE,
-    common_flags.LABEL_NAMES,
-    common_flags.VIEW,
+_EXPERIMENT = flags.DEFINE_enum(
+    "experiment",
+    None,
+    experiment.NAMES,
+    "The experiment, one of those above. Required.",
+)
+_RESULTS = flags.DEFINE(
+    path_flags.Path(),
+    "results",
+    "results",
+    "The folder that the experiment's folder of results is written to.",
+)
+USES = flag_groups.Groups(
+    what=(
+        _EXPERIMENT,
+        flag_groups.Told(
+            common_flags.DATASET,
+            "The data set, where the experiment can be done on another one than the paper's: "
+            "mnist, digits, shapes, imagenet2012 or folder:PATH (default: the paper's).",
+        ),
+        common_flags.MODELS,
+        common_flags.LABEL_NAMES,
+    ),
+    how=(common_flags.SCALE, common_flags.SEED),
+    where=(
+        flag_groups.Told(
+            common_flags.WORKDIR,
+            "The folder that trainings, evolutions and ascents are kept in, and found again "
+            "(default: runs/reproduce).",
+        ),
+        _RESULTS,
+        common_flags.OVERWRITE,
+    ),
+    expert=(common_flags.VIEW,),
 )
 
 
@@ -141,4 +165,4 @@ def _labels() -> tuple[str, ...] | None:
 
 
 if __name__ == "__main__":
-    cli.run(main, uses=USES)
+    cli.run(main, USES)

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, path_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, path_flags
 from keras_fool.runs import stopping
 
 if TYPE_CHECKING:
@@ -51,70 +51,102 @@ _BASE_PATH = flags.DEFINE(
     "The folder of version folders, such as saved_models/mnist_a. Required.",
 )
 _NAME = flags.DEFINE_string(
-    "model_name", None, "The model's name in requests; by default that of the folder."
+    "model_name", None, "The model's name in requests (default: that of the folder)."
 )
 _PORT = flags.DEFINE_integer(
-    "port", 8500, "The port of gRPC; 0 takes a free one.", lower_bound=0, upper_bound=65535
+    "port", 8500, "The port number of gRPC; 0 takes a free one.", lower_bound=0, upper_bound=65535
 )
 _REST_PORT = flags.DEFINE_integer(
-    "rest_api_port", 8501, "The port of REST; 0 takes a free one.", lower_bound=0, upper_bound=65535
+    "rest_api_port",
+    8501,
+    "The port number of REST; 0 takes a free one.",
+    lower_bound=0,
+    upper_bound=65535,
 )
 _HOST = flags.DEFINE_string("host", "127.0.0.1", "The address to listen on.")
 _LABELS = flags.DEFINE_list(
-    "version_labels", [], "Names of versions, such as stable:1,canary:2; they are served, too."
+    "version_labels", [], "Names of versions that are served as well, such as stable:1,canary:2."
 )
 _POLL_SECONDS = flags.DEFINE_float(
-    "file_system_poll_wait_seconds", 1.0, "Seconds between looks at the folder.", lower_bound=0.01
+    "file_system_poll_wait_seconds",
+    1.0,
+    "Seconds between two readings of the folder.",
+    lower_bound=0.01,
 )
 _RETRIES = flags.DEFINE_integer(
     "max_num_load_retries",
     5,
-    "How often a version that fails to load is tried again.",
+    "Number of times that a version that fails to load is tried again.",
     lower_bound=0,
 )
 _RETRY_MICROS = flags.DEFINE_integer(
-    "load_retry_interval_micros", 60_000_000, "Microseconds between such trials.", lower_bound=0
+    "load_retry_interval_micros",
+    60_000_000,
+    "Microseconds until a version that failed to load is tried again.",
+    lower_bound=0,
 )
 _PACKED = flags.DEFINE_bool(
     "enable_serialization_as_tensor_content",
     False,
-    "Answer gRPC with packed values, a hundred times faster to read than typed ones.",
+    "Answer gRPC with packed values, which are read a hundred times faster than typed ones.",
 )
 _MAX_BATCH_SIZE = flags.DEFINE_integer(
     "max_batch_size",
     None,
-    "Join requests that wait into runs of so many rows at most; larger requests are refused. By "
-    "default every request runs by itself.",
+    "Rows of a batch at most: requests that wait are joined, and larger ones refused (default: "
+    "every request runs by itself).",
     lower_bound=1,
 )
 _BATCH_TIMEOUT = flags.DEFINE_integer(
-    "batch_timeout_micros", 0, "Microseconds that a batch waits for more rows.", lower_bound=0
+    "batch_timeout_micros",
+    0,
+    "With --max_batch_size, microseconds that a batch waits for more rows.",
+    lower_bound=0,
 )
 _MAX_ENQUEUED = flags.DEFINE_integer(
-    "max_enqueued_batches", 100, "Batches that may wait; more are refused.", lower_bound=1
+    "max_enqueued_batches",
+    100,
+    "With --max_batch_size, number of batches that may wait; more are refused.",
+    lower_bound=1,
 )
 _THREADS = flags.DEFINE_integer(
     "num_batch_threads",
     None,
-    "Runs of the model at a time; by default as many as there are processors.",
+    "Runs of the model at a time (default: as many as there are processors).",
     lower_bound=1,
 )
 _MAX_REQUEST_BYTES = flags.DEFINE_integer(
     "max_request_bytes",
     64 * 2**20,
-    "The most bytes of a request, packed or unpacked.",
+    "Bytes of a request at most, packed or unpacked.",
     lower_bound=1024,
     upper_bound=2**31 - 1,
 )
 _MAX_REQUESTS = flags.DEFINE_integer(
     "max_concurrent_requests",
     32,
-    "Requests of each protocol that are answered at a time; more are refused.",
+    "Number of requests of each protocol that are answered at a time; more are refused.",
     lower_bound=1,
     upper_bound=1024,
 )
 _REST_TIMEOUT = flags.DEFINE_integer(
-    "rest_api_timeout_in_ms", 30_000, "Milliseconds until REST gives up.", lower_bound=1
+    "rest_api_timeout_in_ms",
+    30_000,
+    "Milliseconds after which a REST request is given up.",
+    lower_bound=1,
+)
+USES = flag_groups.Groups(
+    what=(_BASE_PATH, _NAME, _LABELS),
+    how=(_MAX_BATCH_SIZE, _BATCH_TIMEOUT, _MAX_ENQUEUED, _THREADS, _PACKED),
+    where=(_HOST, _PORT, _REST_PORT),
+    expert=(
+        _MAX_REQUEST_BYTES,
+        _MAX_REQUESTS,
+        _REST_TIMEOUT,
+        _POLL_SECONDS,
+        _RETRIES,
+        _RETRY_MICROS,
+    ),
 )
 _GRACE = 10.0  # seconds that requests have to end in
 
@@ -209,4 +241,4 @@ def _batching(server):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, USES)

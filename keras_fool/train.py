@@ -1,95 +1,111 @@
 r"""Trains a classifier and writes it as saved_models/<name>/<version>/.
 
     python -m keras_fool.train --dataset=mnist --name=mnist_a --seed=1
-    python -m keras_fool.train --dataset=digits --name=digits_a --iterations=2000
-    python -m keras_fool.train --dataset=shapes --architecture=small --name=shapes_a
     python -m keras_fool.train --dataset=folder:PATH --architecture=small --name=mine
     python -m keras_fool.train --dataset=imagenet2012 --architecture=caffenet --name=caffenet
 
-Stochastic gradient descent with momentum, as each network was trained with Caffe; without
---architecture that is LeNet: batches of 64, 10,000 iterations, a falling learning rate.
+Stochastic gradient descent with momentum, as each network was trained with Caffe. The default is
+LeNet: 10,000 steps of 64 images, with a falling learning rate.
 
-Reads the data set: mnist where TensorFlow Datasets has it prepared (--data_dir or
-$TFDS_DATA_DIR) or can download it; digits from scikit-learn, which has it inside; shapes,
-which are drawn; pictures in PATH/train/<label>/ and PATH/test/<label>/; or imagenet2012,
-whose files you must get yourself (without them, the command says where from and where to).
-Pictures are warped to squares of --image_size; of these, images of --crop_size are cut, at
-random and mirrored at random for training, from the middle for testing. By default 227 of
-256 for alexnet and caffenet, 224 of 256 for googlenet, whole pictures of 64 for small and
-of 28 for lenet; with --grey their luminance, for lenet or small. They are turned as their
-cameras say (EXIF). Those that cannot be read are left out, and named at the end.
+Reads the data set: mnist, which TensorFlow Datasets has prepared or downloads; digits from
+scikit-learn, which contains it; shapes, which are drawn; pictures in PATH/train/<label>/ and
+PATH/test/<label>/; or imagenet2012, whose files you must get yourself (without them, the command
+says where from and where to). Pictures are turned as their cameras say (EXIF) and warped to squares
+of --image_size. Training sees squares of --crop_size, cut and mirrored at random, testing the one
+in the middle. By default these are 227 of 256 pixels for alexnet and caffenet, 224 of 256 for
+googlenet, 28 of 32 for cifar, whole pictures of 64 for small and of 28 for lenet. Pictures that
+cannot be read are left out, and named at the end.
 
 Writes, under --output_dir, <name>/<version>/ with the SavedModel that TF Serving loads,
-classifier.keras and card.json; and, under --workdir, checkpoints and events for
-TensorBoard. The same command continues a training that was stopped or killed, and ends
-with the same weights. A classifier that is there already is never replaced.
+classifier.keras and card.json; and, under --workdir, checkpoints and events for TensorBoard. The
+same command continues a training that was stopped or killed, and ends with the same weights. A
+classifier that exists is never replaced.
 
 With --strategy=multiworker the same command is given on every machine, each with its own
 TF_CONFIG, such as {"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type":
-"worker", "index": 0}}; worker 0 alone writes. Where one is lost, all of them are started
-again and go on.
+"worker", "index": 0}}; worker 0 alone writes. If one is lost, all of them are started again and
+continue.
 
-Costs about two and a half minutes for MNIST on two cores (73 steps a second), and the test
-error should come out at 0.7-1.1 %; about a minute for shapes, below 5 %.
+Costs about two and a half minutes for MNIST on two cores (73 steps a second), with a test error
+of 0.7 to 1.1 %; about a minute for shapes, below 5 %.
 """
 
 import os
 import pathlib
-import shlex
-import sys
 from collections.abc import Sequence
 
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, run_tables
 from keras_fool.models import classifier_folder
 from keras_fool.runs import stopping
 from trainers import cluster, datasets, sources
 from trainers import config as trainers_config
 
+_CHECKPOINT_EVERY = 500  # steps
 _PRECISIONS = dict(zip(("off", "bfloat16", "float16"), trainers_config.PRECISIONS, strict=True))
 _STRATEGY = flags.DEFINE_enum(
     "strategy",
     "auto",
     trainers_config.STRATEGIES,
     "The devices: the first GPU or the CPU (one), all GPUs, each with a share of every batch "
-    "(mirrored), mirrored where there are several (auto), or those of all processes in "
+    "(mirrored), mirrored where there are several GPUs (auto), or those of all processes in "
     "$TF_CONFIG (multiworker).",
-)
-_BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size",
-    None,
-    "Images of a step, over all devices; by default the architecture's: 64, and 256 for alexnet "
-    "and caffenet, 32 for googlenet.",
-    lower_bound=1,
 )
 _MIXED_PRECISION = flags.DEFINE_enum(
     "mixed_precision",
     "off",
     list(_PRECISIONS),
-    "What the network computes in, where it may be less than float32: bfloat16, or float16, the "
-    "loss scaled by 1024. Faster on accelerators that have it.",
+    "What the network computes in: float32 (off), bfloat16, or float16 with the loss multiplied "
+    "by 1024. The short types are faster on accelerators that have them.",
 )
-_CHECKPOINT_STEPS = flags.DEFINE_integer(
-    "checkpoint_steps",
-    500,
-    "Steps between checkpoints; no result depends on it.",
-    lower_bound=1,
-)
-USES = (
-    common_flags.DATASET,
-    common_flags.DATA_DIR,
-    common_flags.NAME,
-    common_flags.VERSION,
-    common_flags.OUTPUT_DIR,
-    common_flags.ARCHITECTURE,
-    common_flags.IMAGE_SIZE,
-    common_flags.CROP_SIZE,
-    common_flags.GREY,
-    common_flags.WORKDIR,
-    common_flags.SEED,
-    common_flags.ITERATIONS,
+USES = flag_groups.Groups(
+    what=(
+        flag_groups.Told(common_flags.DATASET, f"{flags.FLAGS['dataset'].help} Required."),
+        flag_groups.Told(common_flags.ARCHITECTURE, "The network.", "lenet"),
+    ),
+    how=(
+        flag_groups.Told(
+            common_flags.STEPS,
+            "Steps of gradient descent (default: the network's, 10,000 for lenet).",
+        ),
+        flag_groups.Told(
+            common_flags.BATCH_SIZE,
+            "Images of a step, over all devices (default: 64; 256 for alexnet and caffenet; 32 "
+            "for googlenet).",
+        ),
+        flag_groups.Told(
+            common_flags.IMAGE_SIZE,
+            "Side in pixels that pictures are warped to (default: what suits the network).",
+        ),
+        flag_groups.Told(
+            common_flags.CROP_SIZE,
+            "Side in pixels of the part of a picture that the network sees (default: what suits "
+            "the network).",
+        ),
+        common_flags.GREY,
+        common_flags.SEED,
+        _STRATEGY,
+    ),
+    where=(
+        common_flags.NAME,
+        common_flags.VERSION,
+        common_flags.OUTPUT_DIR,
+        flag_groups.Told(
+            common_flags.WORKDIR,
+            "The folder of checkpoints and events (default: runs/train/<name>/<version>).",
+        ),
+        common_flags.DATA_DIR,
+    ),
+    expert=(
+        _MIXED_PRECISION,
+        flag_groups.Told(
+            common_flags.CHECKPOINT_EVERY,
+            "Steps between two checkpoints. No result depends on it.",
+            _CHECKPOINT_EVERY,
+        ),
+    ),
 )
 _NUM_COMPARED = 100
 _MOST_NAMED = 5
@@ -120,7 +136,7 @@ def main(arguments: Sequence[str]) -> None:
             **settings.recorded(),
             "devices": strategy.num_replicas_in_sync,
         }
-        command = shlex.join(["python", "-m", "keras_fool.train", *sys.argv[1:]])
+        command = cli.command_to_go_on(main)
         training = training_run.train(
             _workdir(),
             settings,
@@ -129,7 +145,7 @@ def main(arguments: Sequence[str]) -> None:
             recorded=recorded,
             note=cli.note,
             command=command,
-            checkpoint_every=_CHECKPOINT_STEPS.value,
+            checkpoint_every=common_flags.CHECKPOINT_EVERY.value or _CHECKPOINT_EVERY,
         )
         done = f"all steps are saved in {_workdir()}; to finish: {command}"
         with stopping.saying(done):
@@ -157,16 +173,12 @@ def main(arguments: Sequence[str]) -> None:
     print(
         f"\ntest error   {error:.2f} % of {data.num_test:,} images\n"
         f"classifier   {target}\n"
-        f"TensorBoard  tensorboard --logdir={shlex.quote(str(_workdir()))}"
+        f"{run_tables.tensorboard(_workdir())}"
     )
 
 
 def _settings() -> trainers_config.Config:
-    name = common_flags.DATASET.value
-    if name is None:
-        raise errors.UsageError(f"give --dataset ({', '.join(datasets.NAMES)}).")
-    with errors.reported(ValueError):
-        datasets.check_name(name)
+    flag_values.dataset()
     architecture = common_flags.ARCHITECTURE.value
     if common_flags.GREY.value and architecture not in (None, *trainers_config.OF_GREY):
         raise errors.UsageError(
@@ -175,8 +187,8 @@ def _settings() -> trainers_config.Config:
     with errors.reported(ValueError, as_error=errors.UsageError):
         return trainers_config.for_architecture(
             common_flags.ARCHITECTURE.value or "lenet",
-            iterations=common_flags.ITERATIONS.value,
-            batch=_BATCH_SIZE.value,
+            iterations=common_flags.STEPS.value,
+            batch=common_flags.BATCH_SIZE.value,
             seed=common_flags.SEED.value,
             precision=_PRECISIONS[_MIXED_PRECISION.value],
         )
@@ -229,12 +241,9 @@ def _name_unreadable(data: sources.Source) -> None:
 
 
 def _workdir() -> pathlib.Path:
-    if common_flags.WORKDIR.value is not None:
-        return pathlib.Path(common_flags.WORKDIR.value)
-    return (
-        pathlib.Path("runs") / "train" / common_flags.NAME.value / str(common_flags.VERSION.value)
-    )
+    name, version = common_flags.NAME.value, str(common_flags.VERSION.value)
+    return flag_values.workdir(pathlib.Path("runs") / "train" / name / version)
 
 
 if __name__ == "__main__":
-    cli.run(main, uses=USES)
+    cli.run(main, USES)

@@ -1,68 +1,92 @@
-r"""Scores one run's images on other classifiers: do they fool those as well?
+r"""Scores images of run folders on other classifiers: do they fool those as well?
 
     python -m keras_fool.transfer --images=runs/fool_a --models=mnist_a,mnist_b
     python -m keras_fool.transfer --images=runs/fool_a,runs/fool_b --models=mnist_a,mnist_b
     python -m keras_fool.transfer --images=runs/fool_a --models=grpc://127.0.0.1:8500/mnist
 
-Table S1 of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897, for any run
-folders and any number of classifiers. For the images of each folder and each classifier
-they were not evolved on:
+Table S1 of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897, for any run folders
+and any number of classifiers. For the images of each folder and each classifier that they were not
+evolved on:
   (a) the share of all images that both classifiers give the same top-1 label;
   (b) the share of all images that both give the same label with at least 99 %;
-  (c) of the images in (a), the share that the original is surer of than the other one.
+  (c) of the images in (a), the share with a higher confidence on the original classifier.
 
-Where a classifier's labels are independent (sigmoid), a match is an image that both give the
-label it was evolved for, with at least 0.5, and that label's confidences are compared.
+Where a classifier's labels are independent (sigmoid), a match is an image that both give the label
+it was evolved for with at least 0.5, and the confidences of that label are compared.
 
-Reads run folders that evolve wrote. The original is the classifier that their config.json
-names; it is found among --models, or where it lay then. Its confidences must be the
-recorded ones again: an image that was altered since is named, and nothing is written.
-Labels are compared by their names, whatever their order; where a classifier brings none, its
-labels are taken in the original's order, which is said.
+Reads run folders that evolve or ascend wrote. The original is the classifier that their config.json
+names; it is found among --models, or where it was then. Its confidences must be the recorded ones
+again: an image that was changed since is named, and nothing is written. Labels are compared by
+their names, whatever their order; where a classifier has no names, its labels are taken in the
+original's order, and a note says so.
 
-Writes into --output, by default a folder beside the first run folder named like it with
--transfer behind:
-  transfer.csv      per image the top-1 label and confidence of each classifier
+Writes a folder:
+  transfer.csv      the top-1 label and confidence of each image on each classifier
   transfer.md       the tables: Table S1, and how the images of each label transfer
   heat_map_*.png    the labels that a classifier gives the images evolved for each label
 
-Costs a second or two per classifier after the start-up of TensorFlow.
+Costs a second or two per classifier after TensorFlow has started.
 """
 
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from absl import flags
+
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, endpoint_flags, model_flags, path_flags
+from keras_fool.command_line import (
+    cli,
+    common_flags,
+    endpoint_flags,
+    flag_groups,
+    flag_values,
+    model_flags,
+)
 from keras_fool.models import classifiers, meanings
 
 if TYPE_CHECKING:
     from keras_fool.studies import cross_scoring
 
-USES = (
-    common_flags.IMAGES,
-    common_flags.MODELS,
-    *model_flags.VIEWS,
-    *endpoint_flags.USES,
-    common_flags.OUTPUT,
-    common_flags.OVERWRITE,
-    common_flags.SEED,
+USES = flag_groups.Groups(
+    what=(
+        common_flags.IMAGES,
+        flag_groups.Told(
+            common_flags.MODELS,
+            f"{flags.FLAGS['models'].help} Or the address of a model behind TF Serving's API.",
+        ),
+    ),
+    how=(
+        flag_groups.Told(
+            common_flags.IMAGE_SIZE,
+            "Side in pixels of the images that --models take, which see crops of them (default: "
+            "as the original classifier sees them).",
+        ),
+        common_flags.CROPS,
+        flag_groups.Told(
+            common_flags.SEED, "The number that the bootstrap intervals' randomness follows from."
+        ),
+    ),
+    where=(
+        flag_groups.Told(
+            common_flags.OUTPUT,
+            "The folder that is written (default: the first run folder's path with -transfer "
+            "added).",
+        ),
+        common_flags.OVERWRITE,
+    ),
+    endpoint=endpoint_flags.USES,
+    expert=model_flags.EXPERT,
 )
 
 
 def main(arguments: Sequence[str]) -> None:
     """Reads, scores, counts and writes."""
     cli.no_arguments(arguments)
-    if not common_flags.IMAGES.value:
-        raise errors.UsageError("give --images=RUN_FOLDER, a folder that evolve wrote.")
+    folders = flag_values.run_folders()
     if not common_flags.MODELS.value:
         raise errors.UsageError("give --models, such as --models=mnist_a,mnist_b.")
-    with errors.reported(ValueError, as_error=errors.UsageError):
-        folders = path_flags.run_folders(common_flags.IMAGES.value)
-    output = pathlib.Path(common_flags.OUTPUT.value or f"{folders[0]}-transfer")
-    if output.exists() and not common_flags.OVERWRITE.value:
-        raise errors.UserError(f"{output} exists; choose another --output, or say --overwrite.")
+    output = flag_values.new_output(f"{folders[0]}-transfer")
 
     from keras_fool.runs import champions
 
@@ -122,7 +146,7 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
         f"{c.higher} higher on the original{lost[heading]}\n"
         for heading, c in columns.items()
     )
-    note = "In brackets: 95 % intervals, bootstrap over runs; there is none of a single run.\n"
+    note = "In brackets: 95 % intervals, bootstrap over runs; not available for a single run.\n"
     if any(scores.independent for scores in studies):
         note += (
             f"\n{meanings.INDEPENDENT} A match is an image that both give the label that it was "
@@ -144,4 +168,4 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
 
 
 if __name__ == "__main__":
-    cli.run(main, uses=USES)
+    cli.run(main, USES)

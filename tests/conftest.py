@@ -59,7 +59,7 @@ def command(capsys):
         capsys.readouterr()
         argv = [module.__name__, *map(str, arguments)]
         with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
-            cli.run(module.main, uses=getattr(module, "USES", ()), argv=argv)
+            cli.run(module.main, uses=module.USES, argv=argv)
         return ended.value.code, *capsys.readouterr()
 
     return run

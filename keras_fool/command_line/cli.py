@@ -1,10 +1,11 @@
 """How every command starts and ends: flags, help, exit codes, errors in one line.
 
-`absl.app.run` exits with 1 on a wrong flag and prints pages of other modules' flags;
-here a wrong flag is one line and exit code 2, and `--help` is the command's own text.
+`absl.app.run` exits with 1 on a wrong flag and prints pages of other modules' flags; here a wrong
+flag is one line and exit code 2, and `--help` is about the command alone.
 """
 
 import contextlib
+import dataclasses
 import datetime
 import io
 import os
@@ -13,14 +14,13 @@ import re
 import shlex
 import signal
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
 from evolvers import private_folder
 from keras_fool import errors
-from keras_fool.command_line import common_flags
+from keras_fool.command_line import common_flags, flag_groups, help_text, old_names
 from keras_fool.runs import stopping
 from trainers import names
 
@@ -31,18 +31,18 @@ _NOBODY_READS = 141
 
 def run(
     main: Callable[[Sequence[str]], None],
-    uses: Sequence[flags.FlagHolder] = (),
+    uses: flag_groups.Groups = flag_groups.NONE,
     argv: Sequence[str] | None = None,
 ) -> None:
     """Parses the flags, calls `main(positional arguments)` and exits the process.
 
     Args:
         main: The command; `main.__module__`'s docstring is the text of `--help`.
-        uses: The flags of `common_flags` that this command takes; another one on
-            the command line is refused rather than ignored.
+        uses: The flags that this command takes, as `--help` shows them; another one on the
+            command line is refused rather than ignored.
         argv: The command line, program name first; `sys.argv` by default.
     """
-    # TensorFlow's start-up notes are not the user's concern; set before it is imported.
+    # TensorFlow's start-up messages are no news to users; set before it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     _take_any_stream()
@@ -50,7 +50,7 @@ def run(
     try:
         try:
             with stopping.answered():
-                exit_code = _exit_code(main, uses, list(sys.argv if argv is None else argv))
+                exit_code = _exit_code(main, uses, argv)
         except KeyboardInterrupt as error:
             number = getattr(error, "number", signal.SIGINT)
             words = getattr(error, "words", "stopped before it was complete.")
@@ -67,15 +67,21 @@ def run(
     sys.exit(exit_code)
 
 
-def _exit_code(main: Callable, uses: Sequence[flags.FlagHolder], argv: list[str]) -> int:
+def _exit_code(main: Callable, uses: flag_groups.Groups, argv: Sequence[str] | None) -> int:
     program = f"python -m {_module_name(main)}"
-    if any(word in ("--help", "-help", "-h", "--helpshort", "--helpfull") for word in argv[1:]):
-        print(_help(main, uses))
+    given = list(sys.argv if argv is None else argv)
+    if any(word in ("--help", "-help", "-h", "--helpshort", "--helpfull") for word in given[1:]):
+        print(_help(main, uses, in_full="--helpfull" in given[1:]))
         return 0
     debug = False
     try:
         try:
-            arguments = FLAGS(argv)[1:]
+            command = _module_name(main).rpartition(".")[2]
+            if argv is None:  # what `command_to_go_on` repeats
+                sys.argv[1:], _ = old_names.replaced(given[1:], command)
+            words = FLAGS.read_flags_from_files(given[1:], force_gnu=False)
+            words, renamed = old_names.replaced(words, command)
+            arguments = FLAGS([*given[:1], *words])[1:]
         except flags.Error as error:
             message = f"{error}{_suggestion(error)} See {program} --help."
             raise errors.UsageError(message.replace("..", ".")) from error
@@ -83,6 +89,8 @@ def _exit_code(main: Callable, uses: Sequence[flags.FlagHolder], argv: list[str]
         if debug:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
         _refuse_unused(uses)
+        if renamed:
+            note(f"{', '.join(renamed)}; the old names end with the next release.")
         main(arguments)
     except errors.UserError as error:
         if debug:
@@ -93,24 +101,24 @@ def _exit_code(main: Callable, uses: Sequence[flags.FlagHolder], argv: list[str]
     except OSError as error:
         if debug:
             raise
-        return _fail(_of_the_system(error), 1)
+        return _fail(_system_message(error), 1)
     return 0
 
 
-def _of_the_system(error: OSError) -> str:
-    """What the system refused, and where."""
+def _system_message(error: OSError) -> str:
+    """What the system refused, and for which file."""
     try:
         os.getcwd()
     except FileNotFoundError:
-        return "the current folder was removed: change to one that is there, and start again."
+        return "the current folder was removed: change to one that exists, and start again."
     return f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
 
 
 def _take_any_stream() -> None:
     """Lets every text be printed, to whatever the standard streams are.
 
-    A terminal of ASCII shows other letters by their numbers. What is closed takes all and shows
-    nothing; the next file to be opened would be taken for it.
+    A terminal of ASCII shows other letters by their numbers. A closed stream is opened to nowhere,
+    as otherwise the next file that is opened would take its number.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -129,7 +137,7 @@ def _give_up_stdout() -> None:
 
 
 def _find_place_for_fonts() -> None:
-    """Lets Matplotlib keep what it knows of fonts where it can, rather than say that it cannot."""
+    """Gives Matplotlib a folder for its list of fonts where it would warn that it has none."""
     if "MPLCONFIGDIR" in os.environ:
         return
     home = os.path.expanduser("~")
@@ -146,10 +154,10 @@ def _find_place_for_fonts() -> None:
 
 @contextlib.contextmanager
 def native_messages_hidden() -> Iterator[None]:
-    """Keeps what C++ libraries write to stderr while they start from the user.
+    """Hides what C++ libraries write to stderr while they start; `--debug` shows it.
 
-    TensorFlow says that it found no GPU and which instructions it was built for,
-    several times and whatever TF_CPP_MIN_LOG_LEVEL asks for. `--debug` shows it.
+    TensorFlow writes that it found no GPU and which instructions it was built for, several times
+    and at any TF_CPP_MIN_LOG_LEVEL.
     """
     if common_flags.DEBUG.value:
         yield
@@ -179,12 +187,12 @@ def no_arguments(arguments: Sequence[str]) -> None:
 
 
 def note(message: str) -> None:
-    """Tells the user something besides the command's output: a line on stderr."""
+    """Tells the user something besides the command's output, in a line on stderr."""
     _say(f"note: {names.shown(message)}")
 
 
 def run_path(name: str) -> pathlib.Path:
-    """--workdir, or a folder under runs/ that is not there yet.
+    """--workdir, or a folder under runs/ that does not exist yet.
 
     Args:
         name: What is run, such as "mnist_a/1-seed1"; the time is added.
@@ -201,16 +209,16 @@ def run_path(name: str) -> pathlib.Path:
 
 
 def as_file_name(text: str) -> str:
-    """A text as a file can be called by it, whatever letters the locale has."""
+    """A text as a file's name, whatever letters the locale has."""
     return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def command_to_go_on(main: Callable, path: pathlib.Path | None = None) -> str:
-    """What the user types to go on with a run that is stopped.
+    """The command line that continues a stopped run.
 
     Args:
         main: The command, as `run` takes it.
-        path: The folder that `run_path` made up, to be named by --workdir.
+        path: The folder that `run_path` chose, to be named by --workdir.
     """
     words = ["python", "-m", _module_name(main), *sys.argv[1:]]
     if path is not None and common_flags.WORKDIR.value is None:
@@ -224,7 +232,7 @@ def _fail(message: str, exit_code: int, kind: str = errors.UserError.kind) -> in
 
 
 def _say(line: str) -> None:
-    # A full disk, or nobody who reads: no reason to lose what is being computed.
+    # A full disk, or a closed pipe: no reason to lose what is being computed.
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
@@ -237,8 +245,8 @@ def _suggestion(error: flags.Error) -> str:
     return names.did_you_mean(wrong[2], FLAGS[wrong[1]].parser.enum_values) or "."
 
 
-def _refuse_unused(uses: Sequence[flags.FlagHolder]) -> None:
-    taken = {holder.name for holder in uses} | {common_flags.DEBUG.name}
+def _refuse_unused(uses: flag_groups.Groups) -> None:
+    taken = {flag.name for flag in uses} | {common_flags.DEBUG.name}
     for flag in FLAGS.flags_by_module_dict()[common_flags.__name__]:
         if flag.present and flag.name not in taken:
             raise errors.UsageError(f"--{flag.name} has no meaning for this command.")
@@ -250,27 +258,7 @@ def _module_name(main: Callable) -> str:
     return name.removesuffix(".__main__")
 
 
-def _help(main: Callable, uses: Sequence[flags.FlagHolder]) -> str:
-    module = sys.modules[main.__module__]
-    own = FLAGS.flags_by_module_dict().get(
-        sys.argv[0] if module.__name__ == "__main__" else module.__name__, []
-    )
-    shared = [FLAGS[holder.name] for holder in uses] + [FLAGS[common_flags.DEBUG.name]]
-    lines = [module.__doc__.strip(), "", "Flags:"]
-    for flag in sorted(
-        {flag.name: flag for flag in [*own, *shared]}.values(), key=lambda f: f.name
-    ):
-        default = "" if flag.default is None else f" (default {_shown(flag.default)})"
-        choices = getattr(flag.parser, "enum_values", None)
-        kind = f" One of {', '.join(choices)}." if choices else ""
-        lines.append(f"  --{flag.name}")
-        lines.append(
-            textwrap.fill(
-                flag.help + kind + default, 88, initial_indent=" " * 6, subsequent_indent=" " * 6
-            )
-        )
-    return "\n".join(lines)
-
-
-def _shown(default: object) -> str:
-    return ",".join(map(str, default)) if isinstance(default, list) else str(default)
+def _help(main: Callable, uses: flag_groups.Groups, in_full: bool = False) -> str:
+    text = sys.modules[main.__module__].__doc__ or ""
+    groups = dataclasses.replace(uses, expert=(*uses.expert, common_flags.DEBUG))
+    return (help_text.in_full if in_full else help_text.of_command)(text, groups)

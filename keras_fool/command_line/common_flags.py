@@ -1,6 +1,7 @@
 """Flags that several commands share, each defined once.
 
-A command names the ones it takes in `cli.run(main, uses=[...])`; the others are refused.
+A command lists those that it takes in its `flag_groups.Groups`, some with words of its own;
+any other one is refused.
 """
 
 from absl import flags
@@ -13,77 +14,73 @@ DATASET = flags.DEFINE(
     path_flags.Paths(),
     "dataset",
     None,
-    "Data set by name: mnist (real MNIST, 28x28 grey; training needs it prepared or a "
-    "download), digits (scikit-learn's handwritten digits enlarged to 28x28, no download), shapes "
-    "(drawn in colour, no download), imagenet2012, or folder:PATH (a folder of pictures per "
-    "label).",
+    "The data set: mnist (28x28 grey; downloaded where it is not prepared), digits (scikit-learn's "
+    "handwritten digits, enlarged to 28x28), shapes (drawn in colour), imagenet2012, or "
+    "folder:PATH (a folder of pictures per label).",
 )
 DATA_DIR = flags.DEFINE(
     path_flags.Path(),
     "data_dir",
     None,
-    "Where TensorFlow Datasets keeps prepared data; by default $TFDS_DATA_DIR, then "
-    "~/tensorflow_datasets.",
+    "The folder in which TensorFlow Datasets keeps prepared data (default: $TFDS_DATA_DIR, then "
+    "~/tensorflow_datasets).",
 )
 MODEL = flags.DEFINE(
     path_flags.Paths(),
     "model",
     None,
-    "The classifier: a name under saved_models/ (its newest version), a version folder, any "
+    "The classifier: a name under saved_models/ (its newest version), a version folder, a "
     ".keras file, or a network of keras.applications such as MobileNet. Several with commas "
-    "between them are an ensemble, whose confidences are averaged; options follow each after "
-    "colons: squeezenet.keras:bgr or MobileNet:alpha=0.25:size=128:weights=FILE. Or the address "
-    "of a model behind TF Serving's API: grpc://host:port/name.",
+    "between them are an ensemble, whose confidences are averaged. Options follow each after "
+    "colons: squeezenet.keras:bgr or MobileNet:alpha=0.25:size=128:weights=FILE.",
 )
 WEIGHTS = flags.DEFINE(
     path_flags.Path(),
     "weights",
     None,
-    "Weights: for a network of keras.applications a file that Keras loads, or imagenet for the "
-    "published ones, which are downloaded once; elsewhere the command's text says which.",
+    "For a network of keras.applications: a file of weights that Keras loads, or imagenet for "
+    "the published ones, which are downloaded once.",
 )
 PREPROCESS = flags.DEFINE_enum(
     "preprocess",
     None,
     tuple(preprocessing.METHODS),
-    "What --model expects of bytes 0..255: as they are (none, the default), divided by 255 "
-    "(unit), as keras.applications prepares them in its modes caffe, tf and torch, or BGR minus "
-    "(104, 117, 123) (bgr). Networks of keras.applications have their own.",
+    "What --model expects instead of bytes 0..255: the bytes themselves (none, the default), "
+    "bytes divided by 255 (unit), what keras.applications makes of them in its modes caffe, tf "
+    "and torch, or BGR minus (104, 117, 123) (bgr). Networks of keras.applications have their "
+    "own.",
 )
 OUTPUTS = flags.DEFINE_enum(
     "outputs",
     None,
     meanings.MEANINGS,
-    "What the outputs of --model mean: confidences, which add up to 1; logits, whose softmax does; "
-    "or sigmoid, a probability of its own for each label (one output p stands for two labels, "
-    "1 - p and p). By default what its last layer tells, else confidences; it is checked.",
+    "What the outputs of --model mean: confidences, which add up to 1; logits, whose softmax "
+    "does; or sigmoid, a probability of its own for each label, where one output p stands for "
+    "two labels, 1 - p and p (default: read from the last layer). It is checked.",
 )
-FROM_LOGITS = flags.DEFINE_bool("from_logits", False, "The same as --outputs=logits.")
 IMAGE_SIZE = flags.DEFINE_integer(
     "image_size",
     None,
-    "Side of images, in pixels: of those that are made for a network that sees crops of them, "
-    "by default what it takes; of pictures that are trained on; on a sheet the longer side of "
-    "each, by default what fits.",
+    "Side of an image in pixels (default: what the network takes). Of a larger image the network "
+    "sees crops.",
     lower_bound=8,
     upper_bound=8192,
 )
 GREY = flags.DEFINE_bool(
     "grey",
     False,
-    "Take the pictures of folder:PATH or imagenet2012 as grey images, by their luminance, for "
-    "lenet or small.",
+    "Take the pictures of folder:PATH or imagenet2012 as grey images, by their luminance.",
 )
 CROPS = flags.DEFINE_integer(
     "crops",
     1,
-    "Crops of an image of --image_size that a network sees: 1, the centre, or 10, the corners, "
-    "the centre and their mirror images, as in the paper. Confidences are their mean.",
+    "Number of crops of a larger image that the network sees: 1 (the centre), or 10 (corners, "
+    "centre and their mirror images, as in the paper), whose confidences are averaged.",
 )
 CROP_SIZE = flags.DEFINE_integer(
     "crop_size",
     None,
-    "Side of a crop in pixels, scaled to what the network takes; by default just that.",
+    "Side of a crop in pixels, scaled to what the network takes (default: what it takes).",
     lower_bound=1,
 )
 VIEW = flags.DEFINE_enum(
@@ -93,132 +90,123 @@ VIEW = flags.DEFINE_enum(
     "What reaches the network of a grey image: the image (plain), or what the code published with "
     "the paper shows it: three squeezed copies minus the mean training image (published), the "
     "copies only (published_no_mean), or the image minus the mean (mean_subtracted). The PNGs are "
-    "always the plain images.",
+    "always the images themselves.",
 )
 LABEL_NAMES = flags.DEFINE(
     path_flags.Path(),
     "label_names",
     None,
-    "A file with the names of the labels, in UTF-8, for classifiers that bring none: a line per "
+    "A file with the names of the labels, for classifiers without them: UTF-8 with a line per "
     'label, or JSON: a list, {"cat": 0}, or the imagenet_class_index.json of Keras.',
 )
+LABELS = flags.DEFINE_string(
+    "labels", None, "Names or numbers of labels, with commas between them (default: all)."
+)
 NAME = flags.DEFINE_string(
-    "name", None, "The classifier's name, a folder under --output_dir. Required."
+    "name", None, "The name of the new classifier, a folder under --output_dir. Required."
 )
 VERSION = flags.DEFINE_integer(
-    "version", 1, "The version of that name, a folder under it.", lower_bound=1
+    "version", 1, "The number of its version, a folder under --name.", lower_bound=1
 )
 OUTPUT_DIR = flags.DEFINE(
-    path_flags.Path(), "output_dir", "saved_models", "Where classifiers are written."
+    path_flags.Path(), "output_dir", "saved_models", "The folder that classifiers are written to."
 )
 ARCHITECTURE = flags.DEFINE_enum(
     "architecture",
     None,
     trainers_config.ARCHITECTURES,
-    "The network; by default what suits the data.",
+    "The network.",
 )
 WORKDIR = flags.DEFINE(
     path_flags.Path(),
     "workdir",
     None,
-    "The folder that everything is written to; one that exists is continued. By default a "
-    "folder under runs/.",
+    "The run folder, which all results are written to (default: a new one under runs/). A run "
+    "that was stopped in it goes on.",
 )
 IMAGES = flags.DEFINE(
     path_flags.Paths(),
     "images",
     None,
-    "Run folders that evolve wrote, with commas between them; one that exists may have commas in "
-    "its name.",
+    "Run folders that evolve or ascend wrote, with commas between them.",
 )
 MODELS = flags.DEFINE(
     path_flags.Paths(),
     "models",
     None,
-    "Classifiers, with commas between them, each as --model takes one. A .keras file that "
-    "takes no bytes or whose outputs do not tell what they mean says so: my.keras:tf:logits "
-    "(preprocess; confidences, logits or sigmoid). "
-    "Plus signs make an ensemble: a+b,c. A file or folder that exists is meant as it stands, "
-    "whatever commas, colons and plus signs are in its name.",
+    "Classifiers, with commas between them, each a name under saved_models/, a version folder, a "
+    ".keras file or a network of keras.applications. Options follow each after colons: "
+    "my.keras:tf:logits or MobileNet:weights=imagenet. Plus signs make an ensemble: a+b,c.",
 )
-OUTPUT = flags.DEFINE(
-    path_flags.Path(),
-    "output",
-    None,
-    "What to write; the command's text says what it is by default.",
-)
+OUTPUT = flags.DEFINE(path_flags.Path(), "output", None, "What is written.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is written if it is there.")
 SEED = flags.DEFINE_integer(
     "seed",
     1,
-    "Seed of all randomness; the same seed gives the same bytes.",
+    "The number that all randomness follows from; the same seed gives the same bytes.",
     lower_bound=0,
     upper_bound=2**32 - 1,
 )
-ITERATIONS = flags.DEFINE_integer(
-    "iterations",
-    None,
-    "How many: steps of gradient descent to train, 10,000 by default; classifiers to retrain "
-    "and fool one after the other, by default 15 on mnist and digits, else 2.",
-    lower_bound=1,
+GENERATIONS = flags.DEFINE_integer(
+    "generations", None, "The number of the last generation.", lower_bound=0
 )
-STEPS = flags.DEFINE_integer(
-    "steps",
-    None,
-    "Of an ascent, by default the preset's; of every training to retrain, by default those of "
-    "the architecture times --scale.",
-    lower_bound=1,
+BATCH_SIZE = flags.DEFINE_integer("batch_size", None, "Images in a batch.", lower_bound=1)
+SCORE_BATCH = flags.DEFINE_string("score_batch", "auto", "Images in one call of the model.")
+STEPS = flags.DEFINE_integer("steps", None, "Steps along the gradient.", lower_bound=1)
+CHECKPOINT_EVERY = flags.DEFINE_integer(
+    "checkpoint_every", None, "Steps between checkpoints.", lower_bound=1
+)
+SIZE = flags.DEFINE_integer(
+    "size", None, "The longer side of an image in pixels.", lower_bound=1, upper_bound=8192
 )
 SCALE = flags.DEFINE_float(
     "scale",
     1.0,
-    "The share of the paper's runs, generations and so on, above 0 and at most 1.",
+    "The share of the paper's runs, generations and steps that is done, above 0 and at most 1.",
     lower_bound=0.001,
     upper_bound=1.0,
 )
 _OPTIONS = endpoints.Options()
 DEADLINE = flags.DEFINE_float(
-    "deadline",
-    _OPTIONS.deadline,
-    "Of an endpoint: seconds that one request may take.",
-    lower_bound=0.001,
+    "deadline", _OPTIONS.deadline, "Seconds that one request may take.", lower_bound=0.001
 )
 PATIENCE = flags.DEFINE_float(
     "patience",
     _OPTIONS.patience,
-    "Of an endpoint: seconds without a usable answer after which the run stops, saved.",
+    "Seconds without a usable answer after which the run is saved and stops.",
     lower_bound=0,
 )
 IN_FLIGHT = flags.DEFINE_integer(
     "in_flight",
     _OPTIONS.in_flight,
-    "Of an endpoint: requests under way at a time.",
+    "Number of requests that are under way at a time.",
     lower_bound=1,
     upper_bound=256,
 )
 REQUESTS_PER_SECOND = flags.DEFINE_float(
     "requests_per_second",
     _OPTIONS.requests_per_second,
-    "Of an endpoint: the most requests that are sent; by default as many as it answers.",
+    "The largest number of requests that are sent in a second (default: no limit).",
     lower_bound=0.001,
 )
 MAX_REQUESTS = flags.DEFINE_integer(
     "max_requests",
     _OPTIONS.max_requests,
-    "Of an endpoint: requests after which the run stops, saved; started again, it goes on with "
-    "as many more. By default there is no end.",
+    "Number of requests after which the run is saved and stops (default: no limit). Started "
+    "again, it may send as many more.",
     lower_bound=1,
 )
 MAX_IMAGES = flags.DEFINE_integer(
     "max_images",
     _OPTIONS.max_images,
-    "Of an endpoint: the same for images.",
+    "Number of images after which the run is saved and stops (default: no limit). Started "
+    "again, it may send as many more.",
     lower_bound=1,
 )
 ALLOW_VERSION_CHANGE = flags.DEFINE_bool(
     "allow_version_change",
     _OPTIONS.allow_version_change,
-    "Of an endpoint: go on when another version of the model answers than the one that the run "
-    "was begun with, though their confidences do not compare.",
+    "Go on when another version of the model answers than at the beginning, though confidences "
+    "of two versions do not compare.",
 )
 DEBUG = flags.DEFINE_bool("debug", False, "Show tracebacks and TensorFlow's own messages.")

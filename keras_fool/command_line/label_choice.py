@@ -1,4 +1,4 @@
-"""The labels and seeds that a user names on a command line."""
+"""Labels, seeds and runs that a user names on a command line."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from trainers import names as names_module
 
 ALL = "all"
-_MOST_FOR_ALL = 100
+_MAX_FOR_ALL = 100
 
 
 def labels(text: str, names: Sequence[str]) -> list[int]:
@@ -24,9 +24,9 @@ def labels(text: str, names: Sequence[str]) -> list[int]:
     known = {names_module.plain(name) for name in names}
     words = names_module.separated(text, lambda part: names_module.plain(part) in known)
     if words == [ALL] and ALL not in known:
-        if len(names) > _MOST_FOR_ALL:
+        if len(names) > _MAX_FOR_ALL:
             raise ValueError(
-                f"all {len(names)} labels are more than {_MOST_FOR_ALL}: name those that are meant."
+                f"all {len(names)} labels are more than {_MAX_FOR_ALL}: name those that are meant."
             )
         return list(range(len(names)))
     found = names_module.places(words, names)
@@ -37,21 +37,25 @@ def labels(text: str, names: Sequence[str]) -> list[int]:
     return places
 
 
-def seeds(words: Sequence[str]) -> list[int]:
-    """The seeds that words such as "0" and "2-4" name, each once, ascending.
+def numbers(words: Sequence[str], flag: str) -> list[int]:
+    """The numbers that words such as "0" and "2-4" name, each once, ascending.
+
+    Args:
+        words: The words.
+        flag: What the user gave them by, for messages.
 
     Raises:
-        ValueError: A word is neither.
+        ValueError: A word is no number and no range, or there is none.
     """
-    found = set()
+    found: set[int] = set()
     for word in words:
-        numbers = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", word)
-        if numbers is None:
-            raise ValueError(f"seeds are numbers such as 0,3,10-19, not {word!r}.")
-        first, last = numbers[1], numbers[2] or numbers[1]
+        matched = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", word)
+        if matched is None:
+            raise ValueError(f"{flag} takes numbers such as 0,3,10-19, not {word!r}.")
+        first, last = matched[1], matched[2] or matched[1]
         found.update(range(int(first), int(last) + 1))
     if not found:
-        raise ValueError(f"no seed is in {','.join(words)!r}.")
+        raise ValueError(f"{flag} names no number in {','.join(words)!r}.")
     return sorted(found)
 
 

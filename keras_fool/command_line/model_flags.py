@@ -2,20 +2,33 @@
 
 import pathlib
 
-from keras_fool.command_line import cli, common_flags, label_names
+from absl import flags
+
+from keras_fool.command_line import cli, common_flags, flag_groups, label_names
 from keras_fool.models import classifiers, meanings, model_specs
 
-USES = (
+DATASET = flag_groups.Told(
     common_flags.DATASET,
-    common_flags.MODEL,
+    "mnist, digits or shapes: without --model, the classifier of these data under saved_models/.",
+)
+_OPTIONS = (
     common_flags.WEIGHTS,
     common_flags.PREPROCESS,
     common_flags.OUTPUTS,
-    common_flags.FROM_LOGITS,
-    *(VIEWS := (common_flags.IMAGE_SIZE, common_flags.CROPS, common_flags.CROP_SIZE)),
-    common_flags.VIEW,
     common_flags.LABEL_NAMES,
 )
+WHAT = (DATASET, common_flags.MODEL, *_OPTIONS)
+WHAT_OR_ENDPOINT = (
+    DATASET,
+    flag_groups.Told(
+        common_flags.MODEL,
+        f"{flags.FLAGS['model'].help} Or the address of a model behind TF Serving's API, such as "
+        "grpc://host:port/name.",
+    ),
+    *_OPTIONS,
+)
+CROPS = (common_flags.IMAGE_SIZE, common_flags.CROPS)
+EXPERT = (common_flags.CROP_SIZE, common_flags.VIEW)
 
 
 def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
@@ -75,12 +88,7 @@ def _members() -> list[str] | None:
         "weights": common_flags.WEIGHTS.value,
         "preprocess": common_flags.PREPROCESS.value,
         "outputs": common_flags.OUTPUTS.value,
-        "from_logits": common_flags.FROM_LOGITS.value,
     }
-    if said["from_logits"] and said["outputs"] not in (None, meanings.LOGITS):
-        raise ValueError(
-            f"--from_logits is --outputs=logits, and --outputs={said['outputs']} is said: give one."
-        )
     said = [name for name, value in said.items() if value]
     model = common_flags.MODEL.value
     if model is None:
@@ -103,6 +111,5 @@ def _members() -> list[str] | None:
     words = members
     words += [f"weights={common_flags.WEIGHTS.value}"] if "weights" in said else []
     words += [common_flags.PREPROCESS.value] if "preprocess" in said else []
-    if {"outputs", "from_logits"} & set(said):
-        words += [common_flags.OUTPUTS.value or meanings.LOGITS]
+    words += [common_flags.OUTPUTS.value] if "outputs" in said else []
     return [":".join(words)]

@@ -270,7 +270,7 @@ def _drawn(
     if not of.genomes[place]:
         raise ValueError(
             f"the images in {of.folder} were made by gradient ascent: there is no genome that "
-            "could be drawn at another --image_size."
+            "could be drawn at another --size."
         )
     path = of.folder / of.files[place]
     try:

@@ -222,7 +222,7 @@ def test_an_image_that_is_lost_ends_at_its_best(command, tiny_model, tmp_path):
 
 def test_pixels_cannot_be_drawn_larger(command, ascended, run_folder, tmp_path):
     code, _, err = command(
-        gallery, f"--images={ascended}", "--image_size=64", f"--output={tmp_path / 'a.png'}"
+        gallery, f"--images={ascended}", "--size=64", f"--output={tmp_path / 'a.png'}"
     )
     assert code == 1
     assert "were made by gradient ascent: there is no genome" in err
@@ -287,7 +287,7 @@ def test_the_command_and_a_second_start(command, tiny_model, tmp_path):
 def test_bytes_depend_on_no_checkpoint(command, tiny_model, tmp_path):
     arguments = (f"--model={tiny_model}", "--seeds=0-1", "--preset=s7", "--steps=12")
     ends = []
-    for name, flags in {"a": [], "b": ["--steps_per_checkpoint=5"]}.items():
+    for name, flags in {"a": [], "b": ["--checkpoint_every=5"]}.items():
         code, _, err = command(ascend, *arguments, f"--workdir={tmp_path / name}", *flags)
         assert code == 0, err
         ends.append(folders.contents(tmp_path / name))
@@ -330,7 +330,7 @@ def test_without_a_gradient_it_says_so(command, indifferent_model, tmp_path):
         (["--contribution_percentile=-1"], 2, "contribution_percentile must be from 0"),
         (["--decay=1"], 2, "decay must be from 0 to below 1"),
         (["--steps=0"], 2, "--steps=0"),
-        (["--seeds=one"], 2, "seeds are numbers such as 0,3,10-19, not 'one'"),
+        (["--seeds=one"], 2, "--seeds takes numbers such as 0,3,10-19, not 'one'"),
         (["--preset=s4"], 2, "--preset=s4"),
         (["--objective=loss"], 2, "--objective=loss"),
         (["--data_mean=300"], 2, "the mean must be one number in 0..255"),
@@ -385,7 +385,7 @@ def start():
 @pytest.mark.slow
 def test_killed_it_ends_with_the_same_bytes(start, tmp_path):
     arguments = ("--dataset=mnist", "--labels=3,7", "--preset=s7", "--steps=60")
-    arguments += ("--steps_per_checkpoint=4",)
+    arguments += ("--checkpoint_every=4",)
     log, path = tmp_path / "log", tmp_path / "killed"
     start(*arguments, f"--workdir={tmp_path / 'alone'}", log=log).finish()
     expected = folders.contents(tmp_path / "alone")

@@ -19,7 +19,7 @@ from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png
 from tests.keras_fool import folders
 
-SMALL = ("--generations=3", "--batch=20")
+SMALL = ("--generations=3", "--batch_size=20")
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ def test_float_model_with_logits_from_elsewhere(command, here):
     assert err.endswith("if they are logits, say --outputs=logits.\n")
     assert not (here / "run").exists()
 
-    assert command(evolve, *arguments, "--from_logits")[0] == 0
+    assert command(evolve, *arguments, "--outputs=logits")[0] == 0
     classifier = classifiers.Classifier(
         "mine.keras", here / "mine.keras", preprocess="unit", outputs="logits"
     )
@@ -147,7 +147,7 @@ def test_colour_model_of_40x30_pixels_from_elsewhere(command, here):
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
 )
 def test_stopped_run_says_how_to_go_on(command, here, tiny_model, number, code, monkeypatch):
-    arguments = [f"--model={tiny_model}", "--generations=300", "--batch=20"]
+    arguments = [f"--model={tiny_model}", "--generations=300", "--batch_size=20"]
     monkeypatch.setattr("sys.argv", ["evolve", *arguments])
 
     def stop():
@@ -172,7 +172,12 @@ def test_stopped_run_says_how_to_go_on(command, here, tiny_model, number, code, 
 
 
 def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full_disk):
-    arguments = (f"--model={tiny_model}", "--generations=30", "--batch=20", "--checkpoint_every=5")
+    arguments = (
+        f"--model={tiny_model}",
+        "--generations=30",
+        "--batch_size=20",
+        "--checkpoint_every=5",
+    )
     command(evolve, *arguments, "--workdir=whole")
 
     with full_disk(8000):  # the checkpoints fit, the events or the gallery do not
@@ -255,7 +260,7 @@ def test_images_without_confidences_are_counted_and_end_nothing(command, here, u
 
 def test_what_would_fail_again_is_not_offered(command, here, uneven):
     # With one image to begin with, and that a plain one, nothing holds a niche.
-    arguments = (f"--model={uneven}", "--generations=2", "--batch=1", "--encoding=cppn")
+    arguments = (f"--model={uneven}", "--generations=2", "--batch_size=1", "--encoding=cppn")
     errors = []
     for seed in range(40):
         code, _, err = command(evolve, *arguments, f"--seed={seed}", "--workdir=run")
@@ -272,7 +277,7 @@ def test_what_would_fail_again_is_not_offered(command, here, uneven):
 
 
 def test_renderer_is_kept_where_a_run_goes_on(command, tmp_path):
-    flags = ["--model=mnist_a", "--batch=20", f"--workdir={tmp_path}", "--generations=1"]
+    flags = ["--model=mnist_a", "--batch_size=20", f"--workdir={tmp_path}", "--generations=1"]
     assert command(evolve, *flags, "--renderer=tf")[0] == 0
     assert json.loads((tmp_path / "config.json").read_text())["settings"]["renderer"] == "tf"
 
@@ -294,4 +299,5 @@ def test_pixels_are_not_drawn_by_tensorflow(command, tmp_path):
 def test_score_batch_is_a_number_or_auto(command, size):
     code, _, message = command(evolve, "--dataset=mnist", f"--score_batch={size}")
     assert code == 2
-    assert f"--score_batch must be auto or from 1, got '{size}'" in message
+    assert "--score_batch" in message
+    assert repr(size) in message

@@ -34,7 +34,7 @@ def test_a_sheet_that_is_too_large_is_refused_before_anything_is_drawn(
     drawn = []
     monkeypatch.setattr(galleries.render, "draw", lambda *arguments: drawn.append(arguments))
 
-    code, _, err = command(gallery, f"--images={run_folder}", "--image_size=8192")
+    code, _, err = command(gallery, f"--images={run_folder}", "--size=8192")
 
     assert code == 1
     assert "choose fewer or smaller ones" in err
@@ -68,8 +68,8 @@ def test_a_print_draws_the_genome_again(command, run_folder, tmp_path):
         f"--images={run_folder}",
         "--layout=selection",
         "--only_runs=4",
-        "--only_labels=2",
-        "--image_size=240",
+        "--labels=2",
+        "--size=240",
         "--nocaptions",
         f"--output={output}",
     )
@@ -126,7 +126,8 @@ def test_a_sheet_is_not_replaced_unless_asked(command, run_folder, tmp_path):
 
     code, _, err = command(gallery, *arguments)
     assert code == 1
-    assert "exists; choose another --output, or say --overwrite" in err
+    assert "exists" in err
+    assert "--overwrite" in err
     assert output.read_text() == "mine"
 
     assert command(gallery, *arguments, "--overwrite")[0] == 0
@@ -136,15 +137,15 @@ def test_a_sheet_is_not_replaced_unless_asked(command, run_folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--only_labels=3"], 2, "there is no label 3: they are numbered 0 to 2."),
-        (["--only_labels=x"], 2, "unknown label 'x'; known: 0, 1, 2."),
+        (["--labels=3"], 2, "there is no label 3: they are numbered 0 to 2."),
+        (["--labels=x"], 2, "unknown label 'x'; known: 0, 1, 2."),
         (["--only_runs=a"], 2, "--only_runs takes numbers such as 0,3,10-19, not 'a'"),
         (["--only_runs=7-9"], 1, "no champion is left"),
         (["--min_confidence=1.5"], 2, "min_confidence"),
         (["--layout=transfer"], 2, "--layout=transfer and --models belong together"),
         (["--models=mnist_a"], 2, "--layout=transfer and --models belong together"),
         (["--output=sheet.jpg"], 2, "--output must end in .png"),
-        (["--image_size=8192"], 1, "choose fewer or smaller ones"),
+        (["--size=8192"], 1, "choose fewer or smaller ones"),
     ],
 )
 def test_what_cannot_be_is_said(command, run_folder, arguments, code, message, tmp_path):

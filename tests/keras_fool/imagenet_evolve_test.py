@@ -32,7 +32,9 @@ def medians(folder: pathlib.Path) -> list[float]:
 def test_fifty_generations_raise_the_median_fivefold(command, tmp_path):
     run = tmp_path / "run"
 
-    code, out, err = command(evolve, *MODEL, "--batch=400", "--generations=50", f"--workdir={run}")
+    code, out, err = command(
+        evolve, *MODEL, "--batch_size=400", "--generations=50", f"--workdir={run}"
+    )
 
     assert code == 0, err
     by_generation = medians(run)
@@ -44,7 +46,7 @@ def test_fifty_generations_raise_the_median_fivefold(command, tmp_path):
 
 def test_killed_and_started_again_it_ends_with_the_same_bytes(command, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    settings = [*MODEL, "--batch=40", "--generations=8", "--checkpoint_every=1"]
+    settings = [*MODEL, "--batch_size=40", "--generations=8", "--checkpoint_every=1"]
     assert command(evolve, *settings, f"--workdir={whole}")[0] == 0
 
     process = subprocess.Popen(

@@ -92,8 +92,8 @@ def test_labels_are_named_by_a_file(tmp_path, command, lenet_file):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--name=n", "--weights=w"], "give --architecture (lenet, alexnet, caffenet or"),
-        (["--name=n", "--weights=w", "--architecture=small"], "give --architecture (lenet, "),
+        (["--name=n", "--weights=w"], "googlenet"),
+        (["--name=n", "--weights=w", "--architecture=small"], "--architecture"),
         (["--name=n", "--architecture=lenet"], "give --weights, a .caffemodel file"),
         (["--weights={}", "--architecture=lenet"], "give the classifier a --name"),
         (["--architecture=vgg"], "should be one of"),

@@ -21,7 +21,7 @@ def test_killed_run_ends_with_the_same_bytes(start, tmp_path, tiny_model, encodi
         f"--encoding={encoding}",
         "--runs=2",
         "--generations=150",
-        "--batch=20",
+        "--batch_size=20",
         "--checkpoint_every=3",
     )
     log, path = tmp_path / "log", tmp_path / "killed"

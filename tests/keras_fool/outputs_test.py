@@ -15,7 +15,7 @@ from tests.keras_fool import folders
 from tests.keras_fool.models import kinds
 from trainers import datasets
 
-SMALL = ("--generations=3", "--batch=20")
+SMALL = ("--generations=3", "--batch_size=20")
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def test_one_hot_outputs_are_named_and_have_no_gradient(command, models):
     [
         (("--outputs=logits",), 1, ("sigmoid", "not logits")),
         (("--from_logits",), 1, ("sigmoid", "not logits")),
-        (("--outputs=sigmoid", "--from_logits"), 1, ("--from_logits", "--outputs=sigmoid")),
+        (("--outputs=sigmoid", "--from_logits"), 2, ("--from_logits", "--outputs")),
         (("--outputs=probabilities",), 2, ("confidences", "logits", "sigmoid")),
         (("--outputs=sigmoid",), 0, ()),
     ],

@@ -49,7 +49,8 @@ def test_nothing_is_overwritten_unasked(command, champion, tmp_path):
 
     code, _, err = command(command_module, *arguments)
     assert code == 1
-    assert err == "error: label_3.png exists; choose another --output, or say --overwrite.\n"
+    assert err.startswith("error: label_3.png exists")
+    assert "--overwrite" in err
     assert (tmp_path / champion).read_bytes() == before
 
     assert command(command_module, *arguments, "--overwrite")[0] == 0

@@ -21,7 +21,7 @@ SHAPES = ("--dataset=shapes", "--scale=0.002")
 NUM_SHAPES = (300, 100)
 OF_FOLDER = (
     *("--architecture=small", "--image_size=32", "--crop_size=28", "--scale=0.001"),
-    *("--steps=12", "--run_generations=1"),
+    *("--steps=12", "--generations=1"),
 )
 FILES = ("retrain_imagenet.csv", "retrain_imagenet.md", "retrain_imagenet.png")
 

@@ -39,9 +39,9 @@ def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("trained")
     finished = subprocess.run(
         [
-            *(sys.executable, "-m", "keras_fool.train", *SMALL, "--iterations=60", "--seed=3"),
+            *(sys.executable, "-m", "keras_fool.train", *SMALL, "--steps=60", "--seed=3"),
             *(f"--output_dir={path / 'models'}", f"--workdir={path / 'work'}"),
-            "--checkpoint_steps=40",
+            "--checkpoint_every=40",
         ],
         cwd=ROOT,
         capture_output=True,
@@ -130,9 +130,9 @@ def test_no_file_of_a_classifier_names_this_machine(trained):
 def test_killed_at_any_moment_it_ends_with_the_same_weights(trained, tmp_path):
     moments = random.Random(1)
     command = [
-        *(sys.executable, "-m", "keras_fool.train", *SMALL, "--iterations=60", "--seed=3"),
+        *(sys.executable, "-m", "keras_fool.train", *SMALL, "--steps=60", "--seed=3"),
         *(f"--output_dir={tmp_path / 'models'}", f"--workdir={tmp_path / 'work'}"),
-        "--checkpoint_steps=4",
+        "--checkpoint_every=4",
     ]
     killed_after = []
     for wanted in (1, 2):
@@ -161,7 +161,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(trained, tmp_path):
 
 @pytest.mark.slow
 def test_where_a_worker_is_killed_all_are_started_again_and_go_on(command, places, tmp_path):
-    flags = (*SMALL, *places, "--iterations=30", "--checkpoint_steps=5")
+    flags = (*SMALL, *places, "--steps=30", "--checkpoint_every=5")
     code, *_ = command(train, *flags, f"--workdir={tmp_path / 'one'}", "--version=2")
     assert code == 0
 
@@ -219,13 +219,13 @@ def test_stop_signal_saves_and_says_how_to_go_on(command, places, tmp_path, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(classifier.Training, "advance", interrupted)
-        code, _, stderr = command(train, *SMALL, *places, "--iterations=10", "--checkpoint_steps=4")
+        code, _, stderr = command(train, *SMALL, *places, "--steps=10", "--checkpoint_every=4")
     assert code == 128 + signal.SIGINT
     assert "stopped after step 4, which is saved" in stderr
     assert "to go on: python -m keras_fool.train" in stderr
     assert not (tmp_path / "models").exists()
 
-    code, _, stderr = command(train, *SMALL, *places, "--iterations=10")
+    code, _, stderr = command(train, *SMALL, *places, "--steps=10")
 
     assert code == 0
     assert "goes on after step 4." in stderr
@@ -234,14 +234,14 @@ def test_stop_signal_saves_and_says_how_to_go_on(command, places, tmp_path, monk
 
 def test_other_settings_are_refused_by_name(command, trained, tmp_path):
     work = trained[0] / "work"
-    flags = (*SMALL, f"--output_dir={tmp_path}", f"--workdir={work}", "--iterations=60")
+    flags = (*SMALL, f"--output_dir={tmp_path}", f"--workdir={work}", "--steps=60")
     before = sorted(work.rglob("*"))
 
     code, _, stderr = command(train, *flags, "--seed=4")
     assert code == 1
     assert "seed is 3 there and 4 here" in stderr
 
-    code, _, stderr = command(train, *flags, "--seed=4", "--iterations=50")
+    code, _, stderr = command(train, *flags, "--seed=4", "--steps=50")
     assert code == 1
     assert "iterations is 60 there and 50 here" in stderr
     assert sorted(work.rglob("*")) == before
@@ -267,7 +267,7 @@ def test_finished_training_is_exported_again_where_its_classifier_is_gone(
     code, _, stderr = command(
         train,
         *(*SMALL, f"--workdir={path / 'work'}", f"--output_dir={tmp_path}"),
-        *("--iterations=60", "--seed=3"),
+        *("--steps=60", "--seed=3"),
     )
 
     assert code == 0
@@ -277,7 +277,7 @@ def test_finished_training_is_exported_again_where_its_classifier_is_gone(
 
 def test_damaged_checkpoints_are_not_gone_on_from(command, trained, tmp_path):
     path, _ = trained
-    flags = (*SMALL, "--iterations=60", "--seed=3", f"--workdir={tmp_path / 'work'}")
+    flags = (*SMALL, "--steps=60", "--seed=3", f"--workdir={tmp_path / 'work'}")
     shutil.copytree(path / "work", tmp_path / "work")
     older, newer = sorted((tmp_path / "work" / "checkpoint").glob("*.npz"))
 
@@ -299,7 +299,7 @@ def test_damaged_checkpoints_are_not_gone_on_from(command, trained, tmp_path):
 
 
 def test_full_disk_keeps_the_newest_whole_state(command, trained, places, tmp_path, full_disk):
-    flags = (*SMALL, *places, "--iterations=60", "--seed=3")
+    flags = (*SMALL, *places, "--steps=60", "--seed=3")
     shutil.copytree(trained[0] / "work", tmp_path / "work")
     older, newer = sorted((tmp_path / "work" / "checkpoint").glob("*.npz"))
     newer.unlink()
@@ -333,7 +333,7 @@ def damage(path: pathlib.Path) -> None:
         (["--dataset=digits", "--name=../d"], 2, "--name must be of letters"),
         (["--dataset=cifar", "--name=d"], 1, "unknown data set 'cifar'; known: mnist, digits"),
         (["--dataset=digits", "--name=d", "--strategy=tpu"], 2, "--strategy"),
-        (["--dataset=digits", "--name=d", "--iterations=0"], 2, "--iterations"),
+        (["--dataset=digits", "--name=d", "--steps=0"], 2, "--steps"),
         (["--dataset=digits", "--name=d", "--image_size=32"], 1, "have a size of their own"),
         (["--dataset=digits", "--name=d", "--mixed_precision=int8"], 2, "--mixed_precision"),
         (["--dataset=digits", "--name=d", "--strategy=multiworker"], 2, "TF_CONFIG is not set"),
@@ -359,7 +359,7 @@ def test_folder_of_pictures_is_learned_and_what_is_damaged_is_named(command, pla
     code, stdout, stderr = command(
         train,
         *(f"--dataset=folder:{folder}", "--architecture=small", "--name=d", *places),
-        *("--image_size=20", "--crop_size=16", "--iterations=12", "--batch_size=4"),
+        *("--image_size=20", "--crop_size=16", "--steps=12", "--batch_size=4"),
     )
 
     assert code == 0, stderr
@@ -375,7 +375,7 @@ def test_folder_of_pictures_is_learned_and_what_is_damaged_is_named(command, pla
 
 def test_pictures_are_learned_grey_and_given_to_the_classifier_grey(command, places, tmp_path):
     folder = samples.picture_folder(tmp_path / "pictures", num_train=20, num_test=10)
-    arguments = (f"--dataset=folder:{folder}", "--iterations=4", "--batch_size=4")
+    arguments = (f"--dataset=folder:{folder}", "--steps=4", "--batch_size=4")
 
     code, _, stderr = command(train, *arguments, "--grey", "--name=d", *places)
 

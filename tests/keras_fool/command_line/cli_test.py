@@ -134,13 +134,13 @@ def test_examples_in_the_help_are_command_lines(name):
 def uses_of(command: str) -> list:
     module = importlib.import_module(command)
     own = flags.FLAGS.flags_by_module_dict().get(command, [])
-    return [*own, *(flags.FLAGS[holder.name] for holder in getattr(module, "USES", ()))]
+    return [*own, *(flags.FLAGS[flag.name] for flag in module.USES)]
 
 
 def test_no_help_has_signs_that_are_not_meant():
     for name in COMMANDS:
         module = importlib.import_module(f"keras_fool.{name}")
-        text = cli._help(module.main, getattr(module, "USES", ()))
+        text = cli._help(module.main, module.USES)
         assert not re.search(r"[^\n -~]|\\\\|\\[nt]|\{[a-z_]+\}|%\(|%s", text), name
 
 
@@ -156,7 +156,7 @@ class TestSignals:
             sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
             try:
                 with flagsaver.flagsaver():
-                    cli.run(work, (), ["evolve"])
+                    cli.run(work, argv=["evolve"])
             except SystemExit as ended:
                 sys.stderr.flush()
                 os._exit(ended.code)

@@ -66,13 +66,13 @@ def test_all_of_very_many_labels():
 
 
 @pytest.mark.parametrize(
-    ("words", "seeds"), [(["0"], [0]), (["0-2", "7"], [0, 1, 2, 7]), (["3", "1-3"], [1, 2, 3])]
+    ("words", "expected"), [(["0"], [0]), (["0-2", "7"], [0, 1, 2, 7]), (["3", "1-3"], [1, 2, 3])]
 )
-def test_seeds(words, seeds):
-    assert label_choice.seeds(words) == seeds
+def test_numbers(words, expected):
+    assert label_choice.numbers(words, "--seeds") == expected
 
 
 @pytest.mark.parametrize("word", ["x", "-1", "1-", "", "1.5", "3-1"])
-def test_wrong_seeds(word):
-    with pytest.raises(ValueError, match="seed"):
-        label_choice.seeds([word])
+def test_wrong_numbers(word):
+    with pytest.raises(ValueError, match="--seeds"):
+        label_choice.numbers([word], "--seeds")

@@ -27,7 +27,7 @@ def run(*words: object, here: pathlib.Path, **options) -> subprocess.CompletedPr
 def arguments(tmp_path_factory, tiny_model) -> list[str]:
     names = tmp_path_factory.mktemp("names") / "names.txt"
     names.write_text("\n".join(LABELS), "utf-8")
-    return [f"--model={tiny_model}", f"--label_names={names}", "--generations=1", "--batch=10"]
+    return [f"--model={tiny_model}", f"--label_names={names}", "--generations=1", "--batch_size=10"]
 
 
 @pytest.mark.slow

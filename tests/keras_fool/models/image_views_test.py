@@ -109,7 +109,7 @@ def test_images_evolved_through_a_view_are_kept_as_they_are(model, mean, tmp_pat
 
 def test_transfer_scores_the_original_through_its_view_and_others_plainly(command, model, tmp_path):
     run = tmp_path / "run"
-    arguments = (f"--model={model}", "--generations=3", "--batch=20", f"--workdir={run}")
+    arguments = (f"--model={model}", "--generations=3", "--batch_size=20", f"--workdir={run}")
     code, _, err = command(evolve, *arguments, "--view=published")
     assert code == 0, err
     scorer = json.loads((run / "config.json").read_text())["settings"]["scorer"]

@@ -26,7 +26,7 @@ from tests.keras_fool import folders
 from tests.keras_fool.serving.conftest import ROOT
 from tests.keras_fool.serving.proxy import Proxy
 
-SETTINGS = ("--generations=8", "--batch=20", "--runs=2", "--checkpoint_every=2")
+SETTINGS = ("--generations=8", "--batch_size=20", "--runs=2", "--checkpoint_every=2")
 SHIPPED = ROOT / "saved_models" / "mnist_a"
 
 
@@ -264,7 +264,7 @@ def test_a_model_that_gives_no_confidences_in_mid_run(command, serve, here, tmp_
             f"--model={model}?signature={signature}",
             "--generations=30",
             "--encoding=direct",
-            "--batch=30",
+            "--batch_size=30",
             f"--workdir={signature}",
         )
         assert (code, "Traceback" in err) == (0 if problem is None else 1, False), err
@@ -280,7 +280,7 @@ def test_a_model_that_gives_no_confidences_in_mid_run(command, serve, here, tmp_
         evolve,
         f"--model={model}?signature=many",
         "--generations=0",
-        "--batch=512",
+        "--batch_size=512",
         "--in_flight=1",
         "--workdir=many",
     )
@@ -370,7 +370,7 @@ def test_ctrl_c_while_nobody_answers(command, shipped_server, undisturbed, proxy
 
 def test_what_must_match_to_go_on(command, shipped_server, here):
     model = url("grpc", shipped_server.grpc)
-    small = ("--generations=2", "--batch=20", "--workdir=run")
+    small = ("--generations=2", "--batch_size=20", "--workdir=run")
     arguments = [f"--model={model}", *small, "--max_images=70"]
     assert command(evolve, *arguments)[0] == 1
     endpoint = here / "run" / "endpoint.json"
