@@ -99,14 +99,14 @@ def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
     return np.concatenate([confidence.of_fooling(scorer, of) for of in found])
 
 
-def _write(output: pathlib.Path, title: str, table: str, picture: bytes, images: str) -> None:
+def _write(output: pathlib.Path, title: str, table: str, picture: bytes, images: bytes) -> None:
     from keras_fool.runs import files
 
     output.mkdir(parents=True, exist_ok=True)
     contents = {
         output / "confidence.md": f"# {title}\n\n{table}".encode(),
         output / "confidence.png": picture,
-        output / "images.csv": images.encode(),
+        output / "images.csv": images,
     }
     files.write_all(contents)
     print(f"{table}")

@@ -6,29 +6,7 @@ r"""Reproduces an experiment of the paper: evolves, scores, counts, draws, compa
         --models=squeezenet.keras:bgr
 
 The experiments, of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897:
-  table_s1_mnist     images that fool one classifier, given to another (30 runs on each)
-  figure_s1          images that both give at least 99 %; uses the runs of table_s1_mnist
-  figure_s4          50 runs on one classifier; uses the runs of table_s1_mnist, too
-  table_s1_variants  table_s1_mnist done in ways in which it might come out otherwise
-  published_view     table_s1_mnist as the code published with the paper shows images to a network
-  table_s2           15 rounds of retraining with a class of fooling images
-  retrain_imagenet   one such round on imagenet2012, --dataset=shapes or folder:PATH
-  imagenet_run       one run over all labels of an ImageNet network, 5000 generations
-  table_s1_imagenet  images of two such networks of one architecture, each given to the other
-  transfer_architectures  the same for two architectures
-  ensemble           images that fool the mean of three networks, 4000 generations
-  confidence         how sure a network is of real images, beside fooling ones
-  ascent_plain       gradient ascent to 20 classes of ImageNet, 500 steps
-  figure_s5          the same with weight decay, 1500 steps
-  figure_s6          the same with weak decay, slight blur, and faint pixels set to the mean
-  figure_s7          the same with weak decay and more blur, 1000 steps
-  figure_s8          figure_s5 from five starts for five classes; uses its images
-  figure_s9          figure_s7 likewise
-  ascent_decay       figure_s5 with less decay and with higher aims, five classes; its images
-  ascent_step        the step after figure_s5's last, in parts; uses its images
-  ascent_losses      300 steps as in figure_s5 to figure_s7, and what regularisers take of one more
-  ascent_first_step  the first steps on the networks of --models, beside the published log
-  ascent_mnist       the settings of ascent_plain to figure_s7 on digits
+{experiments}
 
 Reads the shipped classifiers, or the --models that you name; those of --dataset=digits are
 trained first. Training needs the data set, mnist where $TFDS_DATA_DIR has it. From
@@ -40,10 +18,10 @@ its images from --dataset=imagenet2012 or folder:PATH.
 Works in --workdir, by default runs/reproduce, and finds there what an earlier start has
 done: the same command goes on after a stop or a kill and ends with the same results. Writes
 --results/<experiment>/, by default in results/:
-  table.md         our figures beside the paper's
+  table.md         keras_fool's figures and the paper's
   *.csv, *.png     each image's figures, and the pictures
   settings.json    seeds, runs, generations, evaluations, classifiers, versions
-  timing.json      when it was done and how long each stage took
+  timing.json      when it was done and how long each step took
 
 --view=published fools through what the code published with the paper shows a network of an MNIST
 image (table_s1_mnist, figure_s1, figure_s4, table_s2; results/published_view tells what that is).
@@ -64,6 +42,8 @@ from keras_fool.command_line import cli, common_flags, flag_groups, label_names,
 from keras_fool.models import classifiers
 from keras_fool.runs import stopping
 from keras_fool.studies import experiment
+
+__doc__ = __doc__.replace("{experiments}", experiment.listed())
 
 _EXPERIMENT = flags.DEFINE_enum(
     "experiment",
@@ -109,7 +89,7 @@ def main(arguments: Sequence[str]) -> None:
         raise errors.UsageError(f"give --experiment, one of {', '.join(experiment.NAMES)}.")
     scale, view = common_flags.SCALE.value, common_flags.VIEW.value
 
-    from keras_fool.studies import results_folder
+    from keras_fool.studies import results_folder, steps
 
     with errors.reported(ValueError, FileNotFoundError):
         with cli.native_messages_hidden():
@@ -129,26 +109,29 @@ def main(arguments: Sequence[str]) -> None:
             }
         )
         context = experiment.Context(
+            experiment=chosen,
             scale=scale,
             dataset=dataset,
-            of_paper=chosen.dataset,
-            labels=_labels(),
-            models=tuple(classifiers.listed(common_flags.MODELS.value or "")),
             seed=common_flags.SEED.value,
             workdir=_workdir(chosen, dataset),
             command=cli.command_to_go_on(main),
             note=cli.note,
-            on_stage=results.on_stage,
+            models=tuple(classifiers.listed(common_flags.MODELS.value or "")),
+            labels=_labels(),
             view=view,
         )
         kept = f"what is complete in {context.workdir} is kept; to go on: {context.command}"
         with stopping.saying(kept):
-            results.write(chosen, context, chosen.run(context))
+            todo = chosen.steps(context)
+            every = [*todo, results_folder.Report(results=results)]
+            known = results.known([step.name for step in every])
+            with chosen.opened(context, todo) as times:
+                steps.run(every, context, times, known, results.on_step)
     print(f"{results.path / 'table.md'}\n\n{(results.path / 'table.md').read_text('utf-8')}")
 
 
 def _workdir(chosen: experiment.Experiment, dataset: str) -> pathlib.Path:
-    """Where stages work: apart for each scale and data set.
+    """Where steps work: apart for each scale and data set.
 
     Experiments of any data set work where those without data do, whose runs they use.
     """

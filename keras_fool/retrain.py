@@ -36,7 +36,8 @@ from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
 from keras_fool.models import image_views
 from keras_fool.runs import stopping
-from keras_fool.studies import retraining
+from keras_fool.studies import experiment
+from keras_fool.studies.retraining import config as retraining
 from trainers import datasets
 
 _DEFAULTS = retraining.Config()
@@ -119,24 +120,34 @@ USES = flag_groups.Groups(
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Does every stage that is left, and writes the table."""
+    """Does every step that is left, and writes the table."""
     cli.no_arguments(arguments)
     config = _config()
     with errors.reported(ValueError):
         with cli.native_messages_hidden():
             data = config.load(common_flags.DATA_DIR.value)
-            from keras_fool.studies import retraining_folder, retraining_report, retraining_run
+            from keras_fool.studies import steps
+            from keras_fool.studies.retraining import folder, report
+            from keras_fool.studies.retraining import steps as retraining_steps
 
-            folder = retraining_folder.Folder(_path(config))
-            study = retraining_run.Study(
-                config, folder, data, command=cli.command_to_go_on(main), note=cli.note
-            )
-        kept = f"what is complete in {folder.path} is kept; to go on: {cli.command_to_go_on(main)}"
+            study = retraining_steps.Study(config, folder.Folder(_path(config)), data)
+        path, name = study.folder.path, report.SECTIONS[config.section].name
+        context = experiment.Context(
+            experiment=experiment.load(name),
+            scale=common_flags.SCALE.value,
+            dataset=config.dataset,
+            seed=config.seed,
+            workdir=path,
+            command=cli.command_to_go_on(main),
+            note=cli.note,
+            view=config.view,
+        )
+        kept = f"what is complete in {path} is kept; to go on: {context.command}"
         with stopping.saying(kept):
-            study.run(on_fooled=lambda: retraining_report.write(folder, config))
-            markdown = retraining_report.write(folder, config)
-    picture = folder.path / retraining_report.picture(config)
-    print(f"\n{markdown}\nstudy    {folder.path}\npicture  {picture}")
+            with study.opened(context) as times:
+                steps.run(study.steps(), context, times)
+            markdown = report.write(study.folder, config)
+    print(f"\n{markdown}\nstudy    {path}\npicture  {path / f'{name}.png'}")
 
 
 def _config() -> retraining.Config:

@@ -117,17 +117,16 @@ def main(arguments: Sequence[str]) -> None:
 
 def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]") -> None:
     from keras_fool.runs import files
-    from keras_fool.studies import figures, transfer, transfer_tables
+    from keras_fool.studies import plots, transfer, transfer_tables
 
     columns, intervals, label_tables, contents, lost = {}, {}, [], {}, {}
     for scores in studies:
         folder = classifiers.printable(scores.champions.folder.name)
         for other in scores.others:
-            original = scores.confidences[scores.original]
             heading = f"{other} on images of {scores.original}"
             if heading in columns:
                 heading += f" ({folder})"
-            columns[heading] = transfer.count(original, scores.confidences[other], scores.own)
+            columns[heading] = transfer_tables.count(scores, other)
             lost[heading] = transfer_tables.not_finite(scores, other)
             intervals[heading] = transfer_tables.intervals(scores, other, common_flags.SEED.value)
             label_tables.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
@@ -135,8 +134,8 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
                 scores.confidences[other], scores.champions.niches, scores.independent
             )
             name = f"heat_map_{folder}_{other}".replace("/", "-").removesuffix(".keras")
-            contents[output / cli.as_file_name(f"{name}.png")] = figures.heat_maps(
-                [figures.HeatMap(given, "numbers of images", f"label that {other} gives")],
+            contents[output / cli.as_file_name(f"{name}.png")] = plots.heat_maps(
+                [plots.HeatMap(given, "numbers of images", f"label that {other} gives")],
                 scores.champions.labels,
                 heading,
             )
@@ -159,7 +158,7 @@ def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]")
     parts = ["# Images that fool other classifiers\n", table, note, counts, *orders, *label_tables]
     text = "\n".join(parts)
     contents[output / "transfer.md"] = text.encode()
-    contents[output / "transfer.csv"] = transfer_tables.images_csv(studies).encode()
+    contents[output / "transfer.csv"] = transfer_tables.images_csv(studies)
     output.mkdir(parents=True, exist_ok=True)
     files.write_all(contents)
     print(f"{table}\n{counts}")

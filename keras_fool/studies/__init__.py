@@ -1,10 +1,23 @@
-"""What the studies of the paper do: arithmetic that any command may use, and experiments.
+"""The paper's experiments, and arithmetic, tables and diagrams that any command may use.
 
-    experiment      what an experiment is; the list of them
-    transfer        Table S1: do images that fool one classifier fool another one?
-    bootstrap       confidence intervals over runs
-    figures         the pictures of the results
-    galleries       champions of run folders, chosen and put in order for a sheet
+What an experiment is
+    experiment         its data, and where each one is registered
+    steps              what runs its steps: resumes, times, estimates
+    results_folder     where its results are written
 
-The modules named like an experiment hold that experiment.
+What experiments share
+    evolutions         classifiers that are trained, evolutions against them
+    ascents            ascents, and what came of them
+    transfer, cross_scoring, transfer_tables    do images fool another classifier?
+    real_images        how sure a classifier is of real images
+    image_likeness     how much images look alike
+    bootstrap          confidence intervals over runs
+    galleries          champions of run folders, chosen and put in order for a sheet
+    tables, plots      CSV, Markdown; diagrams and their colours
+
+Experiments, a file per family
+    table_s1, published_view, mnist_figures    on MNIST
+    retraining         Table S2 and section C.2
+    imagenet, confidence                       on networks of ImageNet
+    ascent_figures, ascent_steps, ascent_first_step, ascent_tables    gradient ascent
 """

@@ -1,4 +1,4 @@
-"""What the first steps of an ascent gain, beside the published log of CaffeNet.
+"""What the first steps of an ascent gain, compared with the published log of CaffeNet.
 
 The code published with Nguyen, Yosinski and Clune, 2015, has a log of the first three steps
 of one ascent, to lion, label 291, and what another of 300 steps ended with:
@@ -24,11 +24,11 @@ from evolvers.ascent import config as config_module
 from evolvers.ascent import loop
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import ascent_run, champions
-from keras_fool.studies import ascended_runs, ascent_report, curves, experiment, transfer_tables
+from keras_fool.studies import ascents, evolutions, experiment, plots, tables
 
 # The defaults of the published script, which the log is of.
 CONFIG = config_module.Config(steps=3, early=0.03, late=0.1, decay=0.01, max_learning_rate=1e12)
-LION = ascended_runs.LION
+LION = ascents.LION
 CAFFENET = (0.00209935, 0.00962483, 0.0518007)  # before the first step, after it, after two
 _VALUES = 3 * 227 * 227  # of an image of CaffeNet
 _CAFFENET_MOVED = 100.364368613 / _VALUES**0.5  # by two steps; grey levels, root mean square
@@ -105,7 +105,7 @@ def first_steps(
         confidences=seen,
         aims=np.minimum(CONFIG.early, CONFIG.late * (1 - seen[:2])),
         lengths=(trace.learning_rate * trace.gradient_norm)[:2].astype(np.float64),
-        moved=_root_mean_square(ascent.state()["offsets"] - begun),
+        moved=ascents.root_mean_square(ascent.state()["offsets"] - begun),
     )
 
 
@@ -136,33 +136,33 @@ class _Group:
     steps: Steps
 
 
-def run(context: experiment.Context) -> experiment.Outcome:
-    """Takes the first steps on each network, and the 300 for lion."""
-    networks = ascended_runs.networks_of(context, max(1, len(context.models)))
-    groups, ascents = [], []
-    for place, network in enumerate(networks):
-        planned = ascended_runs.plan(context, network, "s5", [LION], _LONG_SEEDS, _LONG_CHANGES)
-        of = 2 * len(networks)
-        with context.stage(f"first steps on {network.name}", 2 * place + 1, of):
-            groups += _groups(context, network, planned.mean)
-        with context.stage(f"{planned.title}, on {network.name}", 2 * place + 2, of) as stage:
-            ascended_runs.ascend(context, planned, stage)
-        ascents.append(planned)
-    settings = {**dataclasses.asdict(CONFIG), "seeds": context.scaled(_SEEDS)}
-    labels = networks[0].labels
+def steps(context: experiment.Context) -> list[ascents.Ascend]:
+    """The 300 steps for lion on each network."""
+    networks = ascents.networks_of(context, max(1, len(context.models)))
+    subjects = map(evolutions.Subject.found, networks)
+    return [
+        ascents.plan(context, found, "s5", [LION], _LONG_SEEDS, _LONG_CHANGES) for found in subjects
+    ]
+
+
+def report(context: experiment.Context) -> experiment.Outcome:
+    """Takes the first steps on each network, and tells of those and of the 300."""
+    planned = steps(context)
+    networks = [ascend.classifier for ascend in planned]
+    groups = [group for ascend in planned for group in _groups(context, ascend)]
     return experiment.Outcome(
         settings={
-            "first_steps": settings,
-            **ascended_runs.recorded(ascents),
+            "first_steps": {**dataclasses.asdict(CONFIG), "seeds": context.scaled(_SEEDS)},
+            **ascents.recorded(planned),
             "classifiers": [
                 {"name": network.name, **classifiers.comparable(network.identity)}
                 for network in networks
             ],
         },
-        table=_table(groups, ascents),
+        table=_table(groups, planned),
         files={
-            "images.csv": _images_csv(groups, labels),
-            "ascent_first_step.png": curves.gains_of_steps(
+            "images.csv": _images_csv(groups, networks[0].labels),
+            "ascent_first_step.png": plots.gains_of_steps(
                 _drawn(groups),
                 {"CaffeNet, published": (CAFFENET[:2], np.diff(CAFFENET) / CONFIG.early)},
                 context.title("What the first and the second step of an ascent gain"),
@@ -171,30 +171,26 @@ def run(context: experiment.Context) -> experiment.Outcome:
     )
 
 
-def _groups(
-    context: experiment.Context,
-    network: classifiers.Classifier | classifiers.Ensemble,
-    mean: tuple[float, ...],
-) -> list[_Group]:
+def _groups(context: experiment.Context, ascend: ascents.Ascend) -> list[_Group]:
     """All groups of a network; each start's go through it together."""
+    network, mean, found = ascend.classifier, np.array(ascend.mean), []
     scorer = scoring.LocalScorer(network)
-    found = []
     for name in (NOISY, MEAN, UNIFORM):
         seeds = range(1 if name == MEAN else context.scaled(_SEEDS))
-        offsets = {seed: start(name, scorer.image_shape, np.array(mean), seed) for seed in seeds}
-        image = np.clip(offsets[0][None] + np.array(mean, np.float32), 0, 255)
+        offsets = {seed: start(name, scorer.image_shape, mean, seed) for seed in seeds}
+        image = np.clip(offsets[0][None] + mean.astype(np.float32), 0, 255)
         begins = scorer.confidences(tf.constant(image, tf.float32)).numpy()[0]
         near = nearest(begins, CAFFENET[0], context.scaled(_NEAREST, 2))
         targets = {
             _LION: [(LION, seed) for seed in seeds],
-            _CLASSES: [(label, 0) for label in ascended_runs.labels_of(context)],
+            _CLASSES: [(label, 0) for label in ascents.labels_of(context)],
             _NEAR: [(label, 0) for label in near],
         }
         every = [target for of_group in targets.values() for target in of_group]
         steps = first_steps(
             scorer.confidences,
             np.stack([offsets[seed] for _, seed in every]),
-            np.array(mean),
+            mean,
             every,
             batch=ascent_run.fitting_batch(scorer),
         )
@@ -206,7 +202,7 @@ def _groups(
     return found
 
 
-def _table(groups: Sequence[_Group], ascents: Sequence[ascended_runs.Ascent]) -> str:
+def _table(groups: Sequence[_Group], planned: Sequence[ascents.Ascend]) -> str:
     published = np.diff(CAFFENET) / CONFIG.early
     headings = ["network", "labels", "images", "confidence at the start, %", "moved, grey levels"]
     headings += [
@@ -227,11 +223,11 @@ def _table(groups: Sequence[_Group], ascents: Sequence[ascended_runs.Ascent]) ->
         "root mean square over all values.\n"
     ]
     for name, lines in rows.items():
-        parts += [f"Start: {name}.\n", transfer_tables.markdown(headings, lines)]
+        parts += [f"Start: {name}.\n", tables.markdown(headings, lines)]
     confidence, offsets, top1 = _CAFFENET_LONG
     lines = [
         ["CaffeNet, published", _LONG, f"{100 * confidence:.2f}", "-", f"{offsets:.3f}", top1],
-        *(line for planned in ascents for line in _long_rows(planned)),
+        *(line for ascend in planned for line in _long_rows(ascend)),
     ]
     headings = ["network", "steps", "confidence at the last, %", "mean of the last 100, %"]
     headings += ["offsets there, grey levels", "first step at which it is top-1"]
@@ -239,7 +235,7 @@ def _table(groups: Sequence[_Group], ascents: Sequence[ascended_runs.Ascent]) ->
         [
             *parts,
             f"The ascent to {_LION} with the same settings, going on; a line per seed:\n",
-            transfer_tables.markdown(headings, lines),
+            tables.markdown(headings, lines),
         ]
     )
 
@@ -253,18 +249,18 @@ def _row(group: _Group, published: np.ndarray) -> list[object]:
     return row
 
 
-def _long_rows(planned: ascended_runs.Ascent) -> list[list[object]]:
-    images = champions.read(planned.path, unrounded=True)
-    over_steps = ascent_report.confidences(planned)
-    records = ascent_report.records([planned], [LION])
-    last = ascent_report.LAST_STEPS
+def _long_rows(ascend: ascents.Ascend) -> list[list[object]]:
+    images = champions.read(ascend.folder, unrounded=True)
+    over_steps = ascents.confidences(ascend)
+    records = ascents.records([ascend], [LION])
+    last = ascents.LAST_STEPS
     return [
         [
-            planned.classifier.name,
-            planned.config.steps,
+            ascend.subject.name,
+            ascend.config.steps,
             f"{100 * images.confidences[place]:.2f}",
             f"{100 * over_steps[int(record['run']), LION][-last:].mean():.2f}",
-            f"{_root_mean_square(images.offsets[place]):.3f}",
+            f"{ascents.root_mean_square(images.offsets[place]):.3f}",
             record["step_top1"] or "-",
         ]
         for place, record in enumerate(records)
@@ -298,18 +294,16 @@ def _images_csv(groups: Sequence[_Group], labels: Sequence[str]) -> bytes:
             name = labels[label]
             of = [group.network, group.start, group.name, label, name, seed]
             rows.append([*of, *(f"{value:.6g}" for value in values)])
-    return transfer_tables.as_csv(columns, rows).encode()
+    return tables.as_csv(columns, rows)
 
 
-def _root_mean_square(offsets: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.mean(np.square(offsets, dtype=np.float64), axis=(-3, -2, -1)))
-
-
-EXPERIMENT = experiment.Experiment(
-    "ascent_first_step",
-    "Gradient ascent: the first steps, beside the published log",
-    f"Two steps from three starts for some 40 labels, {_LONG} for lion, on each network.",
-    run,
-    dataset=ascended_runs.IMAGENET,
-    others=(),
+EXPERIMENTS = (
+    experiment.Experiment(
+        name="ascent_first_step",
+        title="Gradient ascent: the first steps, beside the published log",
+        steps=steps,
+        report=report,
+        dataset=ascents.IMAGENET,
+        others=(),
+    ),
 )

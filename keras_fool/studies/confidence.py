@@ -1,19 +1,20 @@
-"""Supplement F: how sure a network is of real images, beside images that fool it."""
+"""Supplement F: how sure a network is of real images, and of images that fool it."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from keras_fool.models import meanings, preprocess_advice
-from keras_fool.runs import champions, tables
+from keras_fool.runs import champions
+from keras_fool.runs.tables import number
 from keras_fool.studies import (
     cross_scoring,
-    curves,
-    evolved_runs,
+    evolutions,
     experiment,
-    imagenet_runs,
+    imagenet,
+    plots,
     real_images,
-    transfer_tables,
+    tables,
 )
 from trainers import datasets, sources
 
@@ -82,20 +83,20 @@ def report(
     headings += ["of at least 90 %, %", "of at least 99 %, %"]
     errors = [[f"top-{ranks}", f"{real.error_percent(ranks):.2f}"] for ranks in (1, 5)]
     text = [
-        transfer_tables.markdown(headings, rows),
-        transfer_tables.markdown(["error, %", ""], errors),
+        tables.markdown(headings, rows),
+        tables.markdown(["error, %", ""], errors),
         f"Accuracy: {100 * real.accuracy:.2f} % of {len(real.truth)} images.\n",
         f"{real.order}\n",
         *(
-            f"Of the {kind} images {number} have NaN or infinite confidences: they are in no line "
+            f"Of the {kind} images {count} have NaN or infinite confidences: they are in no line "
             f"above{' and count as errors' if kind == 'real' else ''}.\n"
-            for kind, number in lost.items()
-            if number
+            for kind, count in lost.items()
+            if count
         ),
     ]
     if real.independent:
         text.append(f"{meanings.INDEPENDENT} Confidences are those of the images' own labels.\n")
-    return "\n".join(text), curves.distributions(groups, title)
+    return "\n".join(text), plots.distributions(groups, title)
 
 
 def of_fooling(scorer: real_images.Scorer, fooling: champions.Champions) -> np.ndarray:
@@ -125,68 +126,71 @@ def advice(
     return None
 
 
-def images_csv(real: real_images.RealImages, labels: Sequence[str]) -> str:
+def images_csv(real: real_images.RealImages, labels: Sequence[str]) -> bytes:
     """A row per real image."""
     rows = zip(
         real.files,
         (labels[label] for label in real.truth),
         (labels[label] if label >= 0 else "" for label in real.top),
-        (tables.number(of) if np.isfinite(of) else "" for of in real.confidences),
+        (number(of) if np.isfinite(of) else "" for of in real.confidences),
         real.rank,
         strict=True,
     )
-    return transfer_tables.as_csv(("file", "label", "top1", "confidence", "surer_labels"), rows)
+    return tables.as_csv(("file", "label", "top1", "confidence", "surer_labels"), rows)
 
 
-def run(context: experiment.Context) -> experiment.Outcome:
+def _report(context: experiment.Context) -> experiment.Outcome:
     """Scores real images, and the fooling ones of `imagenet_run` where it has been done."""
-    (classifier,) = imagenet_runs.classifiers_of(context, 1)
-    with context.stage(f"score {experiment.short(context.dataset)}", 1, of=1):
-        scorers = cross_scoring.Scorers()
-        scorer = scorers.open(classifier)
-        data = load(context.dataset, scorer.image_shape)
-        real = real_images.score(scorer, data)
-        for words in filter(None, (*scorers.notes, advice(scorer, data, real))):
-            context.note(words)
-        planned = imagenet_runs.plan(context, classifier)
-        fooling = None
-        if (planned.path / "champions.csv").is_file():
-            fooling = of_fooling(scorer, champions.read(planned.path))
-        else:
-            context.note("no fooling images beside them: imagenet_run has not been done here.")
-        table, picture = report(real, fooling, context.title(EXPERIMENT.title))
-        settings = {
+    (classifier,) = imagenet.networks(context, 1)
+    scorers = cross_scoring.Scorers()
+    scorer = scorers.open(classifier)
+    data = load(context.dataset, scorer.image_shape)
+    real = real_images.score(scorer, data)
+    for words in filter(None, (*scorers.notes, advice(scorer, data, real))):
+        context.note(words)
+    (planned,) = imagenet.run_steps(context)
+    fooling = None
+    if (planned.folder / "champions.csv").is_file():
+        fooling = of_fooling(scorer, champions.read(planned.folder))
+    else:
+        context.note("no fooling images are compared: imagenet_run has not been done here.")
+    table, picture = report(real, fooling, context.title())
+    sees = f"{classifier.name}, which sees {imagenet.views(classifier)}.\n"
+    return experiment.Outcome(
+        settings={
             "data": data.name,
             "data_digest": data.digest,
             "unreadable": sorted(data.unreadable),
-            **evolved_runs.recorded([classifier], [planned] if fooling is not None else []),
-        }
-        sees = f"{classifier.name}, which sees {imagenet_runs.views(classifier)}.\n"
-        return experiment.Outcome(
-            settings=settings,
-            table=f"{sees}\n{table}",
-            files={
-                "confidence.png": picture,
-                "images.csv": images_csv(real, scorer.labels).encode(),
-            },
-        )
+            **evolutions.recorded([classifier], [planned] if fooling is not None else []),
+        },
+        table=f"{sees}\n{table}",
+        files={"confidence.png": picture, "images.csv": images_csv(real, scorer.labels)},
+    )
+
+
+def _steps(context: experiment.Context) -> list[evolutions.Evolve]:
+    """None: images are scored for the report, and nothing of that is kept."""
+    imagenet.networks(context, 1)
+    return []
 
 
 def _median(values: np.ndarray) -> str:
-    return f"{100 * np.median(values):.1f}" if len(values) else transfer_tables.NO_VALUE
+    return f"{100 * np.median(values):.1f}" if len(values) else tables.NO_VALUE
 
 
-def _share(values: np.ndarray, least: float) -> str:
+def _share(values: np.ndarray, threshold: float) -> str:
     if not len(values):
-        return transfer_tables.NO_VALUE
-    return f"{100 * np.mean(values >= np.float32(least)):.1f}"
+        return tables.NO_VALUE
+    return f"{100 * np.mean(values >= np.float32(threshold)):.1f}"
 
 
-EXPERIMENT = experiment.Experiment(
-    "confidence",
-    "Confidence in real and in fooling images (supplement F)",
-    "The median top-1 confidence of a network on real images, right and wrong ones apart.",
-    run,
-    dataset="imagenet2012",
-    others=None,
+EXPERIMENTS = (
+    experiment.Experiment(
+        name="confidence",
+        title="Confidence in real and in fooling images (supplement F)",
+        steps=_steps,
+        report=_report,
+        dataset="imagenet2012",
+        others=None,
+    ),
 )

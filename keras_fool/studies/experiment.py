@@ -1,74 +1,93 @@
-"""What an experiment of the paper is, and the frame that it runs in.
+"""What an experiment of the paper is, and where each one is registered.
 
-An experiment is a module of this package, named in `NAMES`, with
+An experiment is data: the steps that it needs, each of which is done or not, and what is
+reported once they are done.
 
-    EXPERIMENT = experiment.Experiment(name, title, summary, run)
+    Experiment(
+        name="table_s1_mnist",
+        title="Table S1, MNIST: images that fool one classifier, given to another",
+        steps=steps,    # steps(context) -> [Train, Train, Evolve, Evolve]
+        report=report,  # report(context) -> Outcome(settings, table, files)
+    )
 
-`run(context)` does all that the experiment needs, stage by stage, each one resumable in
-`context.workdir`, and returns an `Outcome`. It writes no result itself: the frame writes
-what it returns, so every experiment's folder looks alike and no result is half there.
+Neither writes results, times, or says anything: that is the frame's (`steps.run` and
+`results_folder`), so that all experiments look alike and no result is half there.
 
-    def run(context):
-        runs = context.scaled(30)
-        with context.stage("evolve on mnist_a", 1, of=2) as stage:
-            stage.reused = ...  # True where all of it was there
-        ...
-        return experiment.Outcome(settings={"runs": runs, ...}, table=..., files={...})
-
-A stage that evolves calls `evolution_run.evolve`, which goes on where it was stopped.
-
-The modules that `NAMES` lists are imported once an experiment is chosen, and not before:
-they may import what they like, this one may not.
+`REGISTERED` names the module of each experiment, which has it in `EXPERIMENTS`. Modules are
+imported once an experiment is chosen: they may import what they like, this one may not.
 """
 
 import contextlib
 import dataclasses
 import importlib
 import pathlib
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from keras_fool.models import image_views
 from trainers import datasets, names
 
-NAMES = (
-    "table_s1_mnist",
-    "figure_s1",
-    "figure_s4",
-    "table_s1_variants",
-    "published_view",
-    "table_s2",
-    "retrain_imagenet",
-    "imagenet_run",
-    "table_s1_imagenet",
-    "transfer_architectures",
-    "ensemble",
-    "confidence",
-    "ascent_plain",
-    "figure_s5",
-    "figure_s6",
-    "figure_s7",
-    "figure_s8",
-    "figure_s9",
-    "ascent_decay",
-    "ascent_step",
-    "ascent_losses",
-    "ascent_first_step",
-    "ascent_mnist",
-)
+if TYPE_CHECKING:
+    from keras_fool.studies import steps
 
-
+# By module, the experiments that it has, and what --help says of each.
+REGISTERED = {
+    "table_s1": {
+        "table_s1_mnist": "images that fool one classifier, given to another (30 runs on each)",
+        "table_s1_variants": "table_s1_mnist in ways in which it might come out otherwise",
+    },
+    "published_view": {
+        "published_view": "table_s1_mnist as the published code shows images to a network",
+    },
+    "mnist_figures": {
+        "figure_s1": "images that both give at least 99 %; uses the runs of table_s1_mnist",
+        "figure_s4": "50 runs on one classifier; uses the runs of table_s1_mnist, too",
+    },
+    "retraining.experiments": {
+        "table_s2": "15 rounds of retraining with a class of fooling images",
+        "retrain_imagenet": "one such round on imagenet2012, --dataset=shapes or folder:PATH",
+    },
+    "imagenet": {
+        "imagenet_run": "one run over all labels of an ImageNet network, 5000 generations",
+        "table_s1_imagenet": "images of two such networks of one architecture, exchanged",
+        "transfer_architectures": "images of two such networks of two architectures, exchanged",
+        "ensemble": "images that fool the mean of three networks, 4000 generations",
+    },
+    "confidence": {
+        "confidence": "how sure a network is of real images and of fooling images",
+    },
+    "ascent_figures": {
+        "ascent_plain": "gradient ascent to 20 classes of ImageNet, 500 steps",
+        "figure_s5": "ascent_plain with weight decay, 1500 steps",
+        "figure_s6": "with weak decay, slight blur, and faint pixels set to the mean",
+        "figure_s7": "with weak decay and more blur, 1000 steps",
+        "figure_s8": "figure_s5 from five starts for five classes; uses its images",
+        "figure_s9": "figure_s7 from five starts for five classes; uses its images",
+        "ascent_decay": "figure_s5 with less decay and with higher aims, five classes",
+        "ascent_mnist": "the settings of ascent_plain to figure_s7 on digits",
+    },
+    "ascent_steps": {
+        "ascent_step": "the step after figure_s5's last one, in parts; uses its images",
+        "ascent_losses": "300 steps as in figure_s5 to s7; what regularisers take of the next",
+    },
+    "ascent_first_step": {
+        "ascent_first_step": "the first steps on all --models, compared with the published log",
+    },
+}
+_MODULES = {name: module for module, found in REGISTERED.items() for name in found}
+NAMES = tuple(_MODULES)
+Opened = contextlib.AbstractContextManager[pathlib.Path | None]
 _TITLES = {"mnist": "MNIST", "imagenet": "ImageNet", "imagenet2012": "ImageNet"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What an experiment found; only what the same command finds again to the byte.
+    """What an experiment found: only what the same command finds again, byte for byte.
 
     Attributes:
         settings: What shaped it, as JSON values: seeds, runs, generations, evaluations,
             crops, the classifiers' names and sha256. Times and paths do not belong here.
-        table: Markdown below the title: ours beside the paper's.
+        table: Markdown below the title: keras_fool's figures and the paper's.
         files: Further files by name, such as "images.csv" and "heat_map.png".
     """
 
@@ -77,47 +96,34 @@ class Outcome:
     files: Mapping[str, bytes]
 
 
-@dataclasses.dataclass
-class Stage:
-    """One stage while it runs.
-
-    Attributes:
-        reused: Set by the experiment where all of it was done before.
-    """
-
-    reused: bool = False
-
-
 @dataclasses.dataclass(frozen=True)
 class Context:
     """What an experiment is given.
 
     Attributes:
+        experiment: The experiment itself.
         scale: In (0, 1]; 1 is the paper's size.
-        dataset: What `Experiment.dataset` says, or another that it takes.
-        models: Names of the classifiers to begin with, as `classifiers.find` takes them;
-            empty for the experiment's own choice.
+        dataset: `Experiment.dataset`, or another one that it takes.
         seed: Seed of all of it.
-        workdir: Where stages keep what they do, shared by the experiments of one scale
+        workdir: Where steps have their folders, shared by the experiments of one scale
             and data set: a folder made there by one is found by another. An experiment that
             takes any data set has its name in those of its folders.
         command: What the user types to go on; for messages.
         note: Told, in a sentence, what the user should know.
-        on_stage: Told the name, seconds and `reused` of each finished stage.
-        of_paper: What `Experiment.dataset` says.
-        labels: The names of the classifiers' labels, for those that bring none.
+        models: Names of the classifiers to begin with, as `classifiers.find` takes them;
+            empty for the experiment's own choice.
+        labels: The names of the classifiers' labels, for those without names.
         view: What reaches the classifiers that are fooled, one of `image_views.VIEWS`.
     """
 
+    experiment: "Experiment"
     scale: float
     dataset: str
-    models: tuple[str, ...]
     seed: int
     workdir: pathlib.Path
     command: str
     note: Callable[[str], None]
-    on_stage: Callable[[str, float, bool], None]
-    of_paper: str = "mnist"
+    models: tuple[str, ...] = ()
     labels: tuple[str, ...] | None = None
     view: str = image_views.PLAIN
 
@@ -125,44 +131,42 @@ class Context:
         """`count` of the paper at this scale, at least `minimum`."""
         return min(count, max(minimum, round(count * self.scale)))
 
-    def title(self, text: str) -> str:
-        """`text`, which says so where this is not the paper's experiment in full."""
-        return titled(text, self.scale, self.dataset, self.of_paper, self.view)
-
-    @contextlib.contextmanager
-    def stage(self, name: str, number: int, of: int) -> Iterator[Stage]:
-        """Says which of `of` stages begins, and how long it took when it is done."""
-        self.note(f"stage {number} of {of}: {name}")
-        stage, begun = Stage(), time.monotonic()
-        yield stage
-        self.on_stage(name, time.monotonic() - begun, stage.reused)
+    def title(self, text: str | None = None) -> str:
+        """`text`, by default the experiment's title, marked where this is not the paper's."""
+        text = self.experiment.title if text is None else text
+        return titled(text, self.scale, self.dataset, self.experiment.dataset, self.view)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
     """One experiment of the paper.
 
     Attributes:
-        name: The name of its module and of its folder under results/.
+        name: Its name in `REGISTERED`, and that of its folder under results/.
         title: What its outputs are called, such as "Table S1 (MNIST)".
-        summary: One line: what it does.
-        run: Does it.
+        steps: What has to be done, in order; looks at --models, and refuses wrong ones.
+        report: What came of it, once all steps are done.
         dataset: What it is about in the paper; "imagenet" where only networks that know it
             are needed, and no data.
         others: Other data sets that it takes; None for any.
         takes_view: Whether the classifiers that it fools may be given another view of images.
+        opened: While its steps run, holds the folder of an experiment that has one of its own;
+            gives the CSV file in it in which times are kept, None where there is no such folder.
     """
 
     name: str
     title: str
-    summary: str
-    run: Callable[[Context], Outcome]
+    steps: "Callable[[Context], Sequence[steps.Step]]"
+    report: Callable[[Context], Outcome]
     dataset: str = "mnist"
     others: tuple[str, ...] | None = ("digits",)
     takes_view: bool = False
+    opened: "Callable[[Context, Sequence[steps.Step]], Opened]" = (
+        lambda context, todo: contextlib.nullcontext()  # noqa: ARG005
+    )
 
     def check(self, dataset: str, view: str = image_views.PLAIN) -> None:
-        """Looks whether it is about such data, and takes such a view.
+        """Checks that it is about such data, and takes such a view.
 
         Raises:
             ValueError: It is not.
@@ -177,7 +181,14 @@ class Experiment:
 
 def load(name: str) -> Experiment:
     """The experiment of a name out of `NAMES`."""
-    return importlib.import_module(f"keras_fool.studies.{name}").EXPERIMENT
+    module = importlib.import_module(f"keras_fool.studies.{_MODULES[name]}")
+    return next(found for found in module.EXPERIMENTS if found.name == name)
+
+
+def listed() -> str:
+    """All experiments, a line each: what --help says."""
+    lines = {name: said for of_module in REGISTERED.values() for name, said in of_module.items()}
+    return "\n".join(f"  {name:<17}  {said}" for name, said in lines.items())
 
 
 def titled(
@@ -198,15 +209,11 @@ def titled(
 def folder_suffix(
     scale: float, dataset: str, of_paper: str = "mnist", view: str = image_views.PLAIN
 ) -> str:
-    """What sets the folders of another scale, data set or view apart from the paper's."""
+    """What tells the folders of another scale, data set or view from the paper's."""
     parts = [short(dataset)] if dataset != of_paper else []
     parts += [f"scale{scale:g}"] if scale != 1 else []
-    return "".join(f"_{part}" for part in parts) + view_suffix(view)
-
-
-def view_suffix(view: str) -> str:
-    """The same for the view alone."""
-    return f"_{view}" if view != image_views.PLAIN else ""
+    parts += [view] if view != image_views.PLAIN else []
+    return "".join(f"_{part}" for part in parts)
 
 
 def short(dataset: str) -> str:

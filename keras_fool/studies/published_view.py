@@ -6,6 +6,7 @@ upside down and transposed for the other network, say how much of that is the sq
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -16,10 +17,10 @@ from keras_fool.runs import champions
 from keras_fool.studies import (
     bootstrap,
     cross_scoring,
-    evolved_runs,
+    evolutions,
     experiment,
-    seen_images,
-    table_s1_mnist,
+    table_s1,
+    tables,
     transfer,
     transfer_tables,
 )
@@ -33,6 +34,7 @@ _TURNS = {
     "transposed": lambda images: images.transpose(0, 2, 1, 3),
 }
 _BATCH = 2000
+_NO_VIEW = "no view"
 
 Models = Sequence[classifiers.Classifier]
 Pair = tuple[cross_scoring.CrossScores, str]
@@ -53,49 +55,58 @@ class _Group:
     own: Mapping[str, Pair]
 
 
-def run(context: experiment.Context) -> experiment.Outcome:
-    """Evolves through both views and through none, scores, and counts."""
-    count = max(2, len(context.models))
-    further = len(_VIEWS) * len(_GENERATIONS) * count + count + 1
-    models, numbers, total = evolved_runs.classifiers_of(context, count, further_stages=further)
-    plans = {"no view": table_s1_mnist.plan(context, models)}
+def _plan(
+    context: experiment.Context, subjects: Sequence[evolutions.Subject]
+) -> dict[str, list[evolutions.Evolve]]:
+    """By what is done to images, the evolutions on all classifiers."""
+    plans = {_NO_VIEW: table_s1.plan(context, subjects, purpose=f"{_NO_VIEW}: ")}
     for view in _VIEWS:
-        through = [classifiers.with_view(model, view) for model in models]
+        through = [subject.through(view) for subject in subjects]
         for generations in _GENERATIONS:
             # The default is not named, so that folders are those of table_s1_mnist --view.
-            changes = (
-                {} if generations == evolved_runs.GENERATIONS else {"generations": generations}
-            )
-            plans[_name(view, generations)] = table_s1_mnist.plan(context, through, **changes)
-    for name, evolutions in plans.items():
-        for planned in evolutions:
-            stage_name = f"{name}: evolve on {planned.classifier.name}"
-            with context.stage(stage_name, next(numbers), total) as stage:
-                evolved_runs.evolve(context, planned, stage)
-    with context.stage("score and draw", next(numbers), total):
-        scorers = cross_scoring.Scorers()
-        groups = [
-            _viewed(scorers, name, evolutions, models)
-            for name, evolutions in plans.items()
-            if name != "no view"
-        ]
-        groups += _turned(scorers, plans["no view"], models)
-        evolutions = [planned for part in plans.values() for planned in part]
-        return experiment.Outcome(
-            settings=evolved_runs.recorded(models, evolutions),
-            table="\n".join(
-                [
-                    _means_table(groups, context.seed),
-                    _pairs_table(groups, context.seed),
-                    _digits_table(groups),
-                    _fillings_table(scorers, groups, plans),
-                ]
-            ),
-            files={
-                "images.csv": transfer_tables.images_csv(_studies(groups)).encode(),
-                "seen.png": seen_images.draw(_studies(groups)[0].champions, context),
-            },
-        )
+            changes = {} if generations == evolutions.GENERATIONS else {"generations": generations}
+            name = _name(view, generations)
+            plans[name] = table_s1.plan(context, through, purpose=f"{name}: ", **changes)
+    return plans
+
+
+def _subjects(context: experiment.Context) -> list[evolutions.Subject]:
+    return evolutions.subjects(context, max(2, len(context.models)))
+
+
+def steps(context: experiment.Context) -> list[evolutions.Train | evolutions.Evolve]:
+    """Evolutions through both views and through none."""
+    subjects = _subjects(context)
+    plans = _plan(context, subjects).values()
+    return [*evolutions.trainings(subjects), *itertools.chain(*plans)]
+
+
+def report(context: experiment.Context) -> experiment.Outcome:
+    """Scores, and counts."""
+    subjects = _subjects(context)
+    plans = _plan(context, subjects)
+    models = [subject.find() for subject in subjects]
+    scorers = cross_scoring.Scorers()
+    groups = [
+        _viewed(scorers, name, planned, models)
+        for name, planned in plans.items()
+        if name != _NO_VIEW
+    ]
+    groups += _turned(scorers, plans[_NO_VIEW], models)
+    parts = [
+        _means_table(groups, context.seed),
+        _pairs_table(groups, context.seed),
+        _digits_table(groups),
+        _fillings_table(scorers, groups, plans),
+    ]
+    return experiment.Outcome(
+        settings=evolutions.recorded(models, [*itertools.chain(*plans.values())]),
+        table="\n".join(parts),
+        files={
+            "images.csv": transfer_tables.images_csv(_studies(groups)),
+            "seen.png": table_s1.seen_images(_studies(groups)[0].champions, context),
+        },
+    )
 
 
 def _name(view: str, generations: int) -> str:
@@ -106,13 +117,13 @@ def _name(view: str, generations: int) -> str:
 def _viewed(
     scorers: cross_scoring.Scorers,
     name: str,
-    evolutions: Sequence[evolved_runs.Evolution],
+    planned: Sequence[evolutions.Evolve],
     models: Models,
 ) -> _Group:
     """Images evolved through a view, which all networks read as they are."""
     others, own = {}, {}
-    for planned, itself in zip(evolutions, models, strict=True):
-        scores = scorers.cross_score(champions.read(planned.path), [planned.classifier, *models])
+    for evolve, itself in zip(planned, models, strict=True):
+        scores = scorers.cross_score(champions.read(evolve.folder), [evolve.classifier, *models])
         for model in models:
             where = own if model is itself else others
             where[f"{model.name} on images of {itself.name}"] = scores, model.name
@@ -121,11 +132,11 @@ def _viewed(
 
 def _turned(
     scorers: cross_scoring.Scorers,
-    evolutions: Sequence[evolved_runs.Evolution],
+    planned: Sequence[evolutions.Evolve],
     models: Models,
 ) -> Iterator[_Group]:
     """Images evolved through no view, and turned for the networks that read them."""
-    found = [champions.read(planned.path) for planned in evolutions]
+    found = [champions.read(evolve.folder) for evolve in planned]
     height, width, _ = found[0].images.shape[1:]
     for name, turn in {"as they are": lambda images: images, **_TURNS}.items():
         if name == "transposed" and height != width:
@@ -147,15 +158,15 @@ def _turned(
 
 
 def _means_table(groups: Sequence[_Group], seed: int) -> str:
-    """The mean over all pairs of different networks, beside the paper's."""
-    paper = [transfer_tables.percent(value) for value in table_s1_mnist.PAPER["mean"]]
+    """The mean over all pairs of different networks, and the paper's."""
+    paper = [tables.percent(value) for value in table_s1.PAPER["mean"]]
     rows = [["paper (A on B, B on A)", *paper]]
     for group in groups:
         rows.append([group.name, *_mean(list(group.others.values()), seed)])
     for group in groups:
         if group.own:
             rows.append([f"{group.name}: by itself", *_mean(list(group.own.values()), seed)])
-    table = transfer_tables.markdown(["%, mean over pairs", *transfer.ROWS], rows)
+    table = tables.markdown(["%, mean over pairs", *transfer.ROWS], rows)
     return (
         f"{table}\nIn brackets the 95 % interval, bootstrap over runs ({bootstrap.RESAMPLES:,} "
         "resamples). Images are evolved through the view; the network that reads them, another "
@@ -164,33 +175,23 @@ def _means_table(groups: Sequence[_Group], seed: int) -> str:
 
 
 def _mean(pairs: Sequence[Pair], seed: int) -> list[str]:
-    counts = [_count(*pair).percentages for pair in pairs]
-    means = [np.mean([of[line] for of in counts]) for line in range(3)]
-    intervals = transfer_tables.mean_intervals_of(pairs, seed)
-    return [
-        f"{transfer_tables.percent(mean)} ({interval})"
-        for mean, interval in zip(means, intervals, strict=True)
-    ]
-
-
-def _count(scores: cross_scoring.CrossScores, other: str) -> transfer.Counts:
-    return transfer.count(scores.confidences[scores.original], scores.confidences[other])
+    return [transfer_tables.with_interval(*of) for of in transfer_tables.mean_row(pairs, seed)]
 
 
 def _pairs_table(groups: Sequence[_Group], seed: int) -> str:
     """Each pair on its own."""
     rows = [
-        [f"paper: {name}", *map(transfer_tables.percent, values)]
-        for name, values in table_s1_mnist.PAPER.items()
+        [f"paper: {name}", *map(tables.percent, values)]
+        for name, values in table_s1.PAPER.items()
         if name != "mean"
     ]
     for group in groups:
         for name, pair in {**group.others, **group.own}.items():
             intervals = transfer_tables.intervals(*pair, seed)
-            values = map(transfer_tables.percent, _count(*pair).percentages)
-            cells = [f"{value} ({of})" for value, of in zip(values, intervals, strict=True)]
+            values = transfer_tables.count(*pair).percentages
+            cells = map(transfer_tables.with_interval, values, intervals)
             rows.append([f"{group.name}: {name}", *cells])
-    table = transfer_tables.markdown(["%", *transfer.ROWS], rows)
+    table = tables.markdown(["%", *transfer.ROWS], rows)
     return f"## Each pair\n\n{table}"
 
 
@@ -199,26 +200,25 @@ def _digits_table(groups: Sequence[_Group]) -> str:
     rows = [["paper, Figure S1", "9, 6, 2", ""]]
     for group in groups:
         labels = next(iter(group.others.values()))[0].champions.labels
-        counts, images = np.zeros(len(labels), int), 0
+        counts = np.zeros(len(labels), int)
         for scores, other in group.others.values():
             niches = scores.champions.niches
             sure = transfer.both_sure(
                 scores.confidences[scores.original], scores.confidences[other], niches
             )
             counts += np.bincount(niches[sure], minlength=len(labels))
-            images += np.bincount(niches, minlength=len(labels)).max()
         order = np.argsort(-counts, kind="stable")
         listed = ", ".join(f"{labels[label]} ({counts[label]})" for label in order)
         rows.append([group.name, ", ".join(labels[label] for label in order[:3]), listed])
     headings = ["", "first three", "images that both give the digit with at least 99 %"]
-    table = transfer_tables.markdown(headings, rows)
+    table = tables.markdown(headings, rows)
     return f"## Digits that fool both most\n\n{table}"
 
 
 def _fillings_table(
     scorers: cross_scoring.Scorers,
     groups: Sequence[_Group],
-    plans: Mapping[str, Sequence[evolved_runs.Evolution]],
+    plans: Mapping[str, Sequence[evolutions.Evolve]],
 ) -> str:
     """What changes where other bytes than 0 lie past an image's end."""
     rows = []
@@ -240,22 +240,16 @@ def _fillings_table(
                 lines = [
                     np.subtract(
                         transfer.count(changed, scores.confidences[other]).percentages,
-                        _count(scores, other).percentages,
+                        transfer_tables.count(scores, other).percentages,
                     )
                     for _, other in pairs
                 ]
                 most = np.nanmax(np.abs(lines), axis=0)
                 about = f"{group.name}: {planned.classifier.name}", filling, len(own), labels
                 rows.append([*about, f"{100 * shift:.3f}", *(f"{value:.1f}" for value in most)])
-    headings = [
-        "images",
-        "byte",
-        "number",
-        "another top-1 label",
-        "confidence, at most",
-        *(f"{name[:3]} at most" for name in transfer.ROWS),
-    ]
-    table = transfer_tables.markdown(headings, rows)
+    headings = ["images", "byte", "number", "another top-1 label", "confidence, at most"]
+    headings += [f"{name[:3]} at most" for name in transfer.ROWS]
+    table = tables.markdown(headings, rows)
     return (
         "## What lies past the end of an image\n\n"
         "27 of the 784 bytes that the published code reads lie past the image's end; what they "
@@ -288,15 +282,17 @@ def _studies(groups: Sequence[_Group]) -> list[cross_scoring.CrossScores]:
     """The scores of all images evolved through a view, each once."""
     found = {}
     for group in groups:
-        if group.own and "no view" not in group.name:
+        if group.own and _NO_VIEW not in group.name:
             for scores, _ in group.own.values():
                 found[id(scores)] = scores
     return list(found.values())
 
 
-EXPERIMENT = experiment.Experiment(
-    "published_view",
-    "Table S1, MNIST, as the published code shows images to the network",
-    "Images evolved through three squeezed copies minus the mean: how many of them transfer.",
-    run,
+EXPERIMENTS = (
+    experiment.Experiment(
+        name="published_view",
+        title="Table S1, MNIST, as the published code shows images to the network",
+        steps=steps,
+        report=report,
+    ),
 )

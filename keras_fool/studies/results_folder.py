@@ -1,29 +1,30 @@
 """The folder of an experiment's results.
 
-table.md         ours beside the paper's
+table.md         keras_fool's figures and the paper's
 settings.json    what shaped them; with it the results are complete
 timing.json      when and how long: the only file that differs from start to start
 *.csv, *.png     what else the experiment found
 """
 
+import dataclasses
 import datetime
 import json
 import os
 import pathlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from keras_fool import foreign_files
 from keras_fool.models import image_views
 from keras_fool.runs import files, workdir
-from keras_fool.studies import experiment
+from keras_fool.studies import experiment, steps
 
 _SETTINGS = "settings.json"
 _TIMING = "timing.json"
 
 
 class ResultsFolder:
-    """Results are written when all of them are known, times as stages end.
+    """Results are written when all of them are known, times as steps end.
 
     Attributes:
         path: The folder.
@@ -39,10 +40,10 @@ class ResultsFolder:
         self.path = path
         self._overwrite = overwrite
         self._begun = _now()
-        self._stages = {}
+        self._stages, self._names = {}, ()
 
     def check(self, settings: Mapping[str, object]) -> None:
-        """Looks whether results of these settings may be written here.
+        """Checks that results of these settings may be written here.
 
         Raises:
             ValueError: There are results of other settings, and they may not be replaced.
@@ -59,33 +60,43 @@ class ResultsFolder:
                     "or say --overwrite."
                 )
 
-    def on_stage(self, name: str, seconds: float, reused: bool) -> None:
-        """Writes how long a stage took; one that was done before keeps the time it took then.
+    def known(self, names: Sequence[str]) -> dict[str, float]:
+        """Seconds of those of the named steps that earlier starts did from begin to end.
 
         Raises:
+            ValueError: timing.json is damaged.
+        """
+        self._names = names
+        return {
+            name: stage["seconds"]
+            for name, stage in self._earlier().items()
+            if not (stage.get("reused") or stage.get("resumed"))
+        }
+
+    def on_step(self, record: steps.Record, reused: bool) -> None:
+        """Writes how long a step took; one that was done before keeps the time it took then.
+
+        Raises:
+            ValueError: timing.json is damaged.
             OSError: It could not be written.
         """
-        stage = {"seconds": round(seconds, 1), "reused": reused}
+        stage = {"seconds": round(record.seconds, 1), "reused": reused}
+        stage |= {"resumed": True} if record.resumed else {}
         if reused:
-            stage = _read_stages(self.path / _TIMING).get(name, stage)
-        self._stages[name] = stage
+            stage = self._earlier().get(record.stage, stage)
+        self._stages[record.stage] = stage
         self._write_timing()
 
-    def write(
-        self,
-        chosen: experiment.Experiment,
-        context: experiment.Context,
-        outcome: experiment.Outcome,
-    ) -> None:
+    def write(self, context: experiment.Context, outcome: experiment.Outcome) -> None:
         """Writes the results, settings.json last.
 
         Raises:
             ValueError: There are results of other settings, and they may not be replaced.
             OSError: Something could not be written.
         """
-        title = context.title(chosen.title)
+        title = context.title()
         settings = {
-            "experiment": chosen.name,
+            "experiment": context.experiment.name,
             "title": title,
             "scale": context.scale,
             "dataset": experiment.short(context.dataset),
@@ -102,10 +113,14 @@ class ResultsFolder:
         files.write(self.path / _SETTINGS, text.encode())
         files.sync_folder(self.path)
 
+    def _earlier(self) -> dict[str, dict]:
+        """What timing.json says of this experiment's steps, by name."""
+        found = _read_stages(self.path / _TIMING)
+        return {name: stage for name, stage in found.items() if name in self._names}
+
     def _write_timing(self) -> None:
         # What earlier starts did and this one has not come to yet is not forgotten.
-        earlier = _read_stages(self.path / _TIMING)
-        stages = {**earlier, **self._stages}
+        stages = {**self._earlier(), **self._stages}
         value = {
             "begun": self._begun,
             "finished": _now(),
@@ -130,7 +145,7 @@ def _read(path: pathlib.Path) -> dict:
 
 
 def _read_stages(path: pathlib.Path) -> dict[str, dict]:
-    """What timing.json says of stages by name; nothing where there is no such file.
+    """What timing.json says of steps by name; nothing where there is no such file.
 
     Raises:
         ValueError: It is damaged.
@@ -147,3 +162,37 @@ def _read_stages(path: pathlib.Path) -> dict[str, dict]:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Report(steps.Step):
+    """The last step of each experiment: what is scored, counted, drawn, and written."""
+
+    kind = "report"
+    name: str = "score, count and draw"
+    work: int = 1
+    guess: float | None = 0.0  # it is short next to the others
+    results: ResultsFolder
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """That of the results."""
+        return self.results.path
+
+    @property
+    def is_begun(self) -> bool:
+        """Results are made anew at every start."""
+        return False
+
+    def is_done(self) -> bool:
+        """Results are made anew at every start."""
+        return False
+
+    def run(self, context: experiment.Context) -> None:
+        """Writes what came of the experiment.
+
+        Raises:
+            ValueError: As `ResultsFolder.write` does.
+            OSError: Likewise.
+        """
+        self.results.write(context, context.experiment.report(context))

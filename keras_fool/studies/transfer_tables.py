@@ -1,16 +1,13 @@
 """Table S1 and what lies below it, as Markdown and CSV."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from keras_fool.models import classifiers
-from keras_fool.runs import tables
-from keras_fool.studies import bootstrap, cross_scoring, transfer
+from keras_fool.runs.tables import number
+from keras_fool.studies import bootstrap, cross_scoring, tables, transfer
 
-NO_VALUE = "-"
 _IMAGE_COLUMNS = ("folder", "file", "run", "evolved_for")
 
 
@@ -19,23 +16,48 @@ def table_s1(columns: Mapping[str, transfer.Counts], intervals: Mapping[str, Seq
 
     Args:
         columns: By heading, the counts of one original and one other classifier.
-        intervals: By heading, for each row the interval, or `NO_VALUE`.
+        intervals: By heading, for each row the interval, or `tables.NO_VALUE`.
     """
     rows = [
         [
             name,
             *(
-                percent(counts.percentages[row]) + _in_brackets(intervals[heading][row])
+                with_interval(counts.percentages[row], intervals[heading][row])
                 for heading, counts in columns.items()
             ),
         ]
         for row, name in enumerate(transfer.ROWS)
     ]
-    return markdown(["%", *columns], rows)
+    return tables.markdown(["%", *columns], rows)
+
+
+def count(scores: cross_scoring.CrossScores, other: str) -> transfer.Counts:
+    """How many of some images transfer to another classifier."""
+    return transfer.count(
+        scores.confidences[scores.original], scores.confidences[other], scores.own
+    )
+
+
+def mean_row(
+    pairs: Sequence[tuple[cross_scoring.CrossScores, str]], seed: int
+) -> list[tuple[float, str]]:
+    """For the rows of Table S1, the mean over pairs of scores and another classifier.
+
+    Returns:
+        (percentage, interval as `intervals` gives it) of each row.
+    """
+    shares = [count(*pair).percentages for pair in pairs]
+    means = [sum(of_row) / len(of_row) for of_row in zip(*shares, strict=True)]
+    return list(zip(means, mean_intervals(pairs, seed), strict=True))
+
+
+def with_interval(value: float, interval: str) -> str:
+    """A percentage, and in brackets its interval."""
+    return tables.percent(value) + _in_brackets(interval)
 
 
 def intervals(scores: cross_scoring.CrossScores, other: str, seed: int) -> list[str]:
-    """For the rows of Table S1, the 95 % intervals over runs, as texts; none of a single run."""
+    """For the rows of Table S1, the 95 % intervals over runs; `NO_VALUE` for a single run."""
     by_run = _by_run(scores, other)
     return [
         _interval(by_run, lambda drawn, row=row: _percentages(drawn)[:, row], seed)
@@ -43,15 +65,8 @@ def intervals(scores: cross_scoring.CrossScores, other: str, seed: int) -> list[
     ]
 
 
-def mean_intervals(studies: Sequence[cross_scoring.CrossScores], seed: int) -> list[str]:
-    """The same for the mean over several studies of as many runs, each of one other."""
-    return mean_intervals_of([(scores, *scores.others) for scores in studies], seed)
-
-
-def mean_intervals_of(
-    pairs: Sequence[tuple[cross_scoring.CrossScores, str]], seed: int
-) -> list[str]:
-    """The same for the mean over several pairs of a study, all of as many runs, and an other."""
+def mean_intervals(pairs: Sequence[tuple[cross_scoring.CrossScores, str]], seed: int) -> list[str]:
+    """The same for the mean over pairs of scores and another classifier, all of as many runs."""
     # Runs of different seeds are independent: run r of each, taken together, is one draw.
     by_run = np.stack([_by_run(scores, other) for scores, other in pairs], axis=1)
     return [
@@ -69,28 +84,13 @@ def label_table(scores: cross_scoring.CrossScores, other: str) -> str:
         scores.independent,
     )
     names = scores.champions.labels
-    headings = [
-        "evolved for",
-        "images",
-        "top-1 matches",
-        f"given that label by {other}",
-        "given it by both with 99 %",
-        f"median confidence of {other} for it",
-    ]
-    return markdown(
-        headings,
-        [
-            [
-                names[r.label],
-                r.images,
-                r.matches,
-                r.given,
-                r.sure,
-                NO_VALUE if np.isnan(r.median) else f"{100 * r.median:.2f} %",
-            ]
-            for r in rows
-        ],
-    )
+    headings = ["evolved for", "images", "top-1 matches", f"given that label by {other}"]
+    headings += ["given it by both with 99 %", f"median confidence of {other} for it"]
+    lines = []
+    for r in rows:
+        median = tables.NO_VALUE if np.isnan(r.median) else f"{100 * r.median:.2f} %"
+        lines.append([names[r.label], r.images, r.matches, r.given, r.sure, median])
+    return tables.markdown(headings, lines)
 
 
 def not_finite(scores: cross_scoring.CrossScores, other: str) -> str:
@@ -101,7 +101,7 @@ def not_finite(scores: cross_scoring.CrossScores, other: str) -> str:
     return f"; {other} gives {lost} of them NaN or infinite confidences: they count as no matches"
 
 
-def images_csv(studies: Iterable[cross_scoring.CrossScores]) -> str:
+def images_csv(studies: Iterable[cross_scoring.CrossScores]) -> bytes:
     """A row per image, and in it what each classifier takes it for, and how surely.
 
     `confidence_for_evolved` is that for the label which the image was evolved for. All three
@@ -130,36 +130,13 @@ def images_csv(studies: Iterable[cross_scoring.CrossScores]) -> str:
                 if top < 0:
                     row += [""] * len(columns)
                     continue
-                row += [champions.labels[top], *map(tables.number, confidences[[top, niche]])]
+                row += [champions.labels[top], *map(number, confidences[[top, niche]])]
             rows.append(row)
-    return as_csv(header, rows)
-
-
-def percent(value: float) -> str:
-    """A percentage with the one digit that the paper gives."""
-    return NO_VALUE if np.isnan(value) else f"{value:.1f}"
-
-
-def markdown(headings: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; all but the first column to the right."""
-    alignment = ["---", *["---:"] * (len(headings) - 1)]
-    lines = [headings, alignment, *rows]
-    # Names of labels and files may have the sign that ends a cell.
-    cells = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
-    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
-
-
-def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The text of a CSV file."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+    return tables.as_csv(header, rows)
 
 
 def _in_brackets(interval: str) -> str:
-    return "" if interval == NO_VALUE else f" ({interval})"
+    return "" if interval == tables.NO_VALUE else f" ({interval})"
 
 
 def _by_run(scores: cross_scoring.CrossScores, other: str) -> np.ndarray:
@@ -178,6 +155,6 @@ def _percentages(drawn: np.ndarray) -> np.ndarray:
 
 def _interval(by_run: np.ndarray, statistic: Callable, seed: int) -> str:
     if len(by_run) < 2:  # a single run says nothing of how much runs differ
-        return NO_VALUE
+        return tables.NO_VALUE
     low, high = bootstrap.interval(by_run, statistic, seed)
-    return f"{percent(low)} to {percent(high)}"
+    return f"{tables.percent(low)} to {tables.percent(high)}"

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from keras_fool import confidence, reproduce, transfer
-from keras_fool.studies import imagenet_run
+from keras_fool.studies import imagenet
 from tests.keras_fool import folders
 
 SCALE = ("--scale=0.001", "--workdir=work", "--results=res")  # 5 generations
@@ -91,7 +91,7 @@ def test_kinds_are_those_of_imagenet():
     confidences[151:269] = 0.25
     confidences[398:] = 0.75
 
-    table = imagenet_run.by_kind(confidences)
+    table = imagenet.by_kind(confidences)
 
     assert "| breeds of dogs | 118 | 25.00 |" in table
     assert "| other animals | 280 | 50.00 |" in table

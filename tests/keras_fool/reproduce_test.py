@@ -34,7 +34,7 @@ def test_table_s1_and_what_uses_its_runs(command, small, tmp_path):
     code, out, err = command(reproduce, "--experiment=table_s1_mnist", *arguments)
 
     assert code == 0, err
-    assert "stage 3 of 3: score the images on both" in err
+    assert "stage 3 of 3: score, count and draw" in err
     folder = tmp_path / "res" / "table_s1_mnist_scale0.02"
     title = "[a try at scale 0.02] Table S1, MNIST: images that fool one classifier"
     table = (folder / "table.md").read_text()
@@ -119,7 +119,7 @@ def test_published_view_and_the_figures_through_it(command, with_means, tmp_path
 
 @pytest.fixture(scope="module")
 def start():
-    start = processes.starter("reproduce", "keras_fool.studies.table_s1_variants")
+    start = processes.starter("reproduce", "keras_fool.studies.table_s1")
     with contextlib.chdir(pathlib.Path(reproduce.__file__).parent.parent):
         forkserver.ensure_running()  # here it finds what it shall import
     return start
@@ -210,7 +210,7 @@ def test_work_of_another_classifier_is_not_taken(command, small, other_model, tm
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give --experiment, one of table_s1_mnist, figure_s1, figure_s4, table_s1_variants"),
+        ([], "give --experiment, one of table_s1_mnist, table_s1_variants, published_view"),
         (["--experiment=table_s9"], "--experiment=table_s9"),
         (["--experiment=figure_s1", "--scale=0"], "--scale"),
         (["--experiment=figure_s1", "--scale=2"], "--scale"),

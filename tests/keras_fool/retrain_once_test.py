@@ -12,7 +12,7 @@ from scipy import stats
 from keras_fool import reproduce, retrain
 from keras_fool.command_line import cli
 from keras_fool.models import scoring
-from keras_fool.studies import retraining_folder
+from keras_fool.studies.retraining import folder as retraining_folder
 from tests.keras_fool import folders, retraining_kills
 from tests.trainers import samples
 from trainers import datasets
@@ -83,7 +83,7 @@ def test_one_round_with_its_table(study):
     assert [card["num_test"] for card in cards] == [100, 104]
     assert [len(card["labels"]) for card in cards] == [10, 11]
     assert [card["training"]["architecture"] for card in cards] == ["small", "small"]
-    assert not study.is_begun("train", 3)
+    assert not study.training(3).exists()
 
     first, second = numbers_of(study.path / "retrain_imagenet.csv")
     assert (first["fooling_train"], first["fooling_val"], first["runs"]) == (0, 0, 2)

@@ -38,7 +38,7 @@ def starter(log: pathlib.Path) -> Callable[[str, list[str]], tuple[int, str]]:
     """
     # Forked from a process that has imported TensorFlow and not used it yet.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["keras_fool.studies.retraining_run", __name__])
+    context.set_forkserver_preload(["keras_fool.studies.retraining.steps", __name__])
 
     def start(point: str, arguments: list[str]) -> tuple[int, str]:
         process = context.Process(target=_command, args=(point, arguments, log))

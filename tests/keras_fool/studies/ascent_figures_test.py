@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from keras_fool import reproduce
-from keras_fool.studies import ascended_runs, experiment
+from keras_fool.studies import ascents, experiment
 from tests.keras_fool import folders
 
 
@@ -34,7 +34,7 @@ def thousand(tmp_path_factory) -> pathlib.Path:
 
 
 def test_classes_elsewhere_than_imagenet_has_them_are_refused(command, thousand, tmp_path):
-    names = [ascended_runs.CLASSES.get(label, f"x{label}") for label in range(1000)]
+    names = [ascents.CLASSES.get(label, f"x{label}") for label in range(1000)]
     names[200], names[7] = names[7], names[200]
     (tmp_path / "names.txt").write_text("\n".join(names))
     arguments = [f"--models={thousand}:bgr", "--scale=0.2", "--workdir=w", "--results=r"]
@@ -58,9 +58,9 @@ def test_figures_share_what_they_ascend(command, thousand):
     table = (folder / "table.md").read_text()
     images = folders.rows(folder / "images.csv")
     assert [row["label_name"] for row in images] == [
-        ascended_runs.CLASSES[int(row["label"])] for row in images
+        ascents.CLASSES[int(row["label"])] for row in images
     ]
-    assert {int(row["label"]) for row in images} < set(ascended_runs.LEGIBLE)
+    assert {int(row["label"]) for row in images} < set(ascents.LEGIBLE)
     assert len(images) == 4
     means = [
         f"{100 * np.mean([float(row[column]) for row in images]):.3f}"
@@ -146,8 +146,9 @@ def test_a_network_of_imagenet_must_be_named(command):
 def test_figures_have_the_settings_of_the_paper():
     found = {}
     for name in ("ascent_plain", "figure_s5", "figure_s6", "figure_s7", "figure_s8", "figure_s9"):
-        figure = experiment.load(name).run.__self__
-        found[name] = figure.preset, figure.seeds, len(figure.labels or ascended_runs.CLASSES)
+        figure = experiment.load(name).steps.__self__
+        labels = ascents.LEGIBLE if figure.few else ascents.CLASSES
+        found[name] = figure.preset, figure.seeds, len(labels)
 
     assert found == {
         "ascent_plain": ("plain", 1, 20),
@@ -157,5 +158,5 @@ def test_figures_have_the_settings_of_the_paper():
         "figure_s8": ("s5", 5, 5),
         "figure_s9": ("s7", 5, 5),
     }
-    assert len(ascended_runs.CLASSES) == 20
-    assert set(ascended_runs.LEGIBLE) < set(ascended_runs.CLASSES)
+    assert len(ascents.CLASSES) == 20
+    assert set(ascents.LEGIBLE) < set(ascents.CLASSES)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_fool import reproduce
-from keras_fool.studies import ascended_runs, ascent_first_step
+from keras_fool.studies import ascent_first_step, ascents
 from tests.keras_fool import folders
 
 SHAPE = (6, 5, 3)
@@ -125,7 +125,7 @@ def test_networks_beside_the_log(command, networks, tmp_path, monkeypatch):
             if (row["network"], row["start"]) == (network, "mean and noise")
             and row["labels"] == "classes of S5 to S9"
         ]
-        assert {int(row["label"]) for row in chosen} < set(ascended_runs.LEGIBLE)
+        assert {int(row["label"]) for row in chosen} < set(ascents.LEGIBLE)
         values = {
             name: np.array([float(row[name]) for row in chosen])
             for name in ("confidence_0", "confidence_1", "aim_1")

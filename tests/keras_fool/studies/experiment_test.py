@@ -1,21 +1,30 @@
+import json
 import pathlib
 
 import pytest
 
 from keras_fool import reproduce
-from keras_fool.studies import experiment, results_folder
+from keras_fool.studies import experiment, results_folder, steps
+
+CHOSEN = experiment.Experiment(
+    name="table", title="A table", steps=lambda _: [], report=lambda _: outcome()
+)
+
+
+def outcome(**changes) -> experiment.Outcome:
+    values = {"settings": {"runs": 3}, "table": "| a |\n", "files": {"a.csv": b"1\n"}}
+    return experiment.Outcome(**values | changes)
 
 
 def context(**changes) -> experiment.Context:
     values = {
+        "experiment": CHOSEN,
         "scale": 1.0,
         "dataset": "mnist",
-        "models": (),
         "seed": 1,
         "workdir": pathlib.Path("work"),
         "command": "again",
         "note": print,
-        "on_stage": print,
     }
     return experiment.Context(**values | changes)
 
@@ -26,7 +35,6 @@ def test_every_experiment_is_there(name):
 
     assert found.name == name
     assert found.title
-    assert found.summary.endswith(".")
     assert f"\n  {name} " in reproduce.__doc__
 
 
@@ -58,34 +66,16 @@ def test_what_is_not_the_paper_says_so(changes, title, suffix):
     assert experiment.folder_suffix(given.scale, given.dataset) == suffix
 
 
-def test_stages_are_announced_and_timed():
-    notes, done = [], []
-    given = context(note=notes.append, on_stage=lambda *stage: done.append(stage))
-
-    with given.stage("evolve", 1, of=2) as stage:
-        stage.reused = True
-        assert done == []
-
-    assert notes == ["stage 1 of 2: evolve"]
-    ((name, seconds, reused),) = done
-    assert (name, reused) == ("evolve", True)
-    assert 0 <= seconds < 1
-
-
-CHOSEN = experiment.Experiment("table", "A table", "A summary.", print)
-
-
-def outcome(**changes) -> experiment.Outcome:
-    values = {"settings": {"runs": 3}, "table": "| a |\n", "files": {"a.csv": b"1\n"}}
-    return experiment.Outcome(**values | changes)
-
-
 def test_results_are_written_and_only_timing_differs(tmp_path):
     written = []
     for start in range(2):
         results = results_folder.ResultsFolder(tmp_path / "r", overwrite=False)
-        results.on_stage("evolve", 12.0 if start == 0 else 0.1, reused=start == 1)
-        results.write(CHOSEN, context(scale=0.5), outcome())
+        known = results.known(["evolve"])
+        assert known == ({"evolve": 12.0} if start else {})
+        seconds = 12.0 if start == 0 else 0.1
+        record = steps.Record("evolve", "evolve", 1, seconds, resumed=False)
+        results.on_step(record, reused=start == 1)
+        results.write(context(scale=0.5), outcome())
         written.append({path.name: path.read_bytes() for path in (tmp_path / "r").iterdir()})
 
     first, second = written
@@ -99,25 +89,55 @@ def test_results_are_written_and_only_timing_differs(tmp_path):
 
 def test_results_of_other_settings_stay_unless_asked(tmp_path):
     path = tmp_path / "r"
-    results_folder.ResultsFolder(path, overwrite=False).write(CHOSEN, context(), outcome())
+    results_folder.ResultsFolder(path, overwrite=False).write(context(), outcome())
     before = {file.name: file.read_bytes() for file in path.iterdir()}
     other = outcome(settings={"runs": 4})
 
     with pytest.raises(ValueError, match="other settings: runs is 3 there and 4 here"):
-        results_folder.ResultsFolder(path, overwrite=False).write(CHOSEN, context(), other)
+        results_folder.ResultsFolder(path, overwrite=False).write(context(), other)
     assert {file.name: file.read_bytes() for file in path.iterdir()} == before
 
-    results_folder.ResultsFolder(path, overwrite=True).write(CHOSEN, context(), other)
+    results_folder.ResultsFolder(path, overwrite=True).write(context(), other)
     assert '"runs": 4' in (path / "settings.json").read_text()
 
 
 def test_settings_known_before_are_checked_before(tmp_path):
     results = results_folder.ResultsFolder(tmp_path / "r", overwrite=False)
     results.check({"seed": 2})
-    results.write(CHOSEN, context(seed=1), outcome())
+    results.write(context(seed=1), outcome())
 
     with pytest.raises(ValueError, match="seed is 1 there and 2 here"):
         results.check({"seed": 2})
+
+
+def test_steps_of_other_names_are_forgotten(tmp_path):
+    stages = {
+        "gone": {"seconds": 9.0, "reused": False},
+        "cut": {"seconds": 3.0, "reused": False, "resumed": True},
+        "found": {"seconds": 0.0, "reused": True},
+        "whole": {"seconds": 5.0, "reused": False},
+    }
+    (tmp_path / "timing.json").write_text(json.dumps({"stages": stages}))
+    results = results_folder.ResultsFolder(tmp_path, overwrite=False)
+
+    assert results.known(["cut", "found", "whole", "new"]) == {"whole": 5.0}
+    results.on_step(steps.Record("new", "evolve", 1, 1.0, resumed=True), reused=False)
+
+    timing = json.loads((tmp_path / "timing.json").read_text())
+    assert timing["stages"].keys() == {"cut", "found", "whole", "new"}
+    assert timing["stages"]["new"] == {"seconds": 1.0, "reused": False, "resumed": True}
+    assert timing["seconds"] == 9.0
+
+
+def test_the_report_is_the_last_step(tmp_path):
+    results = results_folder.ResultsFolder(tmp_path / "r", overwrite=False)
+    notes = []
+    given = context(note=notes.append)
+
+    steps.run([results_folder.Report(results=results)], given, on_step=results.on_step)
+
+    assert notes == ["stage 1 of 1: score, count and draw"]
+    assert (tmp_path / "r" / "table.md").read_text() == "# A table\n\n| a |\n"
 
 
 @pytest.mark.parametrize(
@@ -129,4 +149,4 @@ def test_damaged_times_are_refused(tmp_path, text):
     results = results_folder.ResultsFolder(tmp_path, overwrite=False)
 
     with pytest.raises(ValueError, match=r"timing\.json is damaged"):
-        results.on_stage("b", 1.0, reused=False)
+        results.known(["b"])

@@ -51,7 +51,7 @@ def test_the_report_counts_them(real):
     assert "Of the real images 2 have NaN" in text
     assert "Of the fooling images 1 have NaN" in text
     assert picture.startswith(b"\x89PNG")
-    table = confidence.images_csv(real, LABELS).splitlines()
+    table = confidence.images_csv(real, LABELS).decode().splitlines()
     assert table[3] == "2.png,a,,,3"
     assert "nan" not in "".join(table)
 

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from keras_fool.studies import transfer, transfer_tables
+from keras_fool.studies import tables, transfer
 
 
 def confidences(labels, tops, num_labels: int = 10) -> np.ndarray:
@@ -101,7 +101,7 @@ def test_labels_transfer_apart():
 
 
 def test_names_with_pipes_stay_in_their_cells():
-    text = transfer_tables.markdown(["a|b", "c"], [["d", "e|f"]])
+    text = tables.markdown(["a|b", "c"], [["d", "e|f"]])
 
     assert re.findall(r"(?<!\\)[|]", text.splitlines()[0]) == ["|"] * 3
     assert re.findall(r"(?<!\\)[|]", text.splitlines()[2]) == ["|"] * 3

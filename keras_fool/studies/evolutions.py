@@ -1,0 +1,323 @@
+"""Classifiers that an experiment trains or is given, and evolutions against them.
+
+In the folder that an experiment works in, where another experiment finds them:
+
+    classifiers/<name>/1/          a classifier that was not there and had to be trained
+    trainings/<name>/              where it was trained
+    <name>-<version>_runs_<first>-<last>_seed_<seed>*/   a run folder
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+from evolvers import config as evolvers_config
+from keras_fool import errors, foreign_files
+from keras_fool.models import classifiers, image_views
+from keras_fool.runs import evolution_run, run_folder, training_run
+from keras_fool.studies import cross_scoring, experiment, steps
+from trainers import classifier as trainers_classifier
+from trainers import config as trainers_config
+from trainers import datasets, export, sources, strategies
+
+GENERATIONS = 200
+DIGITS = ("mnist", "digits")
+# Seconds per step and image on two cores, until they are measured.
+GUESSES = {"train": 1 / 70, "evolve": 1 / 18_000}
+_ITERATIONS = 10_000
+_NUM_COMPARED = 100  # images on which an export is tried
+_TEST_ERROR = "test_error_percent"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subject:
+    """A classifier that an experiment is about.
+
+    Attributes:
+        name: Its name.
+        find: Finds it, once it is trained.
+        training: The step that trains it; None where it is there.
+    """
+
+    name: str
+    find: Callable[[], classifiers.AnyClassifier]
+    training: "Train | None" = None
+
+    @classmethod
+    def found(cls, classifier: classifiers.AnyClassifier) -> "Subject":
+        """A classifier that is there."""
+        return cls(classifier.name, lambda: classifier)
+
+    def through(self, view: str) -> "Subject":
+        """The same, given another view of images.
+
+        Raises:
+            ValueError: As `classifiers.with_view` does.
+        """
+        if view == image_views.PLAIN:
+            return self
+        if self.training is None:
+            return Subject.found(classifiers.with_view(self.find(), view))
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-{view}",
+            find=lambda: classifiers.with_view(self.find(), view),
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Train(steps.Step):
+    """Trains a classifier on digits, and exports it.
+
+    Attributes:
+        trained: The classifier's name.
+        dataset: What it is trained on.
+        settings: How.
+        folder: The training's folder.
+        exported: The classifier's folder.
+    """
+
+    kind = "train"
+    trained: str
+    dataset: str
+    settings: trainers_config.Config
+    folder: pathlib.Path
+    exported: pathlib.Path
+
+    def is_done(self) -> bool:
+        """Whether the classifier is there."""
+        return (self.exported / classifiers.MODEL_FILE).is_file()
+
+    def run(self, context: experiment.Context) -> None:
+        """Trains and exports it."""
+        data = datasets.load(self.dataset)
+        devices = {"devices": strategies.create("auto").num_replicas_in_sync}
+        about = {"name": self.trained, "dataset": data.name, "dataset_digest": data.digest}
+        recorded = {**about, **self.settings.recorded(), **devices}
+        training = train(context, self, data, self.settings, recorded)
+        card = card_of(
+            self.trained,
+            data,
+            self.settings,
+            num_test=data.num_test,
+            test_errors={_TEST_ERROR: round(training.test_error_percent(), 4)},
+            training={**self.settings.recorded(), **devices},
+        )
+        with errors.reported(export.ExportError):
+            images = data.test_images[:_NUM_COMPARED]
+            export.save(self.exported, training.model(), card, images, data.mean_image)
+
+
+def train(
+    context: experiment.Context,
+    step: steps.Step,
+    data: sources.Source,
+    settings: trainers_config.Config,
+    recorded: Mapping[str, object],
+) -> trainers_classifier.Training:
+    """Trains in the folder of a step on all devices; the arguments as `training_run.train`'s."""
+    with errors.reported(trainers_classifier.DivergedError):
+        return training_run.train(
+            step.folder,
+            settings,
+            data,
+            strategies.create("auto"),
+            recorded=recorded,
+            note=context.note,
+            command=context.command,
+        )
+
+
+def card_of(
+    name: str,
+    data: sources.Source,
+    settings: trainers_config.Config,
+    *,
+    num_test: int,
+    test_errors: Mapping[str, float],
+    training: Mapping[str, object],
+) -> dict[str, object]:
+    """What card.json says of a classifier that an experiment trained.
+
+    Args:
+        name: Of the classifier.
+        data: What it was trained on.
+        settings: How.
+        num_test: Images it was tested on.
+        test_errors: In per cent, by name.
+        training: The settings as JSON values.
+    """
+    return {
+        "name": name,
+        "version": 1,
+        "dataset": data.name,
+        "labels": list(data.labels),
+        "image_shape": list(data.image_shape),
+        "num_train": data.num_train,
+        "num_test": num_test,
+        **test_errors,
+        "seed": settings.seed,
+        "training": dict(training),
+    }
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Evolve(steps.Step):
+    """Evolves images against a classifier.
+
+    Attributes:
+        subject: What is fooled.
+        config: The settings.
+        folder: The run folder.
+        num_niches: Labels to fool, the first ones of the classifier's; None for all.
+    """
+
+    kind = "evolve"
+    subject: Subject
+    config: evolvers_config.Config
+    folder: pathlib.Path
+    num_niches: int | None = None
+
+    @property
+    def classifier(self) -> classifiers.AnyClassifier:
+        """What is fooled, once it is trained."""
+        return self.subject.find()
+
+    def is_done(self) -> bool:
+        """Whether the run folder is complete."""
+        settings = evolution_run.settings(self.config, self.classifier, self.num_niches)
+        return run_folder.is_complete(self.folder, settings)
+
+    def run(self, context: experiment.Context) -> None:
+        """Evolves, or goes on with it."""
+        evolution_run.evolve(
+            self.folder,
+            self.config,
+            self.classifier,
+            command=context.command,
+            note=context.note,
+            dataset=context.dataset,
+            num_niches=self.num_niches,
+        )
+
+
+def images_of(config: evolvers_config.Config) -> int:
+    """How many images all runs of an evolution breed and draw."""
+    return config.runs * (config.initial + (config.generations + 1) * config.batch)
+
+
+def subjects(context: experiment.Context, count: int) -> list[Subject]:
+    """The first `count` classifiers that an experiment on digits is about.
+
+    Args:
+        context: The experiment's; its models, or else <dataset>_a, <dataset>_b and so on.
+        count: How many.
+
+    Raises:
+        ValueError: --models names an unknown one or too few.
+    """
+    if not context.models:
+        return [_subject(context, number) for number in range(count)]
+    if len(context.models) < count:
+        raise ValueError(
+            f"this experiment is about {count} classifiers, --models names "
+            f"{', '.join(context.models)}."
+        )
+    return [Subject.found(each) for each in cross_scoring.find_models(context.models[:count])]
+
+
+def _subject(context: experiment.Context, number: int) -> Subject:
+    name = f"{context.dataset}_{'abcdefgh'[number]}"
+    iterations = context.scaled(_ITERATIONS, minimum=100)
+    settings = trainers_config.Config(iterations=iterations, seed=number + 1)
+    training = Train(
+        name=f"train {name}",
+        work=iterations,
+        guess=GUESSES["train"],
+        trained=name,
+        dataset=context.dataset,
+        settings=settings,
+        folder=context.workdir / "trainings" / name,
+        exported=context.workdir / "classifiers" / name / "1",
+    )
+    if not training.is_done() and name in classifiers.known():
+        return Subject.found(classifiers.find(name))
+    return Subject(f"{name}/1", lambda: classifiers.find(str(training.exported)), training)
+
+
+def trainings(subjects: Sequence[Subject]) -> list[Train]:
+    """The steps that train what is not there."""
+    return [subject.training for subject in subjects if subject.training is not None]
+
+
+def plan(
+    context: experiment.Context,
+    subject: Subject,
+    runs: range,
+    seed: int,
+    purpose: str = "",
+    **changes: object,
+) -> Evolve:
+    """An evolution of CPPN images, 200 generations at scale 1 as in the paper.
+
+    Args:
+        context: The experiment's.
+        subject: What is fooled, through the context's view.
+        runs: Numbers of the runs, one after the other; at least one.
+        seed: Of the runs.
+        purpose: What the step's name begins with.
+        **changes: Settings of `evolvers.config.Config` that differ; generations are scaled,
+            too.
+    """
+    subject = subject.through(context.view)
+    generations = changes.get("generations", GENERATIONS)
+    settings = {**changes, "generations": context.scaled(generations), "seed": seed}
+    config = evolvers_config.Config(runs=len(runs), first_run=runs[0], **settings)
+    name = subject.name.removesuffix(".keras").replace("/", "-")
+    parts = [f"{name}_runs_{runs[0]:03d}-{runs[-1]:03d}_seed_{seed}"]
+    parts += [f"{changed}_{settings[changed]}" for changed in changes]
+    said = f"runs {runs[0]} to {runs[-1]}" if len(runs) > 1 else f"run {runs[0]}"
+    return Evolve(
+        name=f"{purpose}evolve {said} on {subject.name}",
+        work=images_of(config),
+        guess=GUESSES["evolve"] if context.dataset in DIGITS else None,
+        subject=subject,
+        config=config,
+        folder=context.workdir / "_".join(parts),
+    )
+
+
+def recorded(
+    used: Sequence[classifiers.AnyClassifier], evolutions: Sequence[Evolve]
+) -> dict[str, object]:
+    """What settings.json says of the classifiers and evolutions of an experiment."""
+    entries = [
+        {
+            "against": planned.subject.name,
+            **dataclasses.asdict(planned.config),
+            "evaluations": planned.work,
+            "crops": _crops(planned.classifier),
+        }
+        for planned in evolutions
+    ]
+    return {
+        "classifiers": [_identity(classifier) for classifier in used],
+        "evolutions": entries,
+        "evaluations": sum(planned.work for planned in evolutions),
+    }
+
+
+def _crops(classifier: classifiers.AnyClassifier) -> int | list[int] | None:
+    """How many its members see; several numbers where they differ, None of an endpoint."""
+    seen = [member.views for member in classifier.members if hasattr(member, "views")]
+    crops = sorted({views.crops for views in seen})
+    return crops[0] if len(crops) == 1 else crops or None
+
+
+def _identity(classifier: classifiers.AnyClassifier) -> dict[str, object]:
+    identity = classifiers.comparable(classifier.identity)
+    path = getattr(classifier, "path", None)  # ensembles and endpoints have none
+    card = path and path.with_name(classifiers.CARD_FILE)
+    if card and card.is_file():
+        identity[_TEST_ERROR] = foreign_files.json_object(card).get(_TEST_ERROR)
+    return {"name": classifier.name, **identity}

@@ -1,0 +1,89 @@
+"""Table S2 and section C.2 as experiments that `reproduce` runs."""
+
+import contextlib
+import pathlib
+from collections.abc import Sequence
+
+from keras_fool.models import image_views
+from keras_fool.studies import experiment, steps
+from keras_fool.studies.retraining import config as config_module
+from keras_fool.studies.retraining import folder as folder_module
+from keras_fool.studies.retraining import report
+from keras_fool.studies.retraining import steps as retraining_steps
+
+_ITERATIONS = 15
+_FOLDERS = {"C.1": "retraining", "C.2": "retraining_once"}  # one --workdir may hold both
+
+
+def _config(context: experiment.Context) -> config_module.Config:
+    """The settings of either study.
+
+    Raises:
+        ValueError: The context names models, or data that the experiment is not about.
+    """
+    if context.models:
+        raise ValueError("retraining trains its own classifiers: leave --models out.")
+    if context.experiment.name == "table_s2":
+        return config_module.Config.scaled(
+            context.scale,
+            dataset=context.dataset,
+            iterations=context.scaled(_ITERATIONS, minimum=3),
+            seed=context.seed,
+            view=context.view,
+        )
+    config = config_module.Config.scaled(
+        context.scale,
+        dataset=context.dataset,
+        num_labels=config_module.num_labels(context.dataset),
+        seed=context.seed,
+    )
+    if config.section != "C.2":
+        raise ValueError(
+            "retrain_imagenet takes --dataset=imagenet2012, shapes or folder:PATH, not "
+            f"{context.dataset}, which table_s2 is for."
+        )
+    return config
+
+
+def _folder(context: experiment.Context, config: config_module.Config) -> folder_module.Folder:
+    suffix = experiment.folder_suffix(1, context.dataset, context.dataset, config.view)
+    name = f"{_FOLDERS[config.section]}_seed_{context.seed}{suffix}"
+    return folder_module.Folder(context.workdir / name)
+
+
+def _steps(context: experiment.Context) -> list[steps.Step]:
+    """Trains, evolves and draws, again and again."""
+    config = _config(context)
+    return retraining_steps.Study(config, _folder(context, config), config.load()).steps()
+
+
+def _opened(
+    context: experiment.Context, todo: Sequence[steps.Step]
+) -> contextlib.AbstractContextManager[pathlib.Path]:
+    return todo[0].study.opened(context)
+
+
+def _report(context: experiment.Context) -> experiment.Outcome:
+    """Counts, and draws."""
+    config = _config(context)
+    folder = _folder(context, config)
+    table, files = report.make(folder, config, context.title())
+    if config.view != image_views.PLAIN:
+        table += f"\n{report.missed_table(folder, config)}"
+    return experiment.Outcome(report.settings(folder, config), table, files)
+
+
+EXPERIMENTS = tuple(
+    experiment.Experiment(
+        name=section.name,
+        title=section.title,
+        steps=_steps,
+        report=_report,
+        opened=_opened,
+        dataset=section.dataset,
+        **about,
+    )
+    for section, about in zip(
+        report.SECTIONS.values(), ({"takes_view": True}, {"others": None}), strict=True
+    )
+)

@@ -1,0 +1,53 @@
+"""Tables of results: CSV for programs, Markdown for readers, which is also what is printed.
+
+Files that a run folder has are the matter of `keras_fool.runs.tables`.
+"""
+
+import csv
+import decimal
+import io
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+NO_VALUE = "-"
+_HUNDREDTH = decimal.Decimal("0.01")
+
+
+def markdown(headings: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; all columns but the first are aligned to the right."""
+    alignment = ["---", *["---:"] * (len(headings) - 1)]
+    lines = [headings, alignment, *rows]
+    # Names of labels and files may contain the sign that ends a cell.
+    cells = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]], digits: int = 7) -> bytes:
+    """A CSV file.
+
+    Args:
+        header: The names of the columns.
+        rows: Texts and whole numbers are written as they are.
+        digits: Significant digits of floats.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([f"{v:.{digits}g}" if isinstance(v, float) else v for v in row])
+    return text.getvalue().encode()
+
+
+def percent(value: float) -> str:
+    """A percentage with one digit, as the paper gives it; `NO_VALUE` for NaN."""
+    return NO_VALUE if np.isnan(value) else f"{value:.1f}"
+
+
+def cut(value: float) -> str:
+    """A percentage with two digits, cut and not rounded: only 100 is printed as 100."""
+    if value >= 100:
+        return "100.00"
+    # The decimal that a float32 stands for: 0.9999 is 0.99989998 and yet not 99.98 %.
+    exact = decimal.Decimal(f"{value:.7g}").quantize(_HUNDREDTH, decimal.ROUND_DOWN)
+    return str(min(exact, 100 - _HUNDREDTH))
