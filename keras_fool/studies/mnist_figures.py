@@ -15,12 +15,11 @@ from keras_fool.runs import champions, run_records
 from keras_fool.runs.tables import number
 from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.studies import (
-    bootstrap,
     cross_scoring,
     evolutions,
     experiment,
     galleries,
-    image_likeness,
+    statistics,
     table_s1,
     tables,
     transfer,
@@ -154,7 +153,7 @@ def _s4_tables(
     """All figures, as Markdown."""
     labels = images[0].labels
     confidences = _by_run(images, "confidences")
-    low, high = bootstrap.interval(confidences, bootstrap.median, seed)
+    low, high = statistics.interval(confidences, statistics.median, seed)
     sure = confidences >= _SURE
     medians = np.median(confidences, axis=1)
     overall = [
@@ -170,7 +169,7 @@ def _s4_tables(
         ["lowest confidence, %", "-", _cut(confidences.min())],
         *_generations(folders),
     ]
-    stripes = image_likeness.stripes(_by_run(images, "images"))
+    stripes = statistics.stripes(_by_run(images, "images"))
     headings = ["digit", "median, %", "lowest, %", "images of at least 99.99 %"]
     headings += ["vertical bars, %", "horizontal bars in the lower half, %"]
     by_digit = [
@@ -178,15 +177,15 @@ def _s4_tables(
         + [f"{100 * share:.0f}" for share in bars]
         for name, column, of, bars in zip(labels, confidences.T, sure.T, stripes, strict=True)
     ]
-    alike = image_likeness.correlations(_by_run(images, "images"))
-    pairs = image_likeness.most_alike(alike, labels, len(labels) ** 2)
+    alike = statistics.correlations(_by_run(images, "images"))
+    pairs = statistics.most_alike(alike, labels, len(labels) ** 2)
     listed = [(place, *pair) for place, pair in enumerate(pairs, 1)]
     listed = [entry for entry in listed if entry[0] <= _PAIRS or entry[1] == _PAPER_PAIR]
     return "\n".join(
         [
             tables.markdown(["", "paper", "keras_fool"], overall),
             "In brackets the 95 % interval, bootstrap over runs "
-            f"({bootstrap.RESAMPLES:,} resamples). Percentages are cut, not rounded.\n",
+            f"({statistics.RESAMPLES:,} resamples). Percentages are cut, not rounded.\n",
             tables.markdown(headings, by_digit),
             "Bars: how much of an image's variance is between its columns, and of its lower "
             "half's between its rows (the median over runs). The paper says that images for 1 "
@@ -209,7 +208,7 @@ def _by_run(images: Sequence[champions.Champions], what: str) -> np.ndarray:
 
 
 def _mean_images(images: Sequence[champions.Champions], context: experiment.Context) -> bytes:
-    means = image_likeness.mean_images(_by_run(images, "images"))
+    means = statistics.mean_images(_by_run(images, "images"))
     sheet = tile_sheets.sheet(
         [[tile_sheets.Tile(image) for image in means]],
         title=context.title("The mean of the images of each digit"),

@@ -15,10 +15,10 @@ import tensorflow as tf
 from keras_fool.models import classifiers, image_views
 from keras_fool.runs import champions
 from keras_fool.studies import (
-    bootstrap,
     cross_scoring,
     evolutions,
     experiment,
+    statistics,
     table_s1,
     tables,
     transfer,
@@ -168,7 +168,7 @@ def _means_table(groups: Sequence[_Group], seed: int) -> str:
             rows.append([f"{group.name}: by itself", *_mean(list(group.own.values()), seed)])
     table = tables.markdown(["%, mean over pairs", *transfer.ROWS], rows)
     return (
-        f"{table}\nIn brackets the 95 % interval, bootstrap over runs ({bootstrap.RESAMPLES:,} "
+        f"{table}\nIn brackets the 95 % interval, bootstrap over runs ({statistics.RESAMPLES:,} "
         "resamples). Images are evolved through the view; the network that reads them, another "
         "one or, in the last rows, the same one, gets the PNGs as they are.\n"
     )

@@ -16,11 +16,11 @@ from keras_fool.models import image_views
 from keras_fool.runs import champions
 from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.studies import (
-    bootstrap,
     cross_scoring,
     evolutions,
     experiment,
     plots,
+    statistics,
     tables,
     transfer,
     transfer_tables,
@@ -108,7 +108,7 @@ def report(context: experiment.Context) -> experiment.Outcome:
     text = [
         tables.markdown(["%", "paper", "keras_fool", "95 % interval"], lines),
         f"Intervals: 95 %, bootstrap over the {len(set(studies[0].champions.runs))} runs "
-        f"({bootstrap.RESAMPLES:,} resamples).\n",
+        f"({statistics.RESAMPLES:,} resamples).\n",
         tables.markdown(["", *columns], counts),
         *parts,
     ]
@@ -219,7 +219,7 @@ def _variants_table(found: Mapping[str, Sequence[cross_scoring.CrossScores]], se
     table = tables.markdown(["%, mean of both directions", "runs", *transfer.ROWS], rows)
     return (
         f"{table}\nIn brackets the 95 % interval, bootstrap over runs "
-        f"({bootstrap.RESAMPLES:,} resamples).\n"
+        f"({statistics.RESAMPLES:,} resamples).\n"
     )
 
 

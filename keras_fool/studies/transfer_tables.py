@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_fool.models import classifiers
 from keras_fool.runs.tables import number
-from keras_fool.studies import bootstrap, cross_scoring, tables, transfer
+from keras_fool.studies import cross_scoring, statistics, tables, transfer
 
 _IMAGE_COLUMNS = ("folder", "file", "run", "evolved_for")
 
@@ -156,5 +156,5 @@ def _percentages(drawn: np.ndarray) -> np.ndarray:
 def _interval(by_run: np.ndarray, statistic: Callable, seed: int) -> str:
     if len(by_run) < 2:  # a single run says nothing of how much runs differ
         return tables.NO_VALUE
-    low, high = bootstrap.interval(by_run, statistic, seed)
+    low, high = statistics.interval(by_run, statistic, seed)
     return f"{tables.percent(low)} to {tables.percent(high)}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_fool.runs.tables import number
-from keras_fool.studies import bootstrap, tables
+from keras_fool.studies import statistics, tables
 from keras_fool.studies.retraining import config as config_module
 from keras_fool.studies.retraining import folder as folder_module
 
@@ -64,7 +64,7 @@ def _row(folder: folder_module.Folder, config: config_module.Config, dnn: int) -
     val = card["num_test"]
     wrong = round(error * val / 100) - round(original * (val - fooling) / 100)
     confidences = folder.confidences(dnn)
-    low, high = bootstrap.interval(confidences, bootstrap.median, config.seed)
+    low, high = statistics.interval(confidences, statistics.median, config.seed)
     # What a float32 stands for: 0.9999 is 0.99989998 and yet at least 0.9999.
     at_least = [100 * float((confidences >= np.float32(bound)).mean()) for bound in (0.99, 0.9999)]
     return Row(
