@@ -54,8 +54,6 @@ IMAGENET = "imagenet"
 _NUM_LABELS = 1000
 _NUM_DIGITS = 10
 _FEWEST_STEPS = 10
-
-
 LAST_STEPS = 100  # of which tables say how often they lower the confidence
 _GUESS = 1 / 1_000  # seconds per gradient of a network of digits, until it is measured
 
@@ -165,9 +163,7 @@ def networks_of(context: experiment.Context, count: int) -> list[Ascendable]:
     return [each if each.labels else each.with_labels(usual) for each in found]
 
 
-def _checked(
-    found: classifiers.AnyClassifier,
-) -> Ascendable:
+def _checked(found: classifiers.AnyClassifier) -> Ascendable:
     if not found.gives_gradients:
         raise ValueError(
             f"{found.name} is an endpoint, and an endpoint gives no gradients to ascend: name a "

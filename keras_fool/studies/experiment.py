@@ -146,6 +146,7 @@ class Experiment:
         title: What its outputs are called, such as "Table S1 (MNIST)".
         steps: What has to be done, in order; looks at --models, and refuses wrong ones.
         report: What came of it, once all steps are done.
+        paper: The paper's figures, as `report` takes them.
         dataset: What it is about in the paper; "imagenet" where only networks that know it
             are needed, and no data.
         others: Other data sets that it takes; None for any.
@@ -158,6 +159,7 @@ class Experiment:
     title: str
     steps: "Callable[[Context], Sequence[steps.Step]]"
     report: Callable[[Context], Outcome]
+    paper: object = None
     dataset: str = "mnist"
     others: tuple[str, ...] | None = ("digits",)
     takes_view: bool = False

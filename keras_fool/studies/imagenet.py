@@ -44,25 +44,20 @@ _DOGS, _ANIMALS = range(151, 269), range(398)  # of ImageNet's labels; dogs are 
 _MILESTONES = (0, 50, 100, 200, 500, 1000, 2000, 3000, 4000, 5000)
 
 # The paper's figures, in the order of the rows of `_summary_table`.
-_RUN_MEDIAN, _ENSEMBLE_MEDIAN = 88.11, 65.2
-_RUN_PAPER = (5000, "2,000,800", "10 crops of 256x256", 1000, _RUN_MEDIAN, *["-"] * 5)
-_ENSEMBLE_PAPER = (
-    *(4000, "1,600,800", "10 crops of 256x256", 1000, _ENSEMBLE_MEDIAN, 100, 231),
-    *["-"] * 3,
-)
+_RUN_PAPER = (5000, "2,000,800", "10 crops of 256x256", 1000, 88.11, *["-"] * 5)
+_ENSEMBLE_PAPER = (4000, "1,600,800", "10 crops of 256x256", 1000, 65.2, 100, 231, *["-"] * 3)
+_MEDIAN = 4  # the place of the median confidence among them
 # Rows (a), (b), (c) of Table S1: of network B on the images of A, and so on.
 _TRANSFER_PAPER = {
-    "table_s1_imagenet": {
-        "B on A": (65.9, 7.2, 98.0),
-        "A on B": (62.8, 5.0, 95.1),
-        "mean": (64.4, 6.1, 96.6),
-    },
-    # AlexNet (A) gives 20.7 % of the images of GoogLeNet (B) the label that GoogLeNet gives.
-    "transfer_architectures": {
-        "B on A": (17.3, None, None),
-        "A on B": (20.7, None, None),
-        "mean": (19.0, None, None),
-    },
+    "B on A": (65.9, 7.2, 98.0),
+    "A on B": (62.8, 5.0, 95.1),
+    "mean": (64.4, 6.1, 96.6),
+}
+# AlexNet (A) gives 20.7 % of the images of GoogLeNet (B) the label that GoogLeNet gives.
+_ARCHITECTURES_PAPER = {
+    "B on A": (17.3, None, None),
+    "A on B": (20.7, None, None),
+    "mean": (19.0, None, None),
 }
 
 
@@ -143,10 +138,10 @@ def run_steps(context: experiment.Context) -> list[evolutions.Evolve]:
 
 def _run_report(context: experiment.Context) -> experiment.Outcome:
     """Counts, and draws."""
-    (planned,) = run_steps(context)
+    (planned,), paper = run_steps(context), context.experiment.paper
     name = planned.subject.name
     images, curve = champions.read(planned.folder), _curve(planned.folder)
-    parts = [_summary_table([planned], _RUN_PAPER)]
+    parts = [_summary_table([planned], paper)]
     parts += [by_kind(images.confidences)] if len(images) == _NUM_LABELS else []
     parts += [_milestones(curve)]
     title = context.title()
@@ -156,7 +151,7 @@ def _run_report(context: experiment.Context) -> experiment.Outcome:
         files={
             "best.jpg": _best(images, f"{title}: {name}"),
             "every.jpg": _every(images, f"{title}: {name}"),
-            "curve.png": plots.over_generations({name: curve}, title, _RUN_MEDIAN / 100),
+            "curve.png": plots.over_generations({name: curve}, title, paper[_MEDIAN] / 100),
             "champions.csv": (planned.folder / "champions.csv").read_bytes(),
         },
     )
@@ -182,7 +177,7 @@ def _transfer_report(context: experiment.Context) -> experiment.Outcome:
     shares = [of for _, of in columns.values()]
     mean = [sum(values) / len(values) for values in zip(*shares, strict=True)]
     columns["mean of both"] = "mean", mean
-    paper = _TRANSFER_PAPER[context.experiment.name]
+    paper = context.experiment.paper
     rows = [
         [
             f"{row}: {heading}",
@@ -221,12 +216,12 @@ def _ensemble_steps(context: experiment.Context) -> list[evolutions.Evolve]:
 
 def _ensemble_report(context: experiment.Context) -> experiment.Outcome:
     """Counts, asks each member, and draws."""
-    (planned,) = _ensemble_steps(context)
+    (planned,), paper = _ensemble_steps(context), context.experiment.paper
     ensemble, images = planned.classifier, champions.read(planned.folder)
     scores = cross_scoring.Scorers().cross_score(images, [ensemble, *ensemble.members])
     curves = {"mean of three": _curve(planned.folder)}
     parts = [
-        _summary_table([planned], _ENSEMBLE_PAPER),
+        _summary_table([planned], paper),
         "What each member says of them:\n",
         _members_table(scores),
     ]
@@ -235,7 +230,7 @@ def _ensemble_report(context: experiment.Context) -> experiment.Outcome:
         table="\n".join(parts),
         files={
             "best.jpg": _best(images, context.title()),
-            "curve.png": plots.over_generations(curves, context.title(), _ENSEMBLE_MEDIAN / 100),
+            "curve.png": plots.over_generations(curves, context.title(), paper[_MEDIAN] / 100),
             "images.csv": transfer_tables.images_csv([scores]),
         },
     )
@@ -386,6 +381,7 @@ EXPERIMENTS = (
         title="One run over all labels of an ImageNet network",
         steps=run_steps,
         report=_run_report,
+        paper=_RUN_PAPER,
         **_KIND,
     ),
     experiment.Experiment(
@@ -394,6 +390,7 @@ EXPERIMENTS = (
         "images that fool one network, given to another of its architecture",
         steps=_transfer_steps,
         report=_transfer_report,
+        paper=_TRANSFER_PAPER,
         **_KIND,
     ),
     experiment.Experiment(
@@ -401,6 +398,7 @@ EXPERIMENTS = (
         title="Images that fool one architecture, given to another (supplement A.2)",
         steps=_transfer_steps,
         report=_transfer_report,
+        paper=_ARCHITECTURES_PAPER,
         **_KIND,
     ),
     experiment.Experiment(
@@ -408,6 +406,7 @@ EXPERIMENTS = (
         title="Images that fool the mean of three networks (supplement B)",
         steps=_ensemble_steps,
         report=_ensemble_report,
+        paper=_ENSEMBLE_PAPER,
         **_KIND,
     ),
 )

@@ -91,14 +91,14 @@ def report(context: experiment.Context) -> experiment.Outcome:
         intervals = transfer_tables.intervals(scores, other, context.seed)
         heading = f"{other} on images of {scores.original}"
         found = list(zip(counted.percentages, intervals, strict=True))
-        rows.append((heading, PAPER[name], found))
+        rows.append((heading, context.experiment.paper[name], found))
         counts.append([heading, counted.images, counted.matches, counted.sure, counted.higher])
         given = transfer.given_labels(scores.confidences[other], scores.champions.niches)
         maps.append(plots.HeatMap(given, heading, f"label that {other} gives"))
         parts.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
     pairs = [(scores, *scores.others) for scores in studies]
     mean = transfer_tables.mean_row(pairs, context.seed)
-    rows.append(("mean of both", PAPER["mean"], mean))
+    rows.append(("mean of both", context.experiment.paper["mean"], mean))
     lines = [
         [f"{name}: {heading}", paper[line], tables.percent(found[line][0]), found[line][1]]
         for line, name in enumerate(transfer.ROWS)
@@ -229,6 +229,7 @@ EXPERIMENTS = (
         title="Table S1, MNIST: images that fool one classifier, given to another",
         steps=steps,
         report=report,
+        paper=PAPER,
         takes_view=True,
     ),
     experiment.Experiment(
