@@ -12,7 +12,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
 
 import keras
 import numpy as np
@@ -55,60 +54,31 @@ class Progress:
     test_error_percent: float | None
 
 
-class Checkpoints(Protocol):
-    """Where `train` saves the states from which it can continue."""
-
-    def save(self, number: int, arrays: dict[str, np.ndarray]) -> None:
-        """Adds the state after step `number`."""
-
-
 def train(
     settings: config.Config,
     data: sources.Source,
     strategy: tf.distribute.Strategy,
-    *,
-    state: Mapping[str, np.ndarray] | None = None,
-    checkpoints: Checkpoints | None = None,
-    checkpoint_every: int = 500,
     on_progress: Callable[[Progress], None] = lambda _: None,
-    should_stop: Callable[[], bool] = lambda: False,
 ) -> "Training":
-    """Trains from the beginning, or from a state, to the last iteration.
+    """Trains from the beginning to the last iteration, in memory.
 
     Args:
         settings: The settings that determine the result.
         data: The training and the test images.
         strategy: The devices.
-        state: The result of `Training.state` from which to continue; with several processes,
-            that of the chief is used.
-        checkpoints: Where states are saved; None: no state is saved.
-        checkpoint_every: Number of steps from one save to the next; no result depends on it.
         on_progress: Called about every hundred steps, and after every test.
-        should_stop: Asked as often; if it is true in any process, the state is saved and the
-            training ends early.
 
     Returns:
-        The training; its `step` is below `settings.iterations` if it was stopped.
+        The training, complete.
 
     Raises:
         ValueError: Settings, data and devices do not fit together.
         DivergedError: The loss became NaN or infinite; the message names the step.
         LostError: Another process of the training has ended.
-        OSError: A checkpoint could not be written.
     """
     training = Training(settings, data, strategy)
-    state = training.workers.from_chief(state, training.state())
-    if state is not None:
-        training.restore(state)
     while training.step < settings.iterations:
-        save_at = (training.step // checkpoint_every + 1) * checkpoint_every
-        on_progress(training.advance(save_at))
-        stop = training.workers.any(should_stop())
-        last = training.step == settings.iterations
-        if checkpoints is not None and (training.step == save_at or last or stop):
-            checkpoints.save(training.step, training.state())
-        if stop:
-            break
+        on_progress(training.advance())
     return training
 
 

@@ -14,14 +14,13 @@ def strategy() -> tf.distribute.Strategy:
     return strategies.create("one")
 
 
-class KeptStates:
-    """Checkpoints in memory."""
-
-    def __init__(self):
-        self.states = {}
-
-    def save(self, number, arrays):
-        self.states[number] = arrays
+def resumed_from(state, settings, data, strategy) -> classifier.Training:
+    """A training that goes on from a state to its end."""
+    training = classifier.Training(settings, data, strategy)
+    training.restore(state)
+    while training.step < settings.iterations:
+        training.advance()
+    return training
 
 
 def assert_same_bits(state, other):
@@ -68,22 +67,17 @@ def test_steps_are_gradient_descent_on_the_mean_loss(strategy):
 def test_training_goes_on_with_the_same_bits(strategy):
     data = samples.small_digits()
     settings = config.Config(iterations=120, batch=16, evaluate_every=50)
-    kept = KeptStates()
-    progresses = []
+    progresses, states = [], {}
 
-    whole = classifier.train(
-        settings,
-        data,
-        strategy,
-        checkpoints=kept,
-        checkpoint_every=35,
-        on_progress=progresses.append,
-    )
-    resumed = classifier.train(settings, data, strategy, state=kept.states[70])
+    whole = classifier.Training(settings, data, strategy)
+    for until in (35, 70, 105, 120):
+        while whole.step < until:
+            progresses.append(whole.advance(until))
+        states[until] = whole.state()
+    resumed = resumed_from(states[70], settings, data, strategy)
 
-    assert sorted(kept.states) == [35, 70, 105, 120]
     assert_same_bits(whole.state(), resumed.state())
-    assert_same_bits(whole.state(), kept.states[120])
+    assert_same_bits(whole.state(), states[120])
     assert [p.step for p in progresses] == [35, 50, 70, 100, 105, 120]
     assert sum(p.num_new for p in progresses) == 120
     tested = {p.step: p.test_error_percent for p in progresses if p.test_error_percent is not None}
@@ -102,21 +96,6 @@ def test_another_seed_is_another_training(strategy):
     assert first.state()["weight/ip2/kernel"].tobytes() != (
         second.state()["weight/ip2/kernel"].tobytes()
     )
-
-
-def test_stopping_saves_the_state_at_once(strategy):
-    kept = KeptStates()
-
-    training = classifier.train(
-        config.Config(iterations=300, batch=8, evaluate_every=10),
-        samples.small_digits(),
-        strategy,
-        checkpoints=kept,
-        should_stop=lambda: True,
-    )
-
-    assert training.step == 10
-    assert_same_bits(kept.states[10], training.state())
 
 
 def test_test_error_is_that_of_the_returned_model(strategy):
@@ -189,11 +168,9 @@ def test_lower_precision_learns_too(strategy, drawn, precision):
     settings = config.Config(iterations=20, batch=16, evaluate_every=20)
     exact = classifier.train(settings, drawn, strategy)
     lower = dataclasses.replace(settings, precision=precision)
-    losses = []
 
-    training = classifier.train(
-        lower, drawn, strategy, checkpoint_every=5, on_progress=lambda p: losses.append(p.loss)
-    )
+    training = classifier.Training(lower, drawn, strategy)
+    losses = [training.advance(until).loss for until in (5, 10, 15, 20)]
 
     state, exact_state = training.state(), exact.state()
     name = "weight/ip2/kernel"
@@ -207,10 +184,12 @@ def test_lower_precision_learns_too(strategy, drawn, precision):
 
 def test_lower_precision_goes_on_with_the_same_bits(strategy, drawn):
     settings = config.Config(iterations=6, batch=8, precision="mixed_bfloat16")
-    kept = KeptStates()
-    whole = classifier.train(settings, drawn, strategy, checkpoints=kept, checkpoint_every=4)
+    whole = classifier.Training(settings, drawn, strategy)
+    whole.advance(4)
+    state = whole.state()
+    whole.advance(6)
 
-    resumed = classifier.train(settings, drawn, strategy, state=kept.states[4])
+    resumed = resumed_from(state, settings, drawn, strategy)
 
     assert_same_bits(whole.state(), resumed.state())
 

@@ -258,22 +258,15 @@ def test_googlenet_is_trained_with_its_heads_and_goes_on_with_the_same_bits():
     data = datasets.Dataset("noise", tuple("abc"), images, labels, images, labels)
     settings = config.for_architecture("googlenet", iterations=3, batch=8, base_rate=1e-4)
     strategy = strategies.create("one")
-    states = {}
-
-    class Kept:
-        def save(self, number, arrays):
-            states[number] = arrays
-
-    losses = []
-    whole = classifier.train(
-        settings,
-        data,
-        strategy,
-        checkpoints=Kept(),
-        checkpoint_every=1,
-        on_progress=lambda progress: losses.append(progress.loss),
-    )
-    resumed = classifier.train(settings, data, strategy, state=states[1])
+    losses, states = [], {}
+    whole = classifier.Training(settings, data, strategy)
+    for step in (1, 2, 3):
+        losses.append(whole.advance(step).loss)
+        states[step] = whole.state()
+    resumed = classifier.Training(settings, data, strategy)
+    resumed.restore(states[1])
+    while resumed.step < settings.iterations:
+        resumed.advance()
 
     for name, value in whole.state().items():
         assert value.tobytes() == resumed.state()[name].tobytes(), name
