@@ -1,7 +1,7 @@
-"""The errors that are the user's to mend, and how a command reports them.
+"""Errors that the user can fix, and how a command reports them.
 
 Such an error becomes one line on stderr and an exit code; every other exception is
-a defect of ours and keeps its traceback.
+a defect of this software and keeps its traceback.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class UserError(Exception):
-    """Something failed that the user can mend: says what, what was expected, what to do."""
+    """Something failed that the user can fix: says what, what was expected, what to do."""
 
     exit_code = 1
     kind = "error"  # how its line begins

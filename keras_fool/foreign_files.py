@@ -46,7 +46,7 @@ def content(path: pathlib.Path, max_bytes: int = _MAX_BYTES) -> bytes:
 def sha256(path: pathlib.Path) -> str:
     """The SHA-256 of a file of any size in hexadecimal; raises as `content` does."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # of a pipe it waits for nobody
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # does not wait for a pipe's writer
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}.") from None
     try:
@@ -62,8 +62,8 @@ def parse_json(text: str | bytes) -> object:
     """The value of a JSON text, made of finite numbers and printable text.
 
     Raises:
-        ValueError: It is no JSON, names something twice in one object, is nested more than
-            `_MAX_DEPTH` deep, or holds a number or a character that is none.
+        ValueError: It is not JSON, names something twice in one object, is nested more than
+            `_MAX_DEPTH` deep, or holds an invalid number or character.
     """
     try:
         text = text.decode("utf-8") if isinstance(text, bytes) else text
@@ -78,7 +78,7 @@ def parse_json(text: str | bytes) -> object:
         if depth > _MAX_DEPTH:
             raise ValueError(f"expected JSON nested at most {_MAX_DEPTH} deep.")
         if isinstance(part, str):
-            part.encode()  # half of a surrogate pair is no character
+            part.encode()  # half of a surrogate pair is not a character
         elif isinstance(part, list):
             waiting += [(inner, depth + 1) for inner in part]
         elif isinstance(part, dict):
@@ -183,7 +183,7 @@ def table(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no such table; the line and the column are named.
+        ValueError: It is not such a table; the message names the line and the column.
         OSError: It cannot be read.
     """
     given = content(path)

@@ -4,9 +4,13 @@ Found, without TensorFlow:
 
     meanings            what outputs mean: confidences, logits, sigmoid; checked on data
     keras_archives      what a .keras file says of itself, before anything is loaded
+    heads               what its last layer says that its outputs mean
+    endpoints           addresses of served classifiers
     model_specs         WHAT[:option]..., as a command line names classifiers
     applications        the networks of keras.applications by name
-    classifiers         what such a name means: files, labels, preprocessing, SHA-256
+    classifiers         what such a name means
+    classifier_kinds    networks and ensembles: files, labels, preprocessing, SHA-256
+    saved_classifiers   where they lie on disk
     classifier_folder   where a new one goes
     label_orders        the labels of one list found in another one, by their names
     data_means          the mean of the data that one was trained on

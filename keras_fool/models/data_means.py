@@ -34,7 +34,7 @@ def known(
 
 
 def picture_of(offsets: np.ndarray) -> np.ndarray:
-    """An image minus the data mean, to be looked at: 0 is the middle grey, none is clipped.
+    """An image minus the data mean, for display: 0 is the middle grey, nothing is clipped.
 
     As Figures S5 to S9 of Nguyen et al., 2015, show theirs: one factor for the whole image,
     the largest with which all of it fits.
@@ -53,7 +53,7 @@ def given(values: Sequence[str], num_channels: int) -> tuple[float, ...]:
     """The mean that a user gives: one number for all channels, or one for each.
 
     Raises:
-        ValueError: They are no numbers in 0..255, or not as many as channels.
+        ValueError: They are not numbers in 0..255, or not as many as channels.
     """
     try:
         numbers = tuple(float(value) for value in values)

@@ -35,7 +35,7 @@ def places(view: str, height: int, width: int) -> np.ndarray | None:
 
     Returns:
         int64 [height * width]: places in the flat image; those past its end, in the last
-        rows, mean whatever lies in memory there, and are filled by `seen`. None where every
+        rows, stand for memory past the image, and are filled by `seen`. None where every
         pixel stays where it is.
     """
     if not _SQUEEZES.get(view, False):
@@ -52,7 +52,7 @@ def seen(images: np.ndarray, view: str, mean: np.ndarray | None, filling: int = 
         view: One of `VIEWS`.
         mean: float [height, width, 1] in 0..255, the mean training image; needed where
             `subtracts_mean` says so.
-        filling: The byte that stands for what lies past the image's end.
+        filling: The byte that stands for memory past the image's end.
 
     Returns:
         float32 [batch, height, width, 1].

@@ -47,7 +47,7 @@ def loaded(classifier: classifiers.Classifier) -> keras.Model:
     """The model of a classifier.
 
     Raises:
-        ValueError: The file is no model that loads safely, or its weights hold a NaN. The
+        ValueError: The file is not a model that loads safely, or its weights hold a NaN. The
             message names it.
     """
     with quiet():
@@ -70,7 +70,7 @@ def _load(path: pathlib.Path) -> keras.Model:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what it meets: OSError, KeyError, TypeError, ...
         reason = _code(config) or _first_line(error)
-        raise ValueError(f"{path} is no model that loads safely: {reason}") from error
+        raise ValueError(f"{path} is not a model that loads safely: {reason}") from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"{path} holds a {type(model).__name__}, not a model.")
     return model
@@ -94,13 +94,13 @@ def _check_memory(path: pathlib.Path, config: dict) -> None:
     held = keras_archives.weight_bytes(path)
     if needed > 2 * held + _SPARE_BYTES:
         raise ValueError(
-            f"{path} is no model that loads safely: its layers have {needed:,} bytes of weights, "
-            f"and the file holds {held:,}."
+            f"{path} is not a model that loads safely: its layers have {needed:,} bytes of "
+            f"weights, and the file holds {held:,}."
         )
     if values > _MOST_VALUES:
         raise ValueError(
-            f"{path} is no model that loads safely: one of its layers gives {values:,} values for "
-            f"each image; at most {_MOST_VALUES:,} fit."
+            f"{path} is not a model that loads safely: one of its layers gives {values:,} values "
+            f"for each image; at most {_MOST_VALUES:,} fit."
         )
 
 

@@ -1,4 +1,4 @@
-"""Labels of one list found in another one: by their names, or where there are none in order.
+"""Labels of one list found in another one: by their names, or, without names, by their order.
 
 Two classifiers may know the same labels in different orders, and so may a classifier and a
 data set. Whatever compares their labels by number would be wrong without a word.
@@ -96,7 +96,7 @@ def check_same(name: str, known: Sequence[str] | None, given: Sequence[str]) -> 
     Args:
         name: The classifier's.
         known: The names that its labels have already; None for none.
-        given: The names that they shall have.
+        given: The names that the user gives them.
 
     Raises:
         ValueError: They are.

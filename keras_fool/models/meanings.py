@@ -83,7 +83,7 @@ def confidences(outputs: np.ndarray, meaning: str, dtype: str = "float32") -> np
 
 
 def problem(confidences: np.ndarray, independent: bool = False) -> str | None:
-    """Says, after a model's name, why these are no confidences; None where they are.
+    """Says, after a model's name, why these are not confidences; None where they are.
 
     Args:
         confidences: float32 [batch, num_labels].
@@ -216,7 +216,7 @@ def _no_confidences(looks: _Looks, say: Callable[[str], str]) -> str | None:
     kind = "negative values" if outputs.min() < 0 else "values above 1"
     return (
         f"returned {kind} ({_range(outputs)}; a row adds up to "
-        f"{looks.sums[np.abs(looks.sums - 1).argmax()]:.6g}, not to 1), which are no confidences: "
+        f"{looks.sums[np.abs(looks.sums - 1).argmax()]:.6g}, not to 1), which are not confidences: "
         f"if they are logits, say {say(LOGITS)}{_or_percentages(outputs)}."
     )
 

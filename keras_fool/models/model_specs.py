@@ -73,7 +73,7 @@ def parse(text: str, exists: Callable[[str], bool] = lambda _: False) -> Spec:
         exists: Whether something has a name or path, whatever colons are in it.
 
     Raises:
-        ValueError: An option is said twice or its value is none.
+        ValueError: An option is given twice or its value is invalid.
     """
     if text.startswith(URL_SCHEMES):
         return Spec(text)
@@ -119,7 +119,7 @@ def split(
 
 
 def wrong_option(text: str, exists: Callable[[str], bool]) -> str | None:
-    """Says which word behind a name that exists is no option; None where that is not it."""
+    """Says which word behind an existing name is not an option; None where all are."""
     words = text.split(":")
     for count in range(len(words) - 1, 0, -1):
         what = ":".join(words[:count])
@@ -145,7 +145,7 @@ def is_there(text: str, exists: Callable[[str], bool]) -> bool:
 
 
 def _options(words: Sequence[str], text: str) -> dict[str, object] | None:
-    """The options in words, by field of `Spec`; None where one is no option.
+    """The options in words, by field of `Spec`; None where a word is not an option.
 
     A file of weights may have colons in its name: the longest that exists is meant.
     """

@@ -1,7 +1,7 @@
 """One network as a TensorFlow function: images 0..255 -> confidences.
 
 Everything between a stored image and a confidence is here: crops, scaling, preprocessing,
-the model, and what its outputs mean. Whoever calls it cannot get any of it wrong.
+the model, and what its outputs mean. A caller cannot get any of it wrong.
 """
 
 import math
@@ -47,7 +47,7 @@ class Network:
             classifier: The model file and what wraps it.
 
         Raises:
-            ValueError: The file is no model that loads safely, its input is not one
+            ValueError: The file is not a model that loads safely, its input is not one
                 image of fixed shape, or its output is not one row per image, or what
                 wraps it does not suit it, or its last layer has another meaning.
         """

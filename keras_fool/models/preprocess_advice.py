@@ -20,11 +20,8 @@ _FAR_BETTER = 0.2
 
 
 def may_scale_wrongly(scorer: "scoring.LocalScorer") -> bool:
-    """Whether bytes reach a classifier's weights as they are, and might be meant not to.
-
-    What is behind an endpoint is not known.
-    """
-    return bool(getattr(scorer, "preprocesses", []))
+    """Whether bytes reach a classifier's weights as they are, and might be meant not to."""
+    return bool(scorer.preprocesses)
 
 
 def of_random_images(scorer: "scoring.LocalScorer", images: np.ndarray) -> str | None:
@@ -32,7 +29,7 @@ def of_random_images(scorer: "scoring.LocalScorer", images: np.ndarray) -> str |
 
     Args:
         scorer: The classifier.
-        images: uint8 [batch, height, width, channels] that nobody chose.
+        images: uint8 [batch, height, width, channels] chosen at random.
 
     Returns:
         None where the classifier is not so sure, or scales bytes itself.

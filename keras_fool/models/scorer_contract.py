@@ -1,5 +1,8 @@
 """What every scorer promises, checked where confidences come in."""
 
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
 import numpy as np
 
 from evolvers.archive import is_finite
@@ -11,8 +14,46 @@ NUM_TRIED = 16
 _OF_A_KIND = 16
 
 
+class Scorer(Protocol):
+    """Gives images confidences, wherever it runs; for one caller at a time, from any thread.
+
+    Attributes:
+        name: What reports call the classifier.
+        identity: What determines its confidences, as JSON.
+        labels: The names of its labels.
+        image_shape: (height, width, channels).
+        independent: Whether each label has a probability of its own, so that rows may add up to
+            anything.
+        notes: What the user should know about it, in sentences.
+        score_batch: The largest number of images that are scored together.
+        preprocesses: Other ways of preparing bytes that might be meant, where they are known.
+    """
+
+    name: str
+    identity: Mapping[str, object]
+    labels: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    independent: bool
+    notes: Sequence[str]
+    score_batch: int
+    preprocesses: Sequence[str]
+
+    def score(self, images: np.ndarray) -> np.ndarray:
+        """The confidence of every label for every image.
+
+        Args:
+            images: [batch, height, width, channels] uint8, 0..255.
+
+        Returns:
+            [batch, num_labels] float32; a row is NaN where the model gave no finite confidences.
+
+        Raises:
+            ScorerError: The model gives no confidences.
+        """
+
+
 class ScorerError(ValueError):
-    """What a model returned is no confidences; the message names the model.
+    """What a model returned are not confidences; the message names the model.
 
     Attributes:
         may_pass: Whether the same images may be scored another time, as those that an
@@ -26,7 +67,7 @@ class ScorerError(ValueError):
 def blank(confidences: np.ndarray) -> np.ndarray:
     """Fills the rows that hold a NaN or an infinite value with NaN, in place.
 
-    Such an image has no confidences: it fools nobody, and spoils no other one.
+    Such an image has no confidences: it fools no classifier and does not affect other images.
 
     Args:
         confidences: float32 [batch, num_labels].
@@ -56,7 +97,7 @@ def mostly_blank(finite: np.ndarray) -> str | None:
 
 
 def problem(confidences: np.ndarray, independent: bool = False) -> str | None:
-    """Says, after a model's name, why these are no confidences; None where they are.
+    """Says, after a model's name, why these are not confidences; None where they are.
 
     Args:
         confidences: float32 [batch, num_labels]; finite.

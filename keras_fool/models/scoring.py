@@ -55,9 +55,9 @@ class LocalScorer:
                 default what fills the machine without filling its memory.
 
         Raises:
-            ValueError: The file is no model that loads safely, its input is not one
+            ValueError: The file is not a model that loads safely, its input is not one
                 image of fixed shape, or its output is not one row of confidences
-                per image, or those are no confidences (`ScorerError`), or the members
+                per image, or those are not confidences (`ScorerError`), or the members
                 of an ensemble differ in images or number of labels.
         """
         self.name = classifier.name

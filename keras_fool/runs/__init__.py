@@ -25,5 +25,6 @@ What is executed, each with its record:
 What is read back:
 
     run_records         what a run folder says, checked where it enters
+    run_kinds           evolutions and ascents, as their folders tell of them
     champions           the images, and what was recorded of each; champion_png: their files
 """

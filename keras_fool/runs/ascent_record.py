@@ -21,7 +21,7 @@ from keras_fool.runs import (
     champion_png,
     jobs,
     run_folder,
-    run_records,
+    run_kinds,
 )
 from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
@@ -34,7 +34,7 @@ _LARGEST, _WIDEST = 160, 3000  # pixels
 class AscentRecord(jobs.Record):
     """What is written of an ascent."""
 
-    headers: Mapping[str, str] = {run_records.METRICS: ascent_tables.METRICS_HEADER}
+    headers: Mapping[str, str] = {run_kinds.METRICS: ascent_tables.METRICS_HEADER}
     table_keys = ("ascent_folder/metrics_bytes", "ascent_folder/metrics_sha256")
 
     def __init__(
@@ -54,24 +54,12 @@ class AscentRecord(jobs.Record):
     def write(self, result: loop.Trace) -> None:
         """Adds the rows of some steps."""
         rows = ascent_tables.metrics_rows(result, self._ascent.targets)
-        self._folder.append(run_records.METRICS, rows)
+        self._folder.append(run_kinds.METRICS, rows)
 
     def scalars(self, result: loop.Trace, seconds: float) -> Iterator[tuple[int, dict[str, float]]]:
         """The figures of each step, over all images."""
         for index, every in enumerate(result.confidence):
-            confidences = every[np.isfinite(every)]
-            values = {
-                "confidence/median": np.median(confidences),
-                "confidence/mean": confidences.mean(dtype=np.float64),
-                "confidence/max": confidences.max(),
-                "confidence/min": confidences.min(),
-                **{
-                    f"images/share_at_least_{threshold:g}": np.mean(
-                        confidences >= np.float32(threshold)
-                    )
-                    for threshold in _THRESHOLDS
-                },
-            }
+            values = jobs.confidence_scalars(every[np.isfinite(every)], "images", _THRESHOLDS)
             if index == len(result.confidence) - 1:
                 values["image_steps_per_second"] = result.confidence.size / seconds
             yield result.first + index, values
@@ -126,7 +114,7 @@ class AscentRecord(jobs.Record):
             about = ascent_tables.in_png(
                 self._ascent, place, kept, scored[place, label], self._scorer.labels
             )
-            name = run_records.image_file(seed, label, kept)
+            name = run_kinds.image_file(seed, label, kept)
             champions[name] = champion_png.Champion(images[place], "", about)
         self._folder.write_images(champions)
 

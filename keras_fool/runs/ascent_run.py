@@ -136,7 +136,7 @@ def settings(
         config: The ascent's.
         classifier: What is fooled.
         mean: Of the data, a value per channel.
-        labels: What images shall be taken for.
+        labels: The labels to ascend to.
         seeds: Of their noise; there is an image for each label and seed.
     """
     return {
@@ -185,7 +185,7 @@ def ascend(
 
     Raises:
         UserError: The folder holds a run of other settings or is damaged, or the model
-            cannot be used, or in mid-run gave no confidences.
+            cannot be used, or stopped giving confidences during the run.
         StoppedError: A signal asked for it; the folder holds all steps until then.
         OSError: Something could not be written; the newest checkpoint stays.
     """

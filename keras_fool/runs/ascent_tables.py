@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evolvers.ascent import config, loop, step
-from keras_fool.runs import run_records, tables
+from keras_fool.runs import run_kinds, tables
 
 METRICS_HEADER = "run,label,step,confidence,gradient_norm,learning_rate,top1_label\n"
 
@@ -74,7 +74,7 @@ def champion_row(
             f"step_{kept}": ascent.steps(kept)[place] if there[kept][place] else ""
             for kept in config.KEPT[1:]
         },
-        "file": run_records.image_file(seed, label, "last"),
+        "file": run_kinds.image_file(seed, label, "last"),
     }
 
 

@@ -1,11 +1,10 @@
-"""A thread that writes, so that the evolution does not wait for a disk."""
+"""A thread that writes, so that the computation does not wait for a disk."""
 
 import queue
 import threading
 from collections.abc import Callable
 
-# Jobs that may wait: enough that a slow moment of the disk stops nobody, few enough
-# that what they hold fits into memory.
+# Jobs that may wait: enough to bridge a slow moment of the disk, few enough to fit into memory.
 _MOST_WAITING = 64
 
 
@@ -23,7 +22,7 @@ class BackgroundWriter:
         self._thread.start()
 
     def submit(self, job: Callable, *arguments: object) -> None:
-        """Hands in `job(*arguments)`, none of which may change afterwards.
+        """Queues `job(*arguments)`; none of the arguments may change afterwards.
 
         Raises:
             Exception: An earlier job's error.

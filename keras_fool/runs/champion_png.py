@@ -18,12 +18,12 @@ from keras_fool import foreign_files
 from trainers import pictures
 
 # The genome of a colour image of 256x256 pixels in the direct encoding, the largest there
-# is, has a fraction of this; a file with more is no champion.
+# is, has a fraction of this; a file with more is not a champion.
 _MOST_GENOME_CHARACTERS = 2**24
 MAX_BYTES = 2**28
 _MOST_PIXELS = 2**26  # the largest print, 8192 x 8192
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# What Pillow raises of a file that is none, besides its own errors.
+# What Pillow raises for files that are not images, besides its own errors.
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -86,7 +86,7 @@ def decode(content: bytes, path: pathlib.Path) -> Champion:
         path: The file, for messages.
 
     Raises:
-        ValueError: It is no whole PNG image, grey or RGB, or there is no genome in it, or
+        ValueError: It is not a whole PNG image, grey or RGB, or there is no genome in it, or
             it is larger than any champion.
     """
     try:
@@ -97,7 +97,7 @@ def decode(content: bytes, path: pathlib.Path) -> Champion:
             texts = {str(name): str(text) for name, text in image.text.items()}
     except _UNREADABLE as error:
         problem = pictures.reason(error)
-        raise ValueError(f"{path} is no PNG image that can be read: {problem}") from error
+        raise ValueError(f"{path} is not a PNG image that can be read: {problem}") from error
     if mode not in ("L", "RGB"):
         raise ValueError(f"{path} is a PNG image of mode {mode}, not a grey or RGB one.")
     genome = texts.pop("genome", "")
@@ -118,7 +118,7 @@ def check_whole(path: pathlib.Path) -> None:
     try:
         _check_whole(foreign_files.content(path, MAX_BYTES))
     except ValueError as error:
-        raise ValueError(f"{path} is no whole PNG image: {error}") from error
+        raise ValueError(f"{path} is not a whole PNG image: {error}") from error
 
 
 def _check_whole(content: bytes) -> None:

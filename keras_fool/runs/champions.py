@@ -106,8 +106,8 @@ class Champions:
         shape = self.images.shape[1:]
         if tuple(image_shape) != shape:
             raise ValueError(
-                f"{name} takes images of {run_records.by(image_shape)}, those in {self.folder} are "
-                f"{run_records.by(shape)} (height x width x channels)."
+                f"{name} takes images of {run_records.dimensions(image_shape)}, those in "
+                f"{self.folder} are {run_records.dimensions(shape)} (height x width x channels)."
             )
         if num_labels != len(self.labels):
             raise ValueError(
@@ -149,11 +149,11 @@ def read(folder: pathlib.Path, when: str = "last", *, unrounded: bool = False) -
         folder: What `evolve` or `ascend` wrote.
         when: Of an evolution those of the "first" or of the "last" generation; of an
             ascent what is in `evolvers.ascent.config.KEPT`, where it came.
-        unrounded: Whether the last images of an ascent shall have their `offsets`, and as
+        unrounded: Whether to give the last images of an ascent their `offsets`, and as
             confidences what the classifier gave them before they were rounded to bytes.
 
     Raises:
-        ValueError: It is no run folder, or its run is not complete, or a file in it is
+        ValueError: It is not a run folder, or its run is not complete, or a file in it is
             damaged, or not what is recorded of it.
         FileNotFoundError: An image is missing.
         OSError: A file cannot be read.
@@ -173,7 +173,7 @@ def read(folder: pathlib.Path, when: str = "last", *, unrounded: bool = False) -
         genomes=tuple(png.genome for png in pngs),
         files=tuple(records.file(place, when) for place in places),
     )
-    if unrounded and when == "last" and records.is_ascent:
+    if unrounded and when == "last" and not records.kind.has_genomes:
         return _unrounded(found, rows)
     return found
 

@@ -15,7 +15,7 @@ import numpy as np
 from keras_fool import foreign_files
 from keras_fool.runs import files
 
-# What reading a file that is no `.npz` raises.
+# What reading a file that is not an `.npz` file raises.
 _UNREADABLE = (
     OSError,
     ValueError,

@@ -44,7 +44,7 @@ class EndpointJob(evolution_run.EvolutionJob):
         self._answers = None
 
     def begin(self, state: Mapping[str, np.ndarray] | None, note: Callable[[str], None]) -> None:
-        """Looks, besides, whether what answers is what the run was begun with."""
+        """Checks, besides, that the run was begun with what answers now."""
         super().begin(state, note)
         self._answers = Answers(self._path, self._scorer, self.evolution.generation)
 
@@ -55,7 +55,9 @@ class EndpointJob(evolution_run.EvolutionJob):
     def _generation(self) -> map_elites.Generation:
         config = self.evolution.config
         births = config.batch + (0 if self.step else config.initial)
-        if not self._scorer.affords(config.runs * births):  # none is begun in vain
+        if not self._scorer.affords(
+            config.runs * births
+        ):  # a generation that cannot be completed is not begun
             raise self._scorer.budget_error()
         generation = super()._generation()
         self._answers.note(generation.number)
@@ -122,7 +124,7 @@ class Answers:
     def _read(self) -> list[dict]:
         try:
             begun = foreign_files.json_object(self._path)
-            digest = begun.pop("sha256", None)  # once there was none
+            digest = begun.pop("sha256", None)  # older files have none
             if digest is not None and digest != _digest(begun):
                 raise ValueError("its sha256 does not fit")
             versions = begun.pop("versions")

@@ -27,7 +27,7 @@ def recorded() -> dict[str, str]:
 
 
 def compare(begun: object, path: object) -> None:
-    """Looks whether a folder was begun in such an environment.
+    """Checks that a folder was begun in the environment of this process.
 
     Args:
         begun: What config.json says; None in folders from before it was recorded.

@@ -25,7 +25,7 @@ from keras_fool.runs import (
     files,
     jobs,
     run_folder,
-    run_records,
+    run_kinds,
     tables,
 )
 from keras_fool.sheets import contact_sheets
@@ -56,8 +56,8 @@ class EvolutionRecord(jobs.Record):
     """What is written of an evolution."""
 
     headers: Mapping[str, str] = {
-        run_records.METRICS: tables.METRICS_HEADER,
-        run_records.LINEAGE: tables.LINEAGE_HEADER,
+        run_kinds.METRICS: tables.METRICS_HEADER,
+        run_kinds.LINEAGE: tables.LINEAGE_HEADER,
     }
     table_keys = ("run_folder/table_bytes", "run_folder/table_sha256")
 
@@ -100,37 +100,26 @@ class EvolutionRecord(jobs.Record):
         """Adds a generation's rows, and writes the first champions."""
         generation = result.generation
         if generation.not_finite.any() and not self._counts_not_finite:
-            self._folder.rewrite(run_records.METRICS, tables.with_not_finite, tables.METRICS_HEADER)
+            self._folder.rewrite(run_kinds.METRICS, tables.with_not_finite, tables.METRICS_HEADER)
             self._counts_not_finite = True
         metrics = tables.metrics_rows(
             generation, self._first_run, not_finite=self._counts_not_finite
         )
-        self._folder.append(run_records.METRICS, metrics)
+        self._folder.append(run_kinds.METRICS, metrics)
         lineage = tables.lineage_rows(generation, self._first_run)
-        self._folder.append(run_records.LINEAGE, lineage)
+        self._folder.append(run_kinds.LINEAGE, lineage)
         if generation.number == 0:
             self._first_sums = self._write_champions("first", result.elites)[1]
 
     def scalars(self, result: Result, seconds: float) -> Iterator[tuple[int, dict[str, float]]]:
         """A generation's figures, pooled over all runs."""
-        confidences, generation = result.confidences, result.generation
-        yield (
-            generation.number,
-            {
-                "confidence/median": np.median(confidences),
-                "confidence/mean": confidences.mean(dtype=np.float64),
-                "confidence/max": confidences.max(),
-                "confidence/min": confidences.min(),
-                **{
-                    f"niches/share_at_least_{threshold:g}": np.mean(
-                        confidences >= np.float32(threshold)
-                    )
-                    for threshold in _THRESHOLDS
-                },
-                "takeovers": generation.takeovers.sum(),
-                "images_per_second": generation.births / seconds,
-            },
-        )
+        generation = result.generation
+        values = {
+            **jobs.confidence_scalars(result.confidences, "niches", _THRESHOLDS),
+            "takeovers": generation.takeovers.sum(),
+            "images_per_second": generation.births / seconds,
+        }
+        yield generation.number, values
 
     def pictures(self, result: Result) -> jobs.Images | None:
         """The champions, a row per run, now and then and of the last generation."""
@@ -176,7 +165,7 @@ class EvolutionRecord(jobs.Record):
         for run, champions in enumerate(elites, self._first_run):
             images = {}
             for label, elite in enumerate(champions):
-                name = run_records.image_file(run, label, when)
+                name = run_kinds.image_file(run, label, when)
                 row = tables.champion_row(run, label, elite, self._labels, name)
                 about = {column: str(row[column]) for column in _IN_PNG}
                 genome = genome_json.dumps(elite.genome, self._evolution.canvas)
@@ -191,7 +180,7 @@ class EvolutionRecord(jobs.Record):
         runs = range(self._first_run, self._first_run + evolution.config.runs)
         niches = range(len(evolution.archives[0].elites))
         names = [
-            run_records.image_file(run, label, "first")
+            run_kinds.image_file(run, label, "first")
             for run, label in itertools.product(runs, niches)
         ]
         if sums is None:  # from before there were any
@@ -212,7 +201,7 @@ class EvolutionRecord(jobs.Record):
 
     def _take_column_away(self) -> None:
         """Undoes that metrics.csv got its column, where no checkpoint came after it."""
-        path = self._folder.path / run_records.METRICS
+        path = self._folder.path / run_kinds.METRICS
         if not path.is_file():
             return
         text = foreign_files.content(path).decode("utf-8", "replace")

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +16,6 @@ from evolvers import config as evolvers_config
 from keras_fool import errors
 from keras_fool.models import classifiers, scorer_contract
 from keras_fool.runs import evolution_record, execute, jobs, run_folder, scorers
-
-if TYPE_CHECKING:  # TensorFlow, which a run that is complete does without
-    from keras_fool.models.scoring import LocalScorer
-    from keras_fool.serving.client.endpoint_scorer import EndpointScorer
 
 # Images that are bred and drawn while as many are scored: enough to share out.
 _GROUP_IMAGES = 2000
@@ -108,7 +103,7 @@ def settings(
 
     Args:
         config: The evolution's.
-        classifier: What is fooled; where it lies on disk is left out, as it may move.
+        classifier: What is fooled; its path is left out, as it may move.
         num_niches: As `map_elites.Evolution` takes it.
     """
     scorer = classifiers.comparable(classifier.identity)
@@ -120,7 +115,7 @@ def open_scorer(
     config: evolvers_config.Config,
     classifier: classifiers.AnyClassifier,
     score_batch: int | None = None,
-) -> "LocalScorer | EndpointScorer":
+) -> scorer_contract.Scorer:
     """The scorer that an evolution needs: where `config` says so, one that draws.
 
     Args:
@@ -149,7 +144,7 @@ def evolve(
     note: Callable[[str], None],
     dataset: str | None = None,
     num_niches: int | None = None,
-    scorer: "LocalScorer | EndpointScorer | None" = None,
+    scorer: scorer_contract.Scorer | None = None,
     checkpoint_every: int | None = None,
     montage_every: int = 20,
 ) -> bool:

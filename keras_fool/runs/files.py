@@ -17,7 +17,7 @@ from keras_fool.runs import stopping
 
 
 def write(path: pathlib.Path, content: bytes) -> None:
-    """Replaces a file: whoever looks, at any moment, sees the old one or the new one.
+    """Replaces a file: at any moment a reader sees the old one or the new one.
 
     Raises:
         OSError: It could not be written, on a full disk for example; the file is as it was.

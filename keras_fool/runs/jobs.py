@@ -152,3 +152,25 @@ class Record:
             UserError: The results cannot be used.
             OSError: Something could not be written; the checkpoints stay.
         """
+
+
+def confidence_scalars(
+    confidences: np.ndarray, things: str, thresholds: Sequence[float]
+) -> dict[str, float]:
+    """What TensorBoard plots of some confidences, by tag.
+
+    Args:
+        confidences: float32, of any shape; finite.
+        things: What has a confidence each, such as "niches".
+        thresholds: The share of confidences that reach each of them is a figure.
+    """
+    return {
+        "confidence/median": np.median(confidences),
+        "confidence/mean": confidences.mean(dtype=np.float64),
+        "confidence/max": confidences.max(),
+        "confidence/min": confidences.min(),
+        **{
+            f"{things}/share_at_least_{threshold:g}": np.mean(confidences >= np.float32(threshold))
+            for threshold in thresholds
+        },
+    }

@@ -72,7 +72,7 @@ class Progress:
 
 
 def _say(line: str) -> None:
-    # A full disk, or nobody who reads: no reason to lose what is being computed.
+    # A full disk or a closed pipe is no reason to lose what is being computed.
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 

@@ -29,6 +29,7 @@ from keras_fool.runs import (
     checksums,
     files,
     jobs,
+    run_kinds,
     run_records,
     tables,
     workdir,
@@ -132,7 +133,7 @@ class RunFolder:
 
         Args:
             table: Its file's name.
-            change: All of its text -> what it shall be.
+            change: Its whole text -> the new text.
             header: The first line of a new table.
         """
         path = self.path / table
@@ -186,7 +187,7 @@ class RunFolder:
             rows: Of champions.csv.
             gallery: The contact sheet, a PNG file.
         """
-        files.write(self.path / run_records.GALLERY, gallery)
+        files.write(self.path / run_kinds.GALLERY, gallery)
         # How many checkpoints there were depends on how fast the machine was.
         self._checkpoints.keep(1)
         files.sync_folder(self.path)
@@ -195,7 +196,7 @@ class RunFolder:
             **self.image_sums,
             **self._checkpoints.sums(),
             **{name: table.sync()[1] for name, table in self._tables.items()},
-            run_records.GALLERY: hashlib.sha256(gallery).hexdigest(),
+            run_kinds.GALLERY: hashlib.sha256(gallery).hexdigest(),
             workdir.CHAMPIONS: hashlib.sha256(champions).hexdigest(),
         }
         files.write(self.path / checksums.FILE, checksums.text(sums))

@@ -1,13 +1,7 @@
 """Opens the scorer of any classifier: on this machine, or behind an endpoint."""
 
-from typing import TYPE_CHECKING
-
 from keras_fool import errors
-from keras_fool.models import classifiers
-
-if TYPE_CHECKING:  # TensorFlow
-    from keras_fool.models.scoring import LocalScorer
-    from keras_fool.serving.client.endpoint_scorer import EndpointScorer
+from keras_fool.models import classifiers, scorer_contract
 
 
 def open_scorer(
@@ -15,7 +9,7 @@ def open_scorer(
     score_batch: int | None = None,
     *,
     draws: bool = False,
-) -> "LocalScorer | EndpointScorer":
+) -> scorer_contract.Scorer:
     """The scorer of any classifier, here or behind an endpoint.
 
     Args:
@@ -39,7 +33,7 @@ def open_scorer(
 
 def described(
     classifier: classifiers.AnyClassifier,
-    scorer: "LocalScorer | EndpointScorer",
+    scorer: scorer_contract.Scorer,
     dataset: str | None,
 ) -> dict[str, object]:
     """What config.json says of a classifier, besides the settings.

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM: answered at once with what is true then, or at the next good moment.
 
-`answer` takes the signals for a command; whoever works says by `saying` what is true if one
-comes. A loop that can stop by itself enters a `StopRequest`, and looks at it.
+`answered` takes the signals for a command; code that works says by `saying` what is true if one
+comes. A loop that can stop by itself enters a `StopRequest`, and checks it.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def answered() -> Iterator[None]:
 
 
 def end_at_once_from_now_on() -> None:
-    """Ends this process, which is a command, on a signal before it has begun, too."""
+    """Ends this process on a signal also before its command has begun."""
     _take(_raise)
 
 
@@ -148,7 +148,7 @@ def _raise(number: int, frame: types.FrameType | None) -> None:
 
 
 def _end(number: int, frame: types.FrameType | None) -> None:
-    """Ends the process now; exceptions would be swallowed, or shown, by whoever is at work."""
+    """Ends the process now; running code might swallow or show an exception."""
     del frame
     with contextlib.suppress(Exception):
         sys.stdout.flush()

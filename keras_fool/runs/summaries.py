@@ -53,7 +53,7 @@ class Summaries:
         rows = [("classifier", classifier)] if classifier else []
         lines = [f"| {name} | {value} |" for name, value in [*rows, *workdir.flat(settings)]]
         text = "\n".join(["| setting | value |", "|---|---|", *lines])
-        # A file's name may hold bytes that are no letters of this locale.
+        # A file's name may hold bytes that are not characters in this locale.
         printable = text.encode("utf-8", "backslashreplace").decode()
         summary = text_summary.text_pb("settings", printable)
         self._write(event_pb2.Event(summary=summary), 0)

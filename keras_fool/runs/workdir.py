@@ -27,7 +27,7 @@ CHAMPIONS = "champions.csv"
 CONFIG = "config.json"
 _LOCK = ".lock"
 _SHA256, _ENVIRONMENT = "sha256", "environment"
-# Where the classifier was found is no part of a run: it may move.
+# Where the classifier was found does not belong to a run: it may move.
 _NOT_HASHED = (_SHA256, "classifier_spec", "classifier_path")
 # What is recorded besides the settings and must be the same to go on.
 _COMPARED = ("labels", "image_shape")
@@ -60,7 +60,7 @@ def opened(
     files.refuse_links(path)
     lock = _locked(path)
     try:
-        if status(path, settings) is Status.NEW:  # once more, now that nobody else writes
+        if status(path, settings) is Status.NEW:  # once more, now that no other process writes
             write_config(path, settings, about)
         else:
             begun = config(path)

@@ -46,7 +46,10 @@ class EndpointScorer:
         call: What of the model is called.
         probes: float32 [16, num_labels]; the version's confidences for the trial images of
             `scorer_contract`; None after the version has changed.
+        preprocesses: Other ways of preparing bytes that might be meant: nothing is known of them.
     """
+
+    preprocesses = ()
 
     def __init__(
         self,

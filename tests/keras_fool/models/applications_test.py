@@ -5,8 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fool.models import applications
-from keras_fool.models.networks import _PREPROCESS
+from keras_fool.models import applications, preprocessing
 
 MODULES = {
     name: importlib.import_module(getattr(keras.applications, name).__module__)
@@ -23,9 +22,9 @@ def test_the_table_has_every_network_of_keras():
 @pytest.mark.parametrize("name", applications.SIZES)
 def test_preprocessing_is_kerass(name):
     image = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
-    mode = applications.PREPROCESS[name]
+    method = preprocessing.METHODS[applications.PREPROCESS[name]]
 
-    ours = image if mode == "none" else np.asarray(_PREPROCESS[mode](image), np.float32)
+    ours = np.asarray(method.apply(image), np.float32)
 
     np.testing.assert_allclose(ours, MODULES[name].preprocess_input(image.copy()), atol=1e-5)
 

@@ -84,7 +84,7 @@ def test_cards_of_strangers_are_refused_in_one_line(here):
     card = here / "saved_models" / "pets" / "1" / "card.json"
     for text in ("[" * 10**5, '{"labels":' * 10**5, "[]", '{"labels": NaN}', "\0"):
         card.write_text(text)
-        with pytest.raises(ValueError, match=r"card\.json is no classifier's card") as caught:
+        with pytest.raises(ValueError, match=r"card\.json is not a classifier's card") as caught:
             classifiers.find("pets")
         assert "\n" not in str(caught.value)
 
@@ -105,9 +105,9 @@ def test_cards_of_strangers_are_refused_in_one_line(here):
         ("my_modl.keras", None, "no file my_modl.keras, did you mean my_model.keras"),
         (None, "minst", "did you mean mnist"),
         ("", None, "name of a classifier is missing"),
-        ("notes.txt", None, "notes.txt is no classifier"),
+        ("notes.txt", None, "notes.txt is not a classifier"),
         ("pets", "digits", "pets/1 was trained on mnist, not on digits"),
-        ("broken", None, "card.json is no classifier's card"),
+        ("broken", None, "card.json is not a classifier's card"),
     ],
 )
 def test_what_cannot_be_found_says_so(here, model, dataset, message):
@@ -126,7 +126,7 @@ def test_what_cannot_be_found_says_so(here, model, dataset, message):
 def test_a_card_names_labels_that_can_be_printed(here, labels):
     make(here / "pets" / "1", {**CARD, "labels": labels})
 
-    with pytest.raises(ValueError, match=r"card\.json is no classifier's card") as refused:
+    with pytest.raises(ValueError, match=r"card\.json is not a classifier's card") as refused:
         classifiers.find("pets")
     assert str(refused.value).isprintable()
 

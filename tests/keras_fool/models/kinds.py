@@ -531,8 +531,8 @@ KINDS = {
     "HDF5 renamed": Kind(h5, refused=("HDF5",)),
     "cut off": Kind(truncated, refused=("cut off",)),
     "damaged": Kind(damaged, refused=("loads safely",)),
-    "text": Kind(lambda path: path.write_text("no model"), refused=("no Keras archive",)),
-    "empty": Kind(lambda path: path.write_bytes(b""), refused=("no Keras archive",)),
+    "text": Kind(lambda path: path.write_text("no model"), refused=("not a Keras archive",)),
+    "empty": Kind(lambda path: path.write_bytes(b""), refused=("not a Keras archive",)),
     "foreign archive": Kind(
         rewritten(lambda members: members.pop("config.json")), refused=("no config.json",)
     ),

@@ -252,7 +252,7 @@ def test_models_of_two_images_are_refused(tmp_path):
 def test_code_in_a_model_is_not_run(save):
     classifier = save(lambda image: dense()(keras.layers.Lambda(lambda x: x * 2)(image)))
 
-    with pytest.raises(ValueError, match=r"mine\.keras is no model that loads safely: .*Lambda"):
+    with pytest.raises(ValueError, match=r"mine\.keras is not a model that loads safely: .*Lambda"):
         scoring.LocalScorer(classifier)
 
 
@@ -263,7 +263,7 @@ def test_files_that_are_no_models_are_refused(tmp_path):
         file.writestr("notes.txt", "no model")
 
     for path in (text, archive):
-        with pytest.raises(ValueError, match=f"{path.name} is no model that loads safely"):
+        with pytest.raises(ValueError, match=f"{path.name} is not a model that loads safely"):
             scoring.LocalScorer(classifiers.Classifier(path.name, path))
 
 

@@ -126,7 +126,7 @@ def replace(name, old, new):
     ("spoil", "message"),
     [
         (spoil_nothing, "there is no folder"),
-        (empty, "is no run folder: there is no config.json in it"),
+        (empty, "is not a run folder: there is no config.json in it"),
         (remove("champions.csv"), "is not complete, there is no champions.csv in it yet"),
         (remove("images/run_003/last/label_2.png"), "there is no file .*run_003/last/label_2.png"),
         (write("config.json", "{"), "config.json is damaged"),
@@ -135,7 +135,7 @@ def replace(name, old, new):
         (write("champions.csv", ""), "champions.csv is damaged: expected one column 'run'"),
         (replace("champions.csv", "images/run_003", "../run_003"), "row 1 has file '../run_003"),
         (replace("champions.csv", ",confidence", ",another"), "one column 'confidence'"),
-        (write("images/run_003/last/label_2.png", "text"), "label_2.png is no PNG image"),
+        (write("images/run_003/last/label_2.png", "text"), "label_2.png is not a PNG image"),
     ],
 )
 def test_what_is_no_whole_run_folder_is_refused(altered, spoil, message):

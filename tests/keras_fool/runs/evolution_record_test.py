@@ -50,7 +50,7 @@ def evolve(
     """Begins or continues a run, up to a generation after which it dies; returns the notes."""
     notes = []
     scorer = scorer or LinearScorer()
-    scorer.name, scorer.notes = "linear", ()
+    scorer.name, scorer.notes, scorer.preprocesses = "linear", (), ()
     with (
         run_folder.RunFolder(path, settings(config), ABOUT, notes.append) as folder,
         contextlib.closing(map_elites.Evolution(config, scorer)) as evolution,

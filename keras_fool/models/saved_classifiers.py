@@ -1,0 +1,128 @@
+"""Classifiers on disk: saved_models/<name>/<version>/, and other .keras files.
+
+A version folder holds `classifier.keras` and `card.json`, which names the labels and the data
+set.
+"""
+
+import os
+import pathlib
+import zipfile
+
+from keras_fool import foreign_files
+from keras_fool.models import applications, keras_archives, model_specs
+from keras_fool.models.classifier_kinds import Classifier
+from trainers import names, regular_file
+
+MODEL_FILE = "classifier.keras"
+CARD_FILE = "card.json"
+_MOST_CARD_BYTES = 2**24
+
+
+def exists(what: str) -> bool:
+    """Whether something has this name or path, be it a classifier or not.
+
+    What exists is meant as it stands, whatever commas, colons and plus signs are in it.
+    """
+    if not what:
+        return False
+    places = [what, *(os.path.join(base, what) for base in _bases())]
+    return what in applications.SIZES or any(map(os.path.exists, places))
+
+
+def find(model: str, dataset: str | None) -> Classifier:
+    """The classifier in a file or folder.
+
+    Args:
+        model: A name under ./saved_models/ or under the shipped saved_models/ (the newest
+            version is taken), a version folder, or a `.keras` file.
+        dataset: The data set that it must have been trained on; None for any.
+
+    Raises:
+        ValueError: There is none, or its card is damaged or of another data set.
+    """
+    folder = _version_folder(model)
+    if folder is not None:
+        return _with_card(folder, dataset)
+    path = pathlib.Path(model)
+    if path.name == MODEL_FILE and (path.parent / CARD_FILE).is_file():
+        return _with_card(path.resolve().parent, dataset)
+    if path.suffix == ".keras" and path.is_file():
+        return Classifier(names.shown(printable(path.name)), path.resolve())
+    if not path.exists() and (wrong := model_specs.wrong_option(model, exists)):
+        raise ValueError(wrong)
+    raise ValueError(_not_found(model, path))
+
+
+def _not_found(model: str, path: pathlib.Path) -> str:
+    """Says what a path is, or what may have been meant, where it is not a .keras file."""
+    if path.exists():
+        kind = keras_archives.other_kind(path)
+        if kind is None and path.is_file() and zipfile.is_zipfile(path):
+            kind = f"is an archive by another name: rename it {path.with_suffix('.keras')}."
+        expected = f"is not a classifier: a .keras file, or a folder with {MODEL_FILE} in it, is."
+        return f"{model} {kind or expected}"
+    # A suffix that is missing, or capital letters.
+    stem = path.name.lower().removesuffix(".keras")
+    there = [file for file in path.parent.glob("*") if file.suffix.lower() == ".keras"]
+    same = [file for file in there if file.name.lower().removesuffix(".keras") == stem]
+    if path.suffix.lower() == ".keras":
+        meant = names.did_you_mean(path.name, [file.name for file in same or there])
+        return f"there is no file {model}{meant or '.'}"
+    if same:
+        return f"there is no model {model!r}, did you mean {path.with_name(same[0].name)}?"
+    return (
+        f"{names.unknown('model', model, known(), also=tuple(applications.SIZES))} "
+        "Or give a version folder or a .keras file."
+    )
+
+
+def printable(name: str) -> str:
+    """A file's name as text that can be written anywhere: bytes that are not UTF-8 as numbers."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def known() -> list[str]:
+    """The names that `find` takes, sorted."""
+    folders = [path for base in _bases() if base.is_dir() for path in base.iterdir()]
+    return sorted({path.name for path in folders if _versions(path)})
+
+
+def _bases() -> list[pathlib.Path]:
+    beside_the_package = pathlib.Path(__file__).resolve().parents[2] / "saved_models"
+    return [pathlib.Path("saved_models").resolve(), beside_the_package]
+
+
+def _versions(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The version folders of a name, oldest first."""
+    if not folder.is_dir():
+        return []
+    versions = [path for path in folder.iterdir() if path.name.isdecimal()]
+    versions = [path for path in versions if (path / MODEL_FILE).is_file()]
+    return sorted(versions, key=lambda path: int(path.name))
+
+
+def _version_folder(model: str) -> pathlib.Path | None:
+    for path in [*(base / model for base in _bases()), pathlib.Path(model).resolve()]:
+        if (path / MODEL_FILE).is_file():
+            return path
+        if versions := _versions(path):
+            return versions[-1]
+    return None
+
+
+def _with_card(folder: pathlib.Path, dataset: str | None) -> Classifier:
+    name = names.shown(f"{folder.parent.name}/{folder.name}")
+    path = folder / CARD_FILE
+    labels = None
+    if path.is_file():
+        try:
+            card = foreign_files.parse_json(regular_file.read(path, _MOST_CARD_BYTES))
+            labels = names.checked_labels(card["labels"], "its labels")
+            trained_on = str(card["dataset"])
+        except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+            said = getattr(error, "strerror", None) or error
+            said = str(said) if isinstance(error, ValueError | OSError) else repr(error)
+            raise ValueError(f"{path} is not a classifier's card: {said.rstrip('.')}.") from error
+        if dataset is not None and trained_on != dataset:
+            raise ValueError(f"{name} was trained on {trained_on}, not on {dataset}.")
+    return Classifier(name, folder / MODEL_FILE, labels)
