@@ -292,8 +292,8 @@ def _images_csv(groups: Sequence[_Group], labels: Sequence[str]) -> bytes:
         numbers = np.vstack([steps.confidences, steps.aims, steps.lengths, steps.moved[None]])
         for (label, seed), values in zip(group.targets, numbers.T, strict=True):
             name = labels[label]
-            of = [group.network, group.start, group.name, label, name, seed]
-            rows.append([*of, *(f"{value:.6g}" for value in values)])
+            about = [group.network, group.start, group.name, label, name, seed]
+            rows.append([*about, *(f"{value:.6g}" for value in values)])
     return tables.as_csv(columns, rows)
 
 

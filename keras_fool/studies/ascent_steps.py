@@ -229,61 +229,54 @@ def _losses_table(
     images: Mapping[str, champions.Champions],
     found: Mapping[str, Measured],
 ) -> str:
-    rows = {
-        "images": [len(of) for of in images.values()],
-        "steps before": [ascend.config.steps for ascend in planned.values()],
-        "confidence, %": [f"{100 * of.confidence.mean():.2f}" for of in found.values()],
-        "offsets, root mean square, grey levels": [
-            f"{ascents.root_mean_square(of.offsets).mean():.3f}" for of in images.values()
-        ],
-        f"steps that lower the confidence, %, of the last {ascents.LAST_STEPS}": [
-            f"{100 * ascents.share_of_losses(ascend, ascend.labels):.0f}"
-            for ascend in planned.values()
-        ],
-        "the next step aims at a gain of, %": [
-            f"{100 * of.aims.mean():.3f}" for of in found.values()
-        ],
-        "a twentieth of it gains, % of its aim": [
-            _of_aims(of, of.gains[_FIRST], PARTS[_FIRST]) for of in found.values()
-        ],
-        "the whole of it gains, % of its aim": [
-            _of_aims(of, of.gains[_WHOLE]) for of in found.values()
-        ],
-        **{
-            f"and after {name}": [_after(of, name) for of in found.values()]
-            for name in _REGULARISERS
-        },
-        "images that are surer after it": [
-            sum(of.after[list(of.after)[-1]] > 0) for of in found.values()
-        ],
-    }
-    alone = {
-        f"{name} takes of the confidence, %": [_taken(of, name) for of in found.values()]
-        for name in _REGULARISERS
-    }
-    alone |= {
-        f"a blur of {sigma:g} pixels takes of the step's gain to first order, %": [
-            f"{100 * of.blur_takes[sigma].mean():.2f}" for of in found.values()
-        ]
-        for sigma in SIGMAS
-    }
     headings = ["", *(f"Figure {_name(preset)}" for preset in found)]
+    columns = [_losses_column(planned[name], images[name], found[name]) for name in found]
     return "\n".join(
         [
             "Means over the images. The next step, in parts and then whole; after that the "
             "regularisers in the order in which they work:\n",
-            _named_rows(headings, rows),
+            tables.markdown(headings, _beside([column for column, _ in columns])),
             "What a regulariser takes by itself, of the images as they are, without the step; "
             f"the blur of Figure {_name('s7')} is of every second step. And how much less than "
             "the gradient a blurred gradient gains, both of these figures' blurs on all three "
             "figures' images:\n",
-            _named_rows(headings, alone),
+            tables.markdown(headings, _beside([column for _, column in columns])),
         ]
     )
 
 
-def _named_rows(headings: Sequence[str], rows: Mapping[str, Sequence[object]]) -> str:
-    return tables.markdown(headings, [[name, *row] for name, row in rows.items()])
+def _losses_column(
+    ascend: ascents.Ascend, images: champions.Champions, measured: Measured
+) -> tuple[dict[str, object], dict[str, object]]:
+    """A column of each table, the cells by their names."""
+    last = list(measured.after)[-1]
+    losses = f"{100 * ascents.share_of_losses(ascend, ascend.labels):.0f}"
+    with_step = {
+        "images": len(images),
+        "steps before": ascend.config.steps,
+        "confidence, %": f"{100 * measured.confidence.mean():.2f}",
+        "offsets, root mean square, grey levels": (
+            f"{ascents.root_mean_square(images.offsets).mean():.3f}"
+        ),
+        f"steps that lower the confidence, %, of the last {ascents.LAST_STEPS}": losses,
+        "the next step aims at a gain of, %": f"{100 * measured.aims.mean():.3f}",
+        "a twentieth of it gains, % of its aim": _of_aims(
+            measured, measured.gains[_FIRST], PARTS[_FIRST]
+        ),
+        "the whole of it gains, % of its aim": _of_aims(measured, measured.gains[_WHOLE]),
+        **{f"and after {name}": _after(measured, name) for name in _REGULARISERS},
+        "images that are surer after it": sum(measured.after[last] > 0),
+    }
+    alone = {f"{name} takes of the confidence, %": _taken(measured, name) for name in _REGULARISERS}
+    for sigma in SIGMAS:
+        name = f"a blur of {sigma:g} pixels takes of the step's gain to first order, %"
+        alone[name] = f"{100 * measured.blur_takes[sigma].mean():.2f}"
+    return with_step, alone
+
+
+def _beside(columns: Sequence[Mapping[str, object]]) -> list[list[object]]:
+    """The rows of columns that have the same names."""
+    return [[name, *(column[name] for column in columns)] for name in columns[0]]
 
 
 def _after(measured: Measured, name: str) -> str:

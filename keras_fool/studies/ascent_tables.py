@@ -119,18 +119,22 @@ def _overall(rows: Sequence[ascents.Record], average: float | None) -> list[list
     stopped = sum(row["gradient_zero_at"] != "" for row in rows)
     return [
         ["images", "-", len(rows), len(rows)],
-        ["average confidence, %", known, *(f"{100 * of.mean():.3f}" for of in both)],
-        ["median, %", "-", *(percent_of(str(np.median(of))) for of in both)],
-        ["lowest, %", "-", *(percent_of(str(of.min())) for of in both)],
+        ["average confidence, %", known, *(f"{100 * values.mean():.3f}" for values in both)],
+        ["median, %", "-", *(percent_of(str(np.median(values))) for values in both)],
+        ["lowest, %", "-", *(percent_of(str(values.min())) for values in both)],
         *(
             [
                 f"images of at least {100 * threshold:g} %",
                 "-",
-                *((of >= threshold).sum() for of in both),
+                *((values >= threshold).sum() for values in both),
             ]
             for threshold in _THRESHOLDS
         ),
-        ["average of each image's best step, %", "-", *(f"{100 * of.mean():.3f}" for of in best)],
+        [
+            "average of each image's best step, %",
+            "-",
+            *(f"{100 * values.mean():.3f}" for values in best),
+        ],
         ["median step of the first 99 %", "-", _median_step(rows), "-"],
         ["images whose gradient became 0", "-", stopped, "-"],
         ["images whose top-1 label is theirs", "-", "-", top1],

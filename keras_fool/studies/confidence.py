@@ -132,7 +132,7 @@ def images_csv(real: real_images.RealImages, labels: Sequence[str]) -> bytes:
         real.files,
         (labels[label] for label in real.truth),
         (labels[label] if label >= 0 else "" for label in real.top),
-        (number(of) if np.isfinite(of) else "" for of in real.confidences),
+        (number(top) if np.isfinite(top) else "" for top in real.confidences),
         real.rank,
         strict=True,
     )

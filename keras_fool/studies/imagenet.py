@@ -174,7 +174,7 @@ def _transfer_report(context: experiment.Context) -> experiment.Outcome:
         heading = f"{other} on images of {scores.original}"
         columns[heading] = name, counted.percentages
         counts.append([heading, counted.images, counted.matches, counted.sure, counted.higher])
-    shares = [of for _, of in columns.values()]
+    shares = [percentages for _, percentages in columns.values()]
     mean = [sum(values) / len(values) for values in zip(*shares, strict=True)]
     columns["mean of both"] = "mean", mean
     paper = context.experiment.paper

@@ -41,14 +41,18 @@ def _s1_report(context: experiment.Context) -> experiment.Outcome:
     sure = [_sure(scores) for scores in studies]
     counts = np.stack(
         [
-            np.bincount(scores.champions.niches[of], minlength=len(labels))
-            for scores, of in zip(studies, sure, strict=True)
+            np.bincount(scores.champions.niches[chosen], minlength=len(labels))
+            for scores, chosen in zip(studies, sure, strict=True)
         ]
     )
     most = np.argsort(-counts.sum(axis=0), kind="stable")
     runs = len(set(studies[0].champions.runs))
     table = tables.markdown(
-        ["evolved for", *(f"of {runs} images of {of.original}" for of in studies), "of all"],
+        [
+            "evolved for",
+            *(f"of {runs} images of {scores.original}" for scores in studies),
+            "of all",
+        ],
         [[labels[niche], *counts[:, niche], counts[:, niche].sum()] for niche in most],
     )
     return experiment.Outcome(
@@ -104,9 +108,9 @@ def _s1_images(studies: Sequence[cross_scoring.CrossScores], sure: Sequence[np.n
     """A row per image that both are sure of, with both confidences for its digit."""
     header = ("folder", "file", "run", "evolved_for", "confidence_original", "confidence_other")
     rows = []
-    for scores, of in zip(studies, sure, strict=True):
+    for scores, chosen in zip(studies, sure, strict=True):
         images, names = scores.champions, (scores.original, *scores.others)
-        for place in np.flatnonzero(of):
+        for place in np.flatnonzero(chosen):
             niche = images.niches[place]
             both = [number(scores.confidences[name][place, niche]) for name in names]
             about = images.folder.name, images.files[place], images.runs[place]
@@ -173,9 +177,9 @@ def _s4_tables(
     headings = ["digit", "median, %", "lowest, %", "images of at least 99.99 %"]
     headings += ["vertical bars, %", "horizontal bars in the lower half, %"]
     by_digit = [
-        [name, _cut(np.median(column)), _cut(column.min()), of.sum()]
+        [name, _cut(np.median(column)), _cut(column.min()), high.sum()]
         + [f"{100 * share:.0f}" for share in bars]
-        for name, column, of, bars in zip(labels, confidences.T, sure.T, stripes, strict=True)
+        for name, column, high, bars in zip(labels, confidences.T, sure.T, stripes, strict=True)
     ]
     alike = statistics.correlations(_by_run(images, "images"))
     pairs = statistics.most_alike(alike, labels, len(labels) ** 2)

@@ -175,7 +175,7 @@ def _means_table(groups: Sequence[_Group], seed: int) -> str:
 
 
 def _mean(pairs: Sequence[Pair], seed: int) -> list[str]:
-    return [transfer_tables.with_interval(*of) for of in transfer_tables.mean_row(pairs, seed)]
+    return [transfer_tables.with_interval(*cell) for cell in transfer_tables.mean_row(pairs, seed)]
 
 
 def _pairs_table(groups: Sequence[_Group], seed: int) -> str:

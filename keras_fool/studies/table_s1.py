@@ -214,7 +214,9 @@ def _variants_table(found: Mapping[str, Sequence[cross_scoring.CrossScores]], se
     for name, studies in found.items():
         pairs = [(scores, *scores.others) for scores in studies]
         runs = " + ".join(str(len(set(scores.champions.runs))) for scores in studies)
-        cells = [transfer_tables.with_interval(*of) for of in transfer_tables.mean_row(pairs, seed)]
+        cells = [
+            transfer_tables.with_interval(*cell) for cell in transfer_tables.mean_row(pairs, seed)
+        ]
         rows.append([name, runs, *cells])
     table = tables.markdown(["%, mean of both directions", "runs", *transfer.ROWS], rows)
     return (

@@ -180,14 +180,14 @@ def by_label(
     return [
         LabelTransfer(
             label=int(label),
-            images=int(of.sum()),
-            matches=int(matches[of].sum()),
-            given=int(given[of].sum()),
-            sure=int(sure[of].sum()),
-            median=median(own[of]),
+            images=int(chosen.sum()),
+            matches=int(matches[chosen].sum()),
+            given=int(given[chosen].sum()),
+            sure=int(sure[chosen].sum()),
+            median=median(own[chosen]),
         )
         for label in np.unique(niches)
-        for of in [niches == label]
+        for chosen in [niches == label]
     ]
 
 
