@@ -1,4 +1,4 @@
-"""Addresses of served classifiers, read without contacting anybody.
+"""Addresses of served classifiers, read without contacting a server.
 
     grpc://host:port[,host:port...]/name[/version|@label][?option=value&...]
     http://host:port[,...]/v1/models/name[/versions/N|/labels/L][?...]
@@ -30,15 +30,16 @@ _LARGEST_VERSION = 2**63 - 1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """How an endpoint is treated; nothing of it shapes a result.
+    """How an endpoint is asked; no option changes a result.
 
     Attributes:
-        deadline: Seconds that one request may take.
-        patience: Seconds without a usable answer after which a run stops.
-        in_flight: Requests under way at a time.
-        requests_per_second: The most that are sent; None for as many as there are.
-        max_requests: Requests that are sent in all, repeated ones too; None for any number.
-        max_images: Images that are sent in all, repeated ones too; None for any number.
+        deadline: How many seconds one request may take.
+        patience: After how many seconds without a usable answer a run stops.
+        in_flight: How many requests are sent at the same time.
+        requests_per_second: How many requests are sent at most; None for no limit.
+        max_requests: How many requests are sent in all, including repeated ones; None for any
+            number.
+        max_images: How many images are sent in all, including repeated ones; None for any number.
         allow_version_change: Whether to go on when another version of the model answers.
     """
 
@@ -53,23 +54,23 @@ class Options:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """A served classifier: where it is and what of it is meant.
+    """A served classifier: where it is, and which model, version and signature of it.
 
     Attributes:
-        name: What reports call it, such as "mnist", "mnist/2" or "mnist@stable".
+        name: Its name in reports, such as "mnist", "mnist/2" or "mnist@stable".
         scheme: "grpc", "grpcs", "http" or "https".
         addresses: "host:port" of each replica.
         model: The model's name.
-        version: The version that is meant; None for the newest or the `label`'s.
-        label: The label of the version that is meant, if any.
-        signature: The signature that is called; None for the one that suits images best.
-        output: The output that holds the confidences; None for the one that looks so.
-        image_shape: (height, width, channels), where the model's metadata does not tell.
-        preprocess: What turns bytes into a float input, as `classifiers.Classifier` has it.
-        outputs: What the output is said to mean, one of `meanings.MEANINGS`; None for
-            confidences, as nothing else can be told from outside.
+        version: The version in the address; None for the newest one, or for that of `label`.
+        label: The label of a version in the address, if any.
+        signature: The signature to call; None for the one that suits images best.
+        output: The output that holds the confidences; None to find it by its shape and name.
+        image_shape: (height, width, channels), needed if the model's metadata does not have it.
+        preprocess: Which of `preprocessing.METHODS` turns bytes into a float input.
+        outputs: What the output means, as the user says, one of `meanings.MEANINGS`; None for
+            confidences, because the server does not say.
         labels: The names of its labels; None for numbers.
-        options: How it is treated.
+        options: How it is asked.
     """
 
     name: str
@@ -96,25 +97,33 @@ class Endpoint:
 
     @property
     def from_logits(self) -> bool:
-        """Whether a softmax makes confidences of the output."""
+        """Whether a softmax turns the output into confidences."""
         return self.meaning == meanings.LOGITS
 
     @property
     def url(self) -> str:
         """Where it is, without options."""
+        return f"{self.scheme}://{','.join(self.addresses)}{self.path()}"
+
+    def path(self, version: int | None = None) -> str:
+        """The part of the address after the hosts, with `version` instead of its own if given."""
         model = urllib.parse.quote(self.model, safe="")
         if self.scheme.startswith("grpc"):
-            prefixes = "", "/", "@"
+            prefixes = "/", "/", "@"
         else:
-            prefixes = "v1/models/", "/versions/", "/labels/"
-        version = "" if self.version is None else f"{prefixes[1]}{self.version}"
-        label = "" if self.label is None else prefixes[2] + urllib.parse.quote(self.label, safe="")
-        addresses = ",".join(self.addresses)
-        return f"{self.scheme}://{addresses}/{prefixes[0]}{model}{version}{label}"
+            prefixes = "/v1/models/", "/versions/", "/labels/"
+        version = self.version if version is None else version
+        if version is not None:
+            which = f"{prefixes[1]}{version}"
+        elif self.label is not None:
+            which = prefixes[2] + urllib.parse.quote(self.label, safe="")
+        else:
+            which = ""
+        return f"{prefixes[0]}{model}{which}"
 
     @property
     def spec(self) -> str:
-        """What `parse` makes this of again."""
+        """The address with options, from which `parse` makes an equal endpoint."""
         given = {
             "signature": self.signature,
             "output": self.output,
@@ -128,14 +137,14 @@ class Endpoint:
 
     @property
     def uses_tls(self) -> bool:
-        """Whether what is sent is encrypted."""
+        """Whether the connection is encrypted."""
         return self.scheme.endswith("s")
 
     @property
     def identity(self) -> dict:
-        """What makes its confidences, as JSON; `path` only says where it was found.
+        """What determines its confidences, as JSON; `path` only says where it was found.
 
-        Which version answers is recorded with the run: it is known only when it answers.
+        The version that answers is recorded with the run, because it is only known then.
         """
         identity = {
             "endpoint": self.model,
@@ -151,7 +160,7 @@ class Endpoint:
 
     @property
     def members(self) -> "tuple[Endpoint, ...]":
-        """Itself, as an ensemble's members are several."""
+        """Itself: an ensemble has several members, an endpoint is its only one."""
         return (self,)
 
     @property
@@ -172,12 +181,12 @@ class Endpoint:
 def parse(url: str) -> Endpoint:
     """Reads an address.
 
-    Options behind the question mark: `signature=NAME`, `output=NAME`, `image=HxWxC`,
+    Options after the question mark: `signature=NAME`, `output=NAME`, `image=HxWxC`,
     `preprocess=WORD`, `outputs=WORD` (one of `meanings.MEANINGS`; `logits=true` is the same as
     `outputs=logits`).
 
     Raises:
-        ValueError: Part of it is malformed; the message has the form that is expected.
+        ValueError: A part of it is malformed; the message shows the expected form.
     """
     scheme = url.partition("://")[0]
     if f"{scheme}://" not in model_specs.URL_SCHEMES:
@@ -185,7 +194,7 @@ def parse(url: str) -> Endpoint:
         raise ValueError(f"an endpoint's address begins with one of {known}.")
     try:
         parts = urllib.parse.urlsplit(url)
-    except ValueError:  # its message may hold a password
+    except ValueError:  # its message may contain a password
         form = _FORMS[scheme.removesuffix("s")].format(scheme=scheme)
         raise ValueError(f"the endpoint's address is malformed; expected {form}.") from None
     reader = _Reader(scheme, parts)
@@ -199,7 +208,7 @@ def parse(url: str) -> Endpoint:
 
 
 class _Reader:
-    """The parts of one address; errors never repeat what may be a password."""
+    """The parts of one address; messages never repeat what may be a password."""
 
     def __init__(self, scheme: str, parts: urllib.parse.SplitResult):
         self._form = _FORMS[scheme.removesuffix("s")].format(scheme=scheme)

@@ -98,7 +98,7 @@ BAD_BLOBS = {
     "shape_of_nothing": (dims(0), r"0 values, which do not fit the shape \(0,\)"),
     "many_sides": (dims(10, *[1] * 99) + TEN, "has a shape of too many sides"),
     "five_sides": (dims(10, 1, 1, 1, 1) + TEN, r"fit the shape \(10, 1, 1, 1, 1\)"),
-    "old_huge_shape": (old_dims(2**31 - 1, 2**31 - 1, 9, 9) + TEN, "10 values, which make no"),
+    "old_huge_shape": (old_dims(2**31 - 1, 2**31 - 1, 9, 9) + TEN, "10 values, which do not fit"),
     "old_missing_sides": (
         old_dims(10) + TEN,
         r"10 values, which do not fit the shape \(10, 0, 0, 0\)",

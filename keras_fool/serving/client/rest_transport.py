@@ -3,7 +3,6 @@
 import base64
 import json
 import time
-import urllib.parse
 
 import numpy as np
 import orjson
@@ -94,14 +93,7 @@ class RestTransport:
         self._session.close()
 
     def _url(self, version: int | None) -> str:
-        model = urllib.parse.quote(self._endpoint.model, safe="")
-        url = f"{self._endpoint.scheme}://{self.address}/v1/models/{model}"
-        version = self._endpoint.version if version is None else version
-        if version is not None:
-            return f"{url}/versions/{version}"
-        if self._endpoint.label is not None:
-            return f"{url}/labels/{urllib.parse.quote(self._endpoint.label, safe='')}"
-        return url
+        return f"{self._endpoint.scheme}://{self.address}{self._endpoint.path(version)}"
 
     def _call(self, method: str, url: str, body: bytes | None = None, batch: int | None = None):
         ends = time.monotonic() + self._deadline

@@ -5,7 +5,6 @@ import contextlib
 import socket
 import threading
 import zlib
-from collections.abc import Callable
 from concurrent import futures
 
 from aiohttp import web
@@ -32,8 +31,6 @@ _MAX_CONNECTIONS = 1000
 _MAX_LARGE = 4
 _SMALL_ANSWER = 2**16  # bytes; the connection's own buffer takes it
 _TOO_LARGE = 413
-
-_Work = Callable[[bytes | bytearray, Callable[[], bool]], rest_api.Answer]
 
 
 class RestServer:
@@ -159,11 +156,7 @@ class RestServer:
             match.get("version"),
             match.get("label"),
         )
-
-        def work(body: bytes | bytearray, wanted: Callable[[], bool]) -> rest_api.Answer:
-            return self._api.answer(call, body, wanted=wanted)
-
-        return await self._send(request, await self._answer(request, work))
+        return await self._send(request, await self._answer(request, call))
 
     async def _send(self, request: web.Request, answer: rest_api.Answer) -> web.StreamResponse:
         size = len(answer.body)
@@ -194,7 +187,7 @@ class RestServer:
         finally:
             self._unread -= size
 
-    async def _answer(self, request: web.Request, work: _Work) -> rest_api.Answer:
+    async def _answer(self, request: web.Request, call: rest_api.Call) -> rest_api.Answer:
         if (request.content_length or 0) > self._max_request_bytes:
             return self._too_large()
         given_up = threading.Event()
@@ -203,7 +196,7 @@ class RestServer:
                 body = self._bodies.begin(limit)
                 try:
                     refusal = await self._read(request, body)
-                    return refusal or await self._worked_on(request, body.content, work, given_up)
+                    return refusal or await self._worked_on(request, body.content, call, given_up)
                 finally:
                     self._bodies.end(body)
         except TimeoutError:
@@ -224,29 +217,27 @@ class RestServer:
         return None
 
     async def _worked_on(
-        self, request: web.Request, body: bytearray, work: _Work, given_up: threading.Event
+        self,
+        request: web.Request,
+        body: bytearray,
+        call: rest_api.Call,
+        given_up: threading.Event,
     ) -> rest_api.Answer:
-        """The answer, from another thread; a slot is taken only after the body has come."""
+        """The answer, from another thread; a slot is taken only after the body has arrived."""
         if not self._slots.acquire(blocking=False):
             return _busy("requests at a time")
         coding = request.headers.get("Content-Encoding", "identity").lower()
-        done = self._workers.submit(
-            self._unpacked,
-            coding,
-            body,
-            lambda content: work(content, lambda: not given_up.is_set()),
-        )
+        work = self._workers.submit(self._work, call, coding, body, given_up)
         # Work that goes on after its time is over keeps its slot, so that it cannot pile up.
-        done.add_done_callback(lambda _: self._slots.release())
-        return await asyncio.shield(asyncio.wrap_future(done))
+        work.add_done_callback(lambda _: self._slots.release())
+        return await asyncio.shield(asyncio.wrap_future(work))
 
-    def _unpacked(
-        self,
-        coding: str,
-        body: bytearray,
-        answer: Callable[[bytes | bytearray], rest_api.Answer],
+    def _work(
+        self, call: rest_api.Call, coding: str, body: bytearray, given_up: threading.Event
     ) -> rest_api.Answer:
-        """The answer to a body in some content coding."""
+        def answer(content: bytes | bytearray) -> rest_api.Answer:
+            return self._api.answer(call, content, wanted=lambda: not given_up.is_set())
+
         if coding == "identity":
             return answer(body)
         invalid = status.grpc.StatusCode.INVALID_ARGUMENT
