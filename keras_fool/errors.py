@@ -1,7 +1,7 @@
 """Errors that the user can fix, and how a command reports them.
 
 Such an error becomes one line on stderr and an exit code; every other exception is
-a defect of this software and keeps its traceback.
+a defect of keras_fool and keeps its traceback.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class UserError(Exception):
-    """Something failed that the user can fix: says what, what was expected, what to do."""
+    """Something failed that the user can fix: what was wrong, what was expected, what to do."""
 
     exit_code = 1
     kind = "error"  # how its line begins
@@ -35,8 +35,8 @@ class StoppedError(UserError):
 def reported(*kinds: type[Exception], as_error: type[UserError] = UserError) -> Iterator[None]:
     """Turns exceptions of `kinds` raised inside into `as_error` with the same message.
 
-    For the doors through which a user's names and files enter the libraries below,
-    which raise `ValueError` and `OSError` with messages fit to be read.
+    For the places where a user's names and files enter the libraries below, which raise
+    `ValueError` and `OSError` with messages for users.
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """Files that may come from anyone, read within limits: JSON objects, tables, bytes.
 
-Run folders, cards and lists of names are passed on between people. Whatever in them is not
-what it should be is named in a `ValueError` of one line; nothing here follows what it reads.
+Run folders, cards and lists of names are passed on between people. A value in them that is not
+of the expected kind is named in a `ValueError` of one line; nothing that is read is run.
 """
 
 import csv
@@ -62,8 +62,8 @@ def parse_json(text: str | bytes) -> object:
     """The value of a JSON text, made of finite numbers and printable text.
 
     Raises:
-        ValueError: It is not JSON, names something twice in one object, is nested more than
-            `_MAX_DEPTH` deep, or holds an invalid number or character.
+        ValueError: It is not JSON, has a name twice in one object, is nested more than
+            `_MAX_DEPTH` deep, or has a number that is not finite or an invalid character.
     """
     try:
         text = text.decode("utf-8") if isinstance(text, bytes) else text
@@ -91,7 +91,7 @@ def json_object(path: pathlib.Path) -> dict:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is too large, or not as `parse_json` wants it, or no object.
+        ValueError: It is too large, or `parse_json` refuses it, or it is not an object.
         OSError: It cannot be read.
     """
     text = content(path, _MAX_JSON_BYTES)
@@ -110,7 +110,7 @@ def _unique(pairs: Sequence[tuple[str, object]]) -> dict:
     if len(value) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{shown(twice)} is there twice.")
+        raise ValueError(f"the name {shown(twice)} is given twice.")
     return value
 
 
@@ -175,8 +175,8 @@ def table(
 
     Args:
         path: The file.
-        columns: Those that it must have, and what they hold.
-        others: Likewise for those that it may have; further ones are taken as they are.
+        columns: The columns that it must have, and what their fields must be.
+        others: The same for columns that it may have; any further ones are not checked.
 
     Returns:
         A row's fields by column; each has all of them.
@@ -196,7 +196,8 @@ def table(
     for name in (*columns, *header):
         if header.count(name) != 1:
             raise ValueError(f"{path} is damaged: expected one column {shown(name)}.")
-    checked = {name: of for name, of in {**(others or {}), **columns}.items() if name in header}
+    known = {**(others or {}), **columns}
+    checked = {name: column for name, column in known.items() if name in header}
     rows = []
     for number, line in lines[1:]:
         if len(line) != len(header):

@@ -1,4 +1,4 @@
-"""How endpoints are treated, as the flags of a command say it."""
+"""How a command treats endpoints, from its flags."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ USES = (
 
 
 def applied(classifier: classifiers.AnyClassifier) -> classifiers.AnyClassifier:
-    """The same classifier, treated as the flags say where it is an endpoint.
+    """The same classifier; if it is an endpoint, with the options that the flags give.
 
     Raises:
-        ValueError: It is none, and a flag about endpoints is given.
+        ValueError: It is not an endpoint, and a flag about endpoints is given.
     """
     return applied_to_all([classifier])[0]
 
@@ -31,7 +31,7 @@ def applied(classifier: classifiers.AnyClassifier) -> classifiers.AnyClassifier:
 def applied_to_all(
     given: Sequence[classifiers.AnyClassifier],
 ) -> list[classifiers.AnyClassifier]:
-    """The same classifiers, each endpoint of them treated as the flags say.
+    """The same classifiers, the endpoints among them with the options that the flags give.
 
     Raises:
         ValueError: None is an endpoint, and a flag about endpoints is given.
@@ -42,7 +42,7 @@ def applied_to_all(
             if flags.FLAGS[holder.name].present:
                 raise ValueError(
                     f"--{holder.name} is about endpoints such as grpc://host:port/name, and "
-                    f"{given[0].name} is none."
+                    f"{given[0].name} is not an endpoint."
                 )
     return [
         dataclasses.replace(classifier, options=options) if classifier.is_remote else classifier

@@ -22,8 +22,8 @@ def read(path: pathlib.Path) -> tuple[str, ...]:
             and may be in any order; in lines they may begin with 1 if they ascend.
 
     Raises:
-        ValueError: It is neither, or there is no such file, or a name is none that
-            `names.checked_labels` takes.
+        ValueError: There is no such file, or it is neither, or `names.checked_labels` refuses
+            a name.
     """
     if not path.exists():
         raise ValueError(f"there is no file of label names {path}.")
@@ -46,7 +46,7 @@ def _text(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line} is no UTF-8 text; save the file as UTF-8") from error
+        raise ValueError(f"line {line} is not UTF-8 text; save the file as UTF-8") from error
 
 
 def _parsed(text: str, must_be_json: bool) -> object:
@@ -55,7 +55,7 @@ def _parsed(text: str, must_be_json: bool) -> object:
             return _from_json(json.loads(text, object_pairs_hook=_without_repeats))
         except json.JSONDecodeError as error:
             if must_be_json:
-                raise ValueError(f"it is no JSON ({error})") from error
+                raise ValueError(f"it is not JSON ({error})") from error
         except RecursionError as error:
             raise ValueError("its JSON is nested too deeply") from error
     return _from_lines(text)

@@ -32,9 +32,9 @@ EXPERT = (common_flags.CROP_SIZE, common_flags.VIEW)
 
 
 def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
-    """What --model, --dataset and the flags about them mean.
+    """The classifier that --model, --dataset and the flags about them name.
 
-    Of an ensemble it tells the user which members have no names of labels.
+    A note tells the user which members of an ensemble have no names of labels.
 
     Args:
         of_dataset: Whether --dataset is about the classifier, too, and not only about
@@ -53,7 +53,7 @@ def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
 
 
 def note_unnamed(found: classifiers.AnyClassifier) -> None:
-    """Tells the user whose labels are taken in the order of the others' in an ensemble."""
+    """Tells the user which members of an ensemble have no names of labels."""
     if found.unnamed:
         cli.note(
             f"{', '.join(found.unnamed)}: the labels have no names and are taken in the order of "
@@ -62,7 +62,7 @@ def note_unnamed(found: classifiers.AnyClassifier) -> None:
 
 
 def views() -> classifiers.Views:
-    """What the flags say that a network sees of an image.
+    """What a network sees of an image, from the flags.
 
     Raises:
         ValueError: The flags do not go together.
@@ -76,14 +76,14 @@ def views() -> classifiers.Views:
 
 
 def remark(classifier: classifiers.AnyClassifier) -> str:
-    """A line for results where a confidence is no share of a distribution; else nothing."""
+    """A line for results where confidences do not add up to 1; else nothing."""
     if all(member.meaning != meanings.SIGMOID for member in classifier.members):
         return ""
     return "outputs      sigmoid: a confidence is the label's own probability\n"
 
 
 def _members() -> list[str] | None:
-    """--model, or each of an ensemble, with the flags about it as its options."""
+    """--model, or each member of an ensemble, with the flags about it as its options."""
     said = {
         "weights": common_flags.WEIGHTS.value,
         "preprocess": common_flags.PREPROCESS.value,
@@ -97,8 +97,8 @@ def _members() -> list[str] | None:
         return None
     if model.startswith(model_specs.URL_SCHEMES) and (said or views() != classifiers.Views()):
         raise ValueError(
-            f"--{said[0] if said else 'image_size'} is not about endpoints: what they are given "
-            "stands behind their address, such as ?preprocess=tf&outputs=logits."
+            f"--{said[0] if said else 'image_size'} is not about endpoints: their options stand "
+            "behind the address, such as ?preprocess=tf&outputs=logits."
         )
     members = classifiers.members(model)
     if said and len(members) > 1:
