@@ -1,10 +1,9 @@
-"""The commands from outside: help, wrong flags, and how long they take to answer."""
+"""The commands from outside: help, wrong flags, signals, and what they import to answer."""
 
 import importlib
 import os
 import pathlib
 import re
-import resource
 import shlex
 import signal
 import subprocess
@@ -20,31 +19,30 @@ from keras_fool import __main__ as overview
 from keras_fool import ascend, errors, evolve, render, reproduce, train
 from keras_fool.command_line import cli
 from keras_fool.runs import files, stopping
+from tests.keras_fool.command_line import answering
 
 ROOT = pathlib.Path(__file__).parents[3]
 COMMANDS = sorted(overview.commands())
 
 
-def run(*words: str) -> tuple[subprocess.CompletedProcess, float]:
-    """Runs a module in a process of its own; what came of it, and its processor time."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-m", *words], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # Seconds on a clock would also tell what else the machine does.
-    return done, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+@pytest.fixture(scope="module")
+def answers() -> dict[tuple[str, ...], answering.Answer]:
+    """What the command lines of this file answer."""
+    modules = [f"keras_fool.{name}" for name in COMMANDS]
+    lines = [[module, flag] for module in modules for flag in ("--help", "--sneed=1")]
+    lines += [["keras_fool"], ["keras_fool", "--help"], ["keras_fool", "evolve", "--help"]]
+    lines += [["keras_fool", *words] for words, _, _ in WRONG_LINES]
+    return answering.answers(lines)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_is_quick_and_the_commands_own(name):
-    done, seconds = run(f"keras_fool.{name}", "--help")
+def test_help_is_the_commands_own_and_starts_nothing(answers, name):
+    answer = answers[f"keras_fool.{name}", "--help"]
 
-    assert done.returncode == 0
-    assert f"python -m keras_fool.{name}" in done.stdout
-    assert "--debug" in done.stdout
-    assert done.stderr == ""
-    assert seconds < 1
+    assert (answer.code, answer.err) == (0, "")
+    assert f"python -m keras_fool.{name}" in answer.out
+    assert "--debug" in answer.out
+    assert not answer.imported
 
 
 @pytest.mark.parametrize("arguments", [["keras_fool.render", "--help"], ["keras_fool"]])
@@ -65,45 +63,45 @@ def test_text_whose_reader_has_left_ends_in_silence(arguments):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_wrong_flag_is_one_line_and_quick(name):
-    done, seconds = run(f"keras_fool.{name}", "--sneed=1")
+def test_wrong_flag_is_one_line_and_starts_nothing(answers, name):
+    answer = answers[f"keras_fool.{name}", "--sneed=1"]
 
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("error: Unknown command line flag 'sneed'.")
-    assert done.stderr.count("\n") == 1
-    assert seconds < 1
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "message"),
-    [
-        (["evolv"], 2, "no command 'evolv'; did you mean evolve?"),
-        (["keras_fool.import-caffe"], 2, "did you mean import_caffe?"),
-        (["nothing"], 2, "Known: ascend, confidence, evolve"),
-        (["--sneed=1"], 2, "See python -m keras_fool --help."),
-        (["evolve", "--sneed=1"], 2, "See python -m keras_fool.evolve --help."),
-        (["evolve", "--runs=0"], 2, "--runs"),
-        (["evolve", "--dataset=nothing"], 1, "unknown data set 'nothing'"),
-        (["render"], 2, "give one champion"),
-    ],
-)
-def test_the_package_runs_the_command_that_is_named(words, code, message):
-    done, _ = run("keras_fool", *words)
-
-    assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.startswith("error: ")
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("error: ")
+    assert "'sneed'" in answer.err
+    assert answer.err.count("\n") == 1
+    assert not answer.imported
 
 
-def test_the_package_helps():
-    help_, _ = run("keras_fool", "--help")
-    of_evolve, _ = run("keras_fool", "evolve", "--help")
+WRONG_LINES = [
+    (["evolv"], 2, "no command 'evolv'; did you mean evolve?"),
+    (["keras_fool.import-caffe"], 2, "did you mean import_caffe?"),
+    (["nothing"], 2, "Known: ascend, confidence, evolve"),
+    (["--sneed=1"], 2, "See python -m keras_fool --help."),
+    (["evolve", "--sneed=1"], 2, "See python -m keras_fool.evolve --help."),
+    (["evolve", "--runs=0"], 2, "--runs"),
+    (["evolve", "--dataset=nothing"], 1, "unknown data set 'nothing'"),
+    (["render"], 2, "give one champion"),
+]
 
-    assert (help_.returncode, help_.stdout) == (0, run("keras_fool")[0].stdout)
-    assert of_evolve.stdout == run("keras_fool.evolve", "--help")[0].stdout
-    assert "--generations" in of_evolve.stdout
+
+@pytest.mark.parametrize(("words", "code", "message"), WRONG_LINES)
+def test_the_package_runs_the_command_that_is_named(answers, words, code, message):
+    answer = answers["keras_fool", *words]
+
+    assert (answer.code, answer.out) == (code, "")
+    assert answer.err.startswith("error: ")
+    assert message in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_the_package_helps(answers):
+    help_ = answers["keras_fool", "--help"]
+    of_evolve = answers["keras_fool", "evolve", "--help"]
+
+    assert (help_.code, help_.out) == (0, answers["keras_fool",].out)
+    assert of_evolve.out == answers["keras_fool.evolve", "--help"].out
+    assert "--generations" in of_evolve.out
 
 
 def test_the_package_says_its_version(capsys):
@@ -233,12 +231,10 @@ class TestSignals:
         assert err in ("interrupted: nothing was written.\n", "")
 
 
-def test_overview_lists_every_command():
-    done, _ = run("keras_fool")
-
+def test_overview_lists_every_command(answers):
     assert {"evolve", "render"} <= set(COMMANDS)
     for name in COMMANDS:
-        assert f"  python -m keras_fool.{name} " in done.stdout
+        assert f"  python -m keras_fool.{name} " in answers["keras_fool",].out
 
 
 def test_shared_flags_that_mean_nothing_are_refused(command):

@@ -1,0 +1,87 @@
+"""What many command lines answer, each in a process of its own, for the price of one start.
+
+The processes are forked from one that has imported nothing but NumPy and absl, and run a module
+as `python -m` does.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import runpy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+
+ROOT = pathlib.Path(__file__).parents[3]
+# What takes seconds to import; where it is missing, a command has answered at once.
+HEAVY = ("tensorflow", "keras", "numba", "matplotlib", "scipy", "sklearn", "grpc", "neat")
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came of a command line.
+
+    Attributes:
+        code: The exit code.
+        out: What it printed.
+        err: What it said on stderr.
+        imported: Those of `HEAVY` that it has imported.
+    """
+
+    code: int
+    out: str
+    err: str
+    imported: list[str]
+
+
+def answers(command_lines: Sequence[Sequence[str]]) -> dict[tuple[str, ...], Answer]:
+    """Runs the modules that command lines begin with; every answer by its command line."""
+    lines = [list(words) for words in command_lines]
+    done = subprocess.run(
+        [sys.executable, "-m", __name__],
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    found = map(json.loads, done.stdout.splitlines())
+    return {tuple(words): Answer(**answer) for words, answer in zip(lines, found, strict=True)}
+
+
+def _main() -> None:
+    import absl.flags  # noqa: F401
+    import numpy  # noqa: F401
+
+    with tempfile.TemporaryDirectory() as folder:
+        for words in json.load(sys.stdin):
+            paths = [pathlib.Path(folder) / name for name in ("out", "err", "imported")]
+            process = os.fork()
+            if not process:
+                _answer(words, *paths)
+            code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            out, err, imported = (path.read_text("utf-8") for path in paths)
+            print(json.dumps({"code": code, "out": out, "err": err, "imported": imported.split()}))
+
+
+def _answer(words: list[str], out: pathlib.Path, err: pathlib.Path, imported: pathlib.Path) -> None:
+    code = 70
+    try:
+        for number, path in ((1, out), (2, err)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        sys.argv = list(words)
+        try:
+            runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+            code = 0
+        except SystemExit as ended:
+            code = ended.code or 0
+        sys.stdout.flush()
+        imported.write_text(" ".join(name for name in HEAVY if name in sys.modules))
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    _main()
