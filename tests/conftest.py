@@ -1,6 +1,7 @@
-"""Flags parsed once, and the classifiers that many tests use."""
+"""Flags parsed once, how tests are shared out to processes, and the classifiers that many use."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import resource
@@ -19,6 +20,42 @@ from keras_fool.models import classifiers  # noqa: E402, likewise
 from tests import exploring  # noqa: E402
 
 exploring.load_profile()
+_WORKERS = 2
+
+
+def pytest_addoption(parser, pluginmanager):
+    """Passes over what pytest.ini says of pytest-xdist where that is not there (-p no:xdist)."""
+    if not pluginmanager.hasplugin("xdist"):
+        for option in ("--numprocesses", "--dist"):
+            parser.addoption(option)
+        parser.addoption("--no-loadscope-reorder", action="store_true")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config) -> int:
+    """Two processes for folders; for single files a second one would only import TensorFlow."""
+    files = [os.path.isfile(argument.partition("::")[0]) for argument in config.args]
+    return 0 if files and all(files) else _WORKERS
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """`made_once(name, make)`: a folder that `make(folder)` fills once for all processes."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def made(name: str, make) -> pathlib.Path:
+        folder, complete = base / f"made_once_{name}", base / f"made_once_{name}.complete"
+        with open(base / f"made_once_{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not complete.exists():
+                folder.mkdir()
+                make(folder)
+                complete.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -31,19 +68,22 @@ def signals_are_left_as_they_were():
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory) -> pathlib.Path:
+def tiny_model(made_once) -> pathlib.Path:
     """A .keras file: bytes [12, 10, 1] -> three confidences; random but decided weights."""
-    import keras
 
-    keras.utils.set_random_seed(1)
-    decided = keras.initializers.RandomNormal(stddev=1.0, seed=2)
-    image = keras.Input((12, 10, 1), dtype="uint8")
-    features = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.Rescaling(1 / 255)(image))
-    flat = keras.layers.Flatten()(features)
-    outputs = keras.layers.Dense(3, activation="softmax", kernel_initializer=decided)(flat)
-    path = tmp_path_factory.mktemp("models") / "tiny.keras"
-    keras.Model(image, outputs).save(path)
-    return path
+    def make(folder: pathlib.Path) -> None:
+        import keras
+
+        keras.utils.set_random_seed(1)
+        decided = keras.initializers.RandomNormal(stddev=1.0, seed=2)
+        image = keras.Input((12, 10, 1), dtype="uint8")
+        scaled = keras.layers.Rescaling(1 / 255)(image)
+        features = keras.layers.Conv2D(4, 3, activation="relu")(scaled)
+        flat = keras.layers.Flatten()(features)
+        outputs = keras.layers.Dense(3, activation="softmax", kernel_initializer=decided)(flat)
+        keras.Model(image, outputs).save(folder / "tiny.keras")
+
+    return made_once("tiny", make) / "tiny.keras"
 
 
 @pytest.fixture(scope="session")

@@ -377,17 +377,12 @@ def test_labels_have_names_and_near_ones_are_suggested(command, tiny_model, tmp_
     assert [row["label"] for row in folders.rows(path / "champions.csv")] == ["1", "2"]
 
 
-@pytest.fixture(scope="module")
-def start():
-    return processes.starter("ascend", "keras_fool.runs.ascent_record")
-
-
 @pytest.mark.slow
-def test_killed_it_ends_with_the_same_bytes(start, tmp_path):
+def test_killed_it_ends_with_the_same_bytes(tmp_path):
     arguments = ("--dataset=mnist", "--labels=3,7", "--preset=s7", "--steps=60")
     arguments += ("--checkpoint_every=4",)
     log, path = tmp_path / "log", tmp_path / "killed"
-    start(*arguments, f"--workdir={tmp_path / 'alone'}", log=log).finish()
+    processes.start("ascend", *arguments, f"--workdir={tmp_path / 'alone'}", log=log).finish()
     expected = folders.contents(tmp_path / "alone")
     assert "champions.csv" in expected
 
@@ -396,12 +391,12 @@ def test_killed_it_ends_with_the_same_bytes(start, tmp_path):
         # First before any checkpoint is there, then after each time a further one.
         watched = path / "checkpoint" if number else path
         before = folders.names(watched)
-        start(*arguments, f"--workdir={path}", log=log).kill_when(
+        processes.start("ascend", *arguments, f"--workdir={path}", log=log).kill_when(
             lambda watched=watched, before=before: folders.names(watched) - before,
             moments.uniform(0, 0.02),
         )
 
-    start(*arguments, f"--workdir={path}", log=log).finish()
+    processes.start("ascend", *arguments, f"--workdir={path}", log=log).finish()
 
     assert "goes on after step" in log.read_text()
     assert "Traceback" not in log.read_text()
@@ -409,10 +404,10 @@ def test_killed_it_ends_with_the_same_bytes(start, tmp_path):
 
 
 @pytest.mark.slow
-def test_stopped_it_goes_on(start, tmp_path, tiny_model):
+def test_stopped_it_goes_on(tmp_path, tiny_model):
     arguments = (f"--model={tiny_model}", "--steps=200000", "--preset=s5")
     log, path = tmp_path / "log", tmp_path / "run"
-    started = start(*arguments, f"--workdir={path}", log=log)
+    started = processes.start("ascend", *arguments, f"--workdir={path}", log=log)
     started.wait_until((path / "metrics.csv").is_file)
     time.sleep(0.5)
     started.process.terminate()

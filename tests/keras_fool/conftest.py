@@ -12,29 +12,34 @@ from keras_fool.models import classifiers
 
 
 @pytest.fixture(scope="session")
-def other_model(tmp_path_factory, tiny_model) -> pathlib.Path:
+def other_model(made_once, tiny_model) -> pathlib.Path:
     """A .keras file like `tiny_model`, of other weights: some images fool both."""
-    import keras
 
-    model = keras.saving.load_model(tiny_model)
-    kernel, bias = model.layers[-1].get_weights()
-    noise = np.random.default_rng(1).normal(size=kernel.shape)
-    model.layers[-1].set_weights([kernel + noise.astype(np.float32), bias])
-    path = tmp_path_factory.mktemp("models") / "other.keras"
-    model.save(path)
-    return path
+    def make(folder: pathlib.Path) -> None:
+        import keras
+
+        model = keras.saving.load_model(tiny_model)
+        kernel, bias = model.layers[-1].get_weights()
+        noise = np.random.default_rng(1).normal(size=kernel.shape)
+        model.layers[-1].set_weights([kernel + noise.astype(np.float32), bias])
+        model.save(folder / "other.keras")
+
+    return made_once("other", make) / "other.keras"
 
 
 @pytest.fixture(scope="session")
-def run_folder(tmp_path_factory, tiny_model) -> pathlib.Path:
+def run_folder(made_once, tiny_model) -> pathlib.Path:
     """A complete run folder: runs 3 and 4 against `tiny_model`."""
-    from keras_fool.runs import evolution_run
 
-    path = tmp_path_factory.mktemp("runs") / "three"
-    config = Config(runs=2, first_run=3, generations=4, initial=20, batch=20)
-    classifier = classifiers.find(str(tiny_model))
-    evolution_run.evolve(path, config, classifier, command="again", note=print)
-    return path
+    def make(folder: pathlib.Path) -> None:
+        from keras_fool.runs import evolution_run
+
+        config = Config(runs=2, first_run=3, generations=4, initial=20, batch=20)
+        classifier = classifiers.find(str(tiny_model))
+        path = folder / "three"
+        evolution_run.evolve(path, config, classifier, command="again", note=print)
+
+    return made_once("run", make) / "three"
 
 
 @pytest.fixture
@@ -47,19 +52,22 @@ TWINS = {"one": ("circle", "cross", "heart"), "two": ("heart", "Circle", "cross"
 
 
 @pytest.fixture(scope="session")
-def twins(tmp_path_factory, tiny_model) -> dict[str, pathlib.Path]:
+def twins(made_once, tiny_model) -> dict[str, pathlib.Path]:
     """The folders of two classifiers that are one, but for the order of their labels' names."""
-    import keras
 
-    model = keras.saving.load_model(tiny_model)
-    kernel, bias = model.layers[-1].get_weights()
-    base = tmp_path_factory.mktemp("twins")
-    for name, labels in TWINS.items():
-        folder = base / name / "1"
-        folder.mkdir(parents=True)
-        order = [TWINS["one"].index(label.lower()) for label in labels]
-        model.layers[-1].set_weights([kernel[:, order], bias[order]])
-        model.save(folder / classifiers.MODEL_FILE)
-        card = {"labels": labels, "dataset": "folder:drawings"}
-        (folder / classifiers.CARD_FILE).write_text(json.dumps(card))
+    def make(base: pathlib.Path) -> None:
+        import keras
+
+        model = keras.saving.load_model(tiny_model)
+        kernel, bias = model.layers[-1].get_weights()
+        for name, labels in TWINS.items():
+            folder = base / name / "1"
+            folder.mkdir(parents=True)
+            order = [TWINS["one"].index(label.lower()) for label in labels]
+            model.layers[-1].set_weights([kernel[:, order], bias[order]])
+            model.save(folder / classifiers.MODEL_FILE)
+            card = {"labels": labels, "dataset": "folder:drawings"}
+            (folder / classifiers.CARD_FILE).write_text(json.dumps(card))
+
+    base = made_once("twins", make)
     return {name: base / name / "1" for name in TWINS}

@@ -7,15 +7,8 @@ import pytest
 from tests.keras_fool import folders, processes
 
 
-@pytest.fixture(scope="module")
-def start():
-    return processes.starter(
-        "evolve", "keras_fool.runs.evolution_record", "keras_fool.models.scoring"
-    )
-
-
 @pytest.mark.parametrize(("encoding", "kills"), [("cppn", 4), ("direct", 2)])
-def test_killed_run_ends_with_the_same_bytes(start, tmp_path, tiny_model, encoding, kills):
+def test_killed_run_ends_with_the_same_bytes(tmp_path, tiny_model, encoding, kills):
     arguments = (
         f"--model={tiny_model}",
         f"--encoding={encoding}",
@@ -25,7 +18,7 @@ def test_killed_run_ends_with_the_same_bytes(start, tmp_path, tiny_model, encodi
         "--checkpoint_every=3",
     )
     log, path = tmp_path / "log", tmp_path / "killed"
-    start(*arguments, f"--workdir={tmp_path / 'alone'}", log=log).finish()
+    processes.start("evolve", *arguments, f"--workdir={tmp_path / 'alone'}", log=log).finish()
     expected = folders.contents(tmp_path / "alone")
     assert "champions.csv" in expected
 
@@ -34,12 +27,12 @@ def test_killed_run_ends_with_the_same_bytes(start, tmp_path, tiny_model, encodi
         # First before any checkpoint is there, then after each time a further one.
         watched = path / "checkpoint" if number else path
         before = folders.names(watched)
-        start(*arguments, f"--workdir={path}", log=log).kill_when(
+        processes.start("evolve", *arguments, f"--workdir={path}", log=log).kill_when(
             lambda watched=watched, before=before: folders.names(watched) - before,
             moments.uniform(0, 0.1),  # it writes now; somewhere in there
         )
 
-    start(*arguments, f"--workdir={path}", log=log).finish()
+    processes.start("evolve", *arguments, f"--workdir={path}", log=log).finish()
 
     assert "Traceback" not in log.read_text()
     assert folders.contents(path) == expected

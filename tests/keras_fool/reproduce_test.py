@@ -1,13 +1,11 @@
 """Experiments in small, from end to end, and killed in each of their stages."""
 
-import contextlib
 import json
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
-from multiprocessing import forkserver
 
 import numpy as np
 import pytest
@@ -117,24 +115,16 @@ def test_published_view_and_the_figures_through_it(command, with_means, tmp_path
     assert f"{other} on images of {own} | 48.7 | {share:.1f} |" in table
 
 
-@pytest.fixture(scope="module")
-def start():
-    start = processes.starter("reproduce", "keras_fool.studies.table_s1")
-    with contextlib.chdir(pathlib.Path(reproduce.__file__).parent.parent):
-        forkserver.ensure_running()  # here it finds what it shall import
-    return start
-
-
-def start_in(start, folder: pathlib.Path, *arguments: str) -> processes.Started:
+def start_in(folder: pathlib.Path, *arguments: str) -> processes.Started:
     folder.mkdir(exist_ok=True)
-    return start(*arguments, folder=folder, log=folder / "log")
+    return processes.start("reproduce", *arguments, folder=folder, log=folder / "log")
 
 
 @pytest.mark.slow
-def test_killed_in_each_stage_it_ends_with_the_same_bytes(start, small, tmp_path):
+def test_killed_in_each_stage_it_ends_with_the_same_bytes(small, tmp_path):
     arguments = ("--experiment=figure_s1", *small, "--workdir=work", "--results=res")
     alone, killed = tmp_path / "alone", tmp_path / "killed"
-    start_in(start, alone, *arguments).finish()
+    start_in(alone, *arguments).finish()
     expected = {name: folders.contents(alone / name) for name in ("work", "res")}
     assert len(expected["work"]) > 20
     assert len(expected["res"]) == 5
@@ -146,15 +136,15 @@ def test_killed_in_each_stage_it_ends_with_the_same_bytes(start, small, tmp_path
         "work/work_scale0.02/other_*/champions.csv",
         "res/*/*.csv",
     ):
-        start_in(start, killed, *arguments).kill_when(lambda made=stage: [*killed.glob(made)])
-    start_in(start, killed, *arguments).finish()
+        start_in(killed, *arguments).kill_when(lambda made=stage: [*killed.glob(made)])
+    start_in(killed, *arguments).finish()
 
     assert "Traceback" not in (killed / "log").read_text()
     assert {name: folders.contents(killed / name) for name in ("work", "res")} == expected
 
 
 @pytest.mark.slow
-def test_classifiers_that_are_not_there_are_trained_killed_or_not(start, tmp_path):
+def test_classifiers_that_are_not_there_are_trained_killed_or_not(tmp_path):
     arguments = (
         "--experiment=table_s1_variants",
         "--dataset=digits",
@@ -163,7 +153,7 @@ def test_classifiers_that_are_not_there_are_trained_killed_or_not(start, tmp_pat
         "--results=res",
     )
     alone, killed = tmp_path / "alone", tmp_path / "killed"
-    start_in(start, alone, *arguments).finish()
+    start_in(alone, *arguments).finish()
     expected = folders.contents(alone / "res")
     table = (alone / "res/table_s1_variants_digits_scale0.01/table.md").read_text()
     assert table.startswith("# [a try at scale 0.01, on digits, not MNIST] Table S1, MNIST, done")
@@ -175,8 +165,8 @@ def test_classifiers_that_are_not_there_are_trained_killed_or_not(start, tmp_pat
         "work/*/digits_a-1-mean_subtracted*/metrics.csv",
         "work/*/digits_b-1*encoding_direct/metrics.csv",
     ):
-        start_in(start, killed, *arguments).kill_when(lambda made=stage: [*killed.glob(made)])
-    start_in(start, killed, *arguments).finish()
+        start_in(killed, *arguments).kill_when(lambda made=stage: [*killed.glob(made)])
+    start_in(killed, *arguments).finish()
 
     assert folders.contents(killed / "res") == expected
 

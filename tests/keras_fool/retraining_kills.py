@@ -1,7 +1,7 @@
 """Starts of `retrain` that kill themselves, and what of a study must be the same bytes."""
 
+import functools
 import json
-import multiprocessing
 import os
 import pathlib
 import signal
@@ -11,6 +11,7 @@ from evolvers import map_elites
 from keras_fool import retrain
 from keras_fool.command_line import cli
 from keras_fool.runs import checkpoints, files
+from tests.keras_fool import processes
 
 
 def contents(path: pathlib.Path) -> dict[str, bytes]:
@@ -36,15 +37,11 @@ def starter(log: pathlib.Path) -> Callable[[str, list[str]], tuple[int, str]]:
     1, "draw" between two files, or "nowhere") and the flags, and returns the process's exit
     code and what it said.
     """
-    # Forked from a process that has imported TensorFlow and not used it yet.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["keras_fool.studies.retraining.steps", __name__])
 
     def start(point: str, arguments: list[str]) -> tuple[int, str]:
-        process = context.Process(target=_command, args=(point, arguments, log))
-        process.start()
-        process.join()
-        return process.exitcode, log.read_text("utf-8")
+        log.write_text("")
+        started = processes.start_function(functools.partial(_command, point, arguments), log=log)
+        return started.exit_code(), log.read_text("utf-8")
 
     return start
 
@@ -53,11 +50,8 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _command(point: str, arguments: list[str], log: pathlib.Path) -> None:
+def _command(point: str, arguments: list[str]) -> None:
     """What runs in a forked process: the command, which kills itself at a point."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
     save, rename = checkpoints.CheckpointFolder.save, files.rename
     advance = map_elites.Evolution.advance
 

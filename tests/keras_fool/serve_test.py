@@ -2,7 +2,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -16,7 +15,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from keras_fool import serve
+from keras_fool.command_line import cli
 from keras_fool.models import classifiers, scoring
+from tests.keras_fool import processes
 from tests.keras_fool.serving import conftest as serving_conftest
 
 SHIPPED = serving_conftest.ROOT / "saved_models" / "mnist_a"
@@ -26,8 +27,7 @@ SHIPPED = serving_conftest.ROOT / "saved_models" / "mnist_a"
 def server(tmp_path_factory):
     started = serving_conftest.start(SHIPPED, tmp_path_factory.mktemp("log") / "stderr.txt")
     yield started
-    started.process.kill()
-    started.process.wait()
+    started.kill()
 
 
 def predict(server, images, **fields) -> predict_pb2.PredictResponse:
@@ -86,21 +86,15 @@ def test_curl_that_asks_before_it_sends_is_answered(server):
         assert connection.recv(100).startswith(b"HTTP/1.1 400")
 
 
-def test_ports_are_not_shared_and_only_this_machine_is_served(server):
+def test_ports_are_not_shared_and_only_this_machine_is_served(server, command):
     for flag, address in (("--port", server.grpc), ("--rest_api_port", server.rest)):
         port = address.rpartition(":")[2]
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "keras_fool.serve", f"--model_base_path={SHIPPED}"),
-                *("--port=0", "--rest_api_port=0", f"{flag}={port}"),
-            ],
-            cwd=serving_conftest.ROOT,
-            capture_output=True,
-            text=True,
-            timeout=300,
+        code, out, err = command(
+            serve,
+            *(f"--model_base_path={SHIPPED}", "--port=0", "--rest_api_port=0", f"{flag}={port}"),
         )
-        assert done.returncode == 1
-        assert re.search(rf"^error: cannot listen on 127.0.0.1:{port}", done.stderr, re.M)
+        assert (code, out) == (1, "")
+        assert re.search(rf"^error: cannot listen on 127.0.0.1:{port}", err, re.M)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.2", int(port)), timeout=5)
 
@@ -195,19 +189,16 @@ def test_help_says_what_it_is_not(command):
     assert "it is not TF Serving" in out.partition("\n")[0]
 
 
-def test_a_missing_package_is_named_with_the_remedy():
-    program = (
-        "import runpy, sys; sys.modules['tensorflow_serving'] = None; "
-        f"sys.argv = ['serve', '--model_base_path={SHIPPED}']; "
-        "runpy.run_module('keras_fool.serve', run_name='__main__')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=serving_conftest.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+def without_the_extra() -> None:
+    """What runs in a process of its own: the command where the extra is not installed."""
+    for name in [name for name in sys.modules if name.startswith("tensorflow_serving")]:
+        del sys.modules[name]
+    sys.modules["tensorflow_serving"] = None
+    cli.run(serve.main, serve.USES, ["serve", f"--model_base_path={SHIPPED}"])
 
-    assert done.returncode == 1
-    assert "pip install -e '.[serving]'" in done.stderr
+
+def test_a_missing_package_is_named_with_the_remedy(tmp_path):
+    started = processes.start_function(without_the_extra, log=tmp_path / "log")
+
+    assert started.exit_code() == 1
+    assert "pip install -e '.[serving]'" in (tmp_path / "log").read_text()

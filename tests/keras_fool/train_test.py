@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing import event_accumulator
 
 from keras_fool import confidence, train
 from keras_fool.models import classifiers
+from tests.keras_fool import processes
 from tests.trainers import samples
 from trainers import datasets
 
@@ -37,29 +38,23 @@ def weights_of(folder: pathlib.Path) -> bytes:
 def trained(tmp_path_factory):
     """A training of 60 steps, uninterrupted: its folder and what it printed."""
     path = tmp_path_factory.mktemp("trained")
-    finished = subprocess.run(
-        [
-            *(sys.executable, "-m", "keras_fool.train", *SMALL, "--steps=60", "--seed=3"),
-            *(f"--output_dir={path / 'models'}", f"--workdir={path / 'work'}"),
-            "--checkpoint_every=40",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    return path, finished
+    processes.start(
+        *("train", *SMALL, "--steps=60", "--seed=3", "--checkpoint_every=40"),
+        *(f"--output_dir={path / 'models'}", f"--workdir={path / 'work'}"),
+        log=path / "err",
+        out=path / "out",
+    ).finish()
+    return path, (path / "out").read_text()
 
 
 def test_trained_classifier_is_where_the_command_says(trained):
-    path, finished = trained
+    path, out = trained
     folder = path / "models" / "d" / "1"
     card = json.loads((folder / "card.json").read_text("utf-8"))
 
-    assert f"classifier   {folder}" in finished.stdout
-    assert f"test error   {card['test_error_percent']:.2f} % of 359 images" in finished.stdout
-    assert f"tensorboard --logdir={path / 'work'}" in finished.stdout
+    assert f"classifier   {folder}" in out
+    assert f"test error   {card['test_error_percent']:.2f} % of 359 images" in out
+    assert f"tensorboard --logdir={path / 'work'}" in out
     assert sorted(entry.name for entry in folder.iterdir()) == [
         *("assets", "card.json", "classifier.keras", "fingerprint.pb", "mean_image.npy"),
         *("saved_model.pb", "variables"),

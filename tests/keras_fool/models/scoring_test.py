@@ -277,13 +277,13 @@ def test_other_images_are_refused(scorer, batch):
 
 def test_the_tuned_batch_changes_no_confidence(shipped):
     scorer = scoring.LocalScorer(shipped, score_batch=64)
-    batch = images(5000, scorer.image_shape)
+    batch = images(1200, scorer.image_shape)
     before = scorer.score(batch)
 
     chosen = scorer.tune(len(batch))
 
     assert chosen == scorer.score_batch
-    assert chosen in (72, 264, 528, 1056, 2112, 4224)  # no more than are scored at a time
+    assert chosen in (72, 264, 528, 1056)  # no more than are scored at a time
     np.testing.assert_array_equal(scorer.score(batch), before)
 
 

@@ -1,27 +1,26 @@
-"""The local server as a subprocess, as users start it."""
+"""The local server in a process of its own, as users start it."""
 
 import dataclasses
+import multiprocessing
 import os
 import pathlib
 import re
 import signal
-import subprocess
-import sys
 
 import pytest
 
+from tests.keras_fool import processes
 from tests.keras_fool.serving import samples
 
 ROOT = pathlib.Path(__file__).parents[3]
 _READY = re.compile(r"serving (\S+): gRPC on (\S+:\d+), REST on (\S+:\d+)\n")
-_GRACE = 60  # seconds; the machine may be busy
 
 
 @dataclasses.dataclass
 class ServerProcess:
-    """A `python -m keras_fool.serve` that is ready."""
+    """A `keras_fool.serve` that is ready."""
 
-    process: subprocess.Popen
+    process: multiprocessing.Process
     log: pathlib.Path
     name: str
     grpc: str  # "127.0.0.1:port"
@@ -29,27 +28,28 @@ class ServerProcess:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signals the process and waits: its exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(_GRACE)
+        os.kill(self.process.pid, number)
+        self.process.join(processes.LONGEST)
+        assert self.process.exitcode is not None, "it does not end"
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        """Ends the process, if it has not ended yet."""
+        self.process.kill()
+        self.process.join()
 
 
 def start(base_path: pathlib.Path, log: pathlib.Path, *flags: str) -> ServerProcess:
     """Starts a server on free ports, unless `flags` name some, and waits until it is ready."""
-    command = [sys.executable, "-m", "keras_fool.serve", f"--model_base_path={base_path}"]
-    with open(log, "w") as stderr:
-        process = subprocess.Popen(
-            [*command, "--port=0", "--rest_api_port=0", *flags],
-            cwd=ROOT,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
-    ready = _READY.fullmatch(process.stdout.readline())
-    if not ready:
-        process.kill()
-        pytest.fail(f"the server did not start: {log.read_text()}")
-    return ServerProcess(process, log, ready[1], ready[2], f"http://{ready[3]}")
+    out = log.with_suffix(".out")
+    out.touch()
+    ports = ("--port=0", "--rest_api_port=0")
+    started = processes.start(
+        "serve", f"--model_base_path={base_path}", *ports, *flags, log=log, out=out, folder=ROOT
+    )
+    started.wait_until(lambda: out.read_text().endswith("\n"))
+    ready = _READY.fullmatch(out.read_text())
+    return ServerProcess(started.process, log, ready[1], ready[2], f"http://{ready[3]}")
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +64,7 @@ def serve(tmp_path_factory):
 
     yield serving
     for server in started:
-        server.process.kill()
-        server.process.wait()
+        server.kill()
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +74,11 @@ def shipped_server(serve) -> ServerProcess:
 
 
 @pytest.fixture(scope="session")
-def zoo(tmp_path_factory) -> pathlib.Path:
+def zoo(made_once) -> pathlib.Path:
     """A base path with versions 1 and 2 of `samples`; version 2 has all signatures."""
-    folder = tmp_path_factory.mktemp("zoo") / samples.NAME
-    samples.write(folder / "1", 1, whole=False)
-    samples.write(folder / "2", 2)
-    return folder
+
+    def make(folder: pathlib.Path) -> None:
+        samples.write(folder / samples.NAME / "1", 1, whole=False)
+        samples.write(folder / samples.NAME / "2", 2)
+
+    return made_once("zoo", make) / samples.NAME

@@ -175,7 +175,7 @@ def test_one_of_two_replicas_is_killed(
 
     killed.join()
     assert code == 0, err
-    assert other.process.returncode == -signal.SIGKILL
+    assert other.process.exitcode == -signal.SIGKILL
     assert f"{proxies[1].address} gives no usable answer" in err
     assert archive(here / "run") == undisturbed
     # Each answered its share while both were there: one request in two.
