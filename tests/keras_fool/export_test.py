@@ -167,11 +167,11 @@ def test_an_export_that_scores_otherwise_is_not_left_behind(tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["mnist_a", "mnist_b"])
-def test_shipped_folders_load_and_score_as_their_keras_files(name):
+@pytest.mark.parametrize(("name", "channels"), [("mnist_a", 1), ("mnist_b", 1), ("cifar_a", 3)])
+def test_shipped_folders_load_and_score_as_their_keras_files(name, channels):
     classifier = classifiers.find(name)
     loaded = loaded_version.LoadedVersion(classifier.path.parent, 1)
-    images = images_of((28, 28, 1))
+    images = images_of((28, 28, channels), 48)  # as many as a scorer gives the model, too
 
     found = loaded.call("serving_default", {"images": images})["probabilities"]
 
