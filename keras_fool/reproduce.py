@@ -135,7 +135,8 @@ def _workdir(chosen: experiment.Experiment, dataset: str) -> pathlib.Path:
 
     Experiments of any data set work where those without data do, whose runs they use.
     """
-    data = chosen.dataset if chosen.others is None else dataset
+    of_any = chosen.others is None or dataset.startswith(experiment.FOLDER)
+    data = chosen.dataset if of_any else dataset
     suffix = experiment.folder_suffix(common_flags.SCALE.value, data, chosen.dataset)
     return pathlib.Path(common_flags.WORKDIR.value or "runs/reproduce") / f"work{suffix}"
 

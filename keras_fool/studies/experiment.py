@@ -47,6 +47,9 @@ REGISTERED = {
         "table_s2": "15 rounds of retraining with a class of fooling images",
         "retrain_imagenet": "one such round on imagenet2012, --dataset=shapes or folder:PATH",
     },
+    "retraining.photographs": {
+        "retrain_photographs": "one such round on --dataset=folder:PATH, two sizes of the class",
+    },
     "imagenet": {
         "imagenet_run": "one run over all labels of an ImageNet network, 5000 generations",
         "table_s1_imagenet": "images of two such networks of one architecture, exchanged",
@@ -74,6 +77,7 @@ REGISTERED = {
         "ascent_first_step": "the first steps on all --models, compared with the published log",
     },
 }
+FOLDER = "folder:"  # what the names of data sets in folders begin with
 _MODULES = {name: module for module, found in REGISTERED.items() for name in found}
 NAMES = tuple(_MODULES)
 Opened = contextlib.AbstractContextManager[pathlib.Path | None]
@@ -149,7 +153,7 @@ class Experiment:
         paper: The paper's figures, as `report` takes them.
         dataset: What it is about in the paper; "imagenet" where only networks that know it
             are needed, and no data.
-        others: Other data sets that it takes; None for any.
+        others: Other data sets that it takes, `FOLDER` for any folder; None for any.
         takes_view: Whether the classifiers that it fools may be given another view of images.
         opened: While its steps run, holds the folder of an experiment that has one of its own;
             gives the CSV file in it in which times are kept, None where there is no such folder.
@@ -175,10 +179,19 @@ class Experiment:
         """
         if view != image_views.PLAIN and not self.takes_view:
             raise ValueError(f"{self.name} takes --view={image_views.PLAIN} only, not {view}.")
-        if self.others is not None and dataset not in (self.dataset, *self.others):
-            known = ", ".join((self.dataset, *self.others))
-            hint = names.did_you_mean(dataset, (self.dataset, *self.others)) or "."
-            raise ValueError(f"{self.name} takes --dataset={known}, not {dataset}{hint}")
+        of_folder = dataset.startswith(FOLDER) and FOLDER in (self.others or ())
+        if (
+            self.others is not None
+            and dataset not in (self.dataset, *self.others)
+            and not of_folder
+        ):
+            known = [f"{name}PATH" if name == FOLDER else name for name in self._datasets]
+            hint = names.did_you_mean(dataset, known) or "."
+            raise ValueError(f"{self.name} takes --dataset={', '.join(known)}, not {dataset}{hint}")
+
+    @property
+    def _datasets(self) -> tuple[str, ...]:
+        return (self.dataset, *(self.others or ()))
 
 
 def load(name: str) -> Experiment:

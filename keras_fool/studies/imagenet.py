@@ -8,6 +8,9 @@ ten crops. The networks are the user's: --models names them and what they see.
     table_s1_imagenet       images of two networks of one architecture, each given to the other
     transfer_architectures  the same for two architectures (supplement A.2)
     ensemble                images that fool the mean of three networks (supplement B)
+
+Networks of few labels, such as CIFAR-10's, give few images in a run: of these there are ten runs,
+with as many offspring as on MNIST, and intervals over runs.
 """
 
 import hashlib
@@ -36,6 +39,7 @@ from keras_fool.studies import (
 GENERATIONS = 5000
 _ENSEMBLE_GENERATIONS = 4000
 _OFFSPRING = 400
+_FEW_LABELS, _FEW_RUNS, _FEW_OFFSPRING = 100, 10, 200
 _THRESHOLDS = (0.9, 0.99, 0.9999)
 _SHOWN, _SIDE = 77, 128  # of the surest, seven full rows; pixels of an image
 _SMALL_SIDE = 72  # of an image among all
@@ -91,11 +95,14 @@ def plan(
     classifier: classifiers.Classifier | classifiers.Ensemble,
     generations: int = GENERATIONS,
 ) -> evolutions.Evolve:
-    """One run of so many of the paper's generations, scaled."""
+    """One run of so many of the paper's generations, scaled; of few labels, several runs."""
+    few = 0 < len(classifier.labels or ()) < _FEW_LABELS
+    offspring = _FEW_OFFSPRING if few else _OFFSPRING
     config = evolvers_config.Config(
+        runs=_FEW_RUNS if few else 1,
         generations=context.scaled(generations),
-        initial=_OFFSPRING,
-        batch=_OFFSPRING,
+        initial=offspring,
+        batch=offspring,
         seed=context.seed,
     )
     folder = f"{file_name(classifier)}_generations_{config.generations}_seed_{config.seed}"
@@ -172,24 +179,29 @@ def _transfer_report(context: experiment.Context) -> experiment.Outcome:
         (other,) = scores.others
         counted = transfer_tables.count(scores, other)
         heading = f"{other} on images of {scores.original}"
-        columns[heading] = name, counted.percentages
+        intervals = transfer_tables.intervals(scores, other, context.seed)
+        columns[heading] = name, counted.percentages, intervals
         counts.append([heading, counted.images, counted.matches, counted.sure, counted.higher])
-    shares = [percentages for _, percentages in columns.values()]
-    mean = [sum(values) / len(values) for values in zip(*shares, strict=True)]
-    columns["mean of both"] = "mean", mean
+    pairs = [(scores, *scores.others) for scores in studies]
+    mean = transfer_tables.mean_row(pairs, context.seed)
+    columns["mean of both"] = "mean", *zip(*mean, strict=True)
     paper = context.experiment.paper
     rows = [
         [
             f"{row}: {heading}",
             tables.NO_VALUE if paper[name][line] is None else paper[name][line],
             tables.percent(found[line]),
+            intervals[line],
         ]
         for line, row in enumerate(transfer.ROWS)
-        for heading, (name, found) in columns.items()
+        for heading, (name, found, intervals) in columns.items()
     ]
+    columns_of_rows = ["%", "paper", "keras_fool", "95 % interval over runs"]
+    if planned[0].config.runs == 1:  # which has no interval
+        rows, columns_of_rows = [row[:-1] for row in rows], columns_of_rows[:-1]
     headings = ("", "images", "top-1 matches", "of these both 99 %", "higher on the original")
     parts = [
-        tables.markdown(["%", "paper", "keras_fool"], rows),
+        tables.markdown(columns_of_rows, rows),
         tables.markdown(headings, counts),
         "What the images are:\n",
         _summary_table(planned),
@@ -279,9 +291,13 @@ def _summary(evolve: evolutions.Evolve) -> list[object]:
 
 
 def _curve(folder: pathlib.Path) -> dict[str, np.ndarray]:
-    """metrics.csv of a run: by column, float64 [generations]."""
+    """metrics.csv of a run folder: by column, float64 [generations], medians over runs."""
     rows = run_records.RunRecords(folder).metrics()
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    runs = len({row["run"] for row in rows})
+    return {
+        name: np.median(np.array([float(row[name]) for row in rows]).reshape(-1, runs), axis=1)
+        for name in rows[0]
+    }
 
 
 def _members_table(scores: cross_scoring.CrossScores) -> str:
@@ -303,7 +319,7 @@ def _best(images: champions.Champions, title: str, count: int = _SHOWN) -> bytes
     """The champions with the highest confidences, one per image, as a JPEG file.
 
     Args:
-        images: The champions of one run.
+        images: The champions of a run folder.
         title: The first line.
         count: How many are shown. A genome that holds several niches is shown once, for
             the label that it fools best.
@@ -311,8 +327,9 @@ def _best(images: champions.Champions, title: str, count: int = _SHOWN) -> bytes
     order = np.argsort(-images.confidences, kind="stable")
     seen, places = set(), []
     for place in order:
-        if images.genomes[place] not in seen:
-            seen.add(images.genomes[place])
+        genome = images.runs[place], images.genomes[place]
+        if genome not in seen:
+            seen.add(genome)
             places.append(place)
     shown = places[:count]
     subtitle = f"the {len(shown)} surest of {len(images)} champions, a genome once"
@@ -321,7 +338,9 @@ def _best(images: champions.Champions, title: str, count: int = _SHOWN) -> bytes
 
 def _every(images: champions.Champions, title: str) -> bytes:
     # In ImageNet's order, where related labels stand side by side.
-    subtitle = f"the champions of all {len(images)} labels, in the order of the labels"
+    runs = len(set(images.runs))
+    subtitle = f"the champions of all {len(images) // runs} labels, in the order of the labels"
+    subtitle += f", of {runs} runs" if runs > 1 else ""
     sheet = _sheet(images, range(len(images)), title, subtitle, _SMALL_SIDE)
     return sheet_drawing.jpeg(sheet, quality=75)
 
@@ -374,7 +393,8 @@ def _milestones(curve: dict[str, np.ndarray]) -> str:
     return tables.markdown(["generation", "median, %", "mean, %", "highest, %"], rows)
 
 
-_KIND = {"dataset": "imagenet", "others": ()}
+# Of networks that know other photographs, --dataset=folder:PATH says which; none are read.
+_KIND = {"dataset": "imagenet", "others": (experiment.FOLDER,)}
 EXPERIMENTS = (
     experiment.Experiment(
         name="imagenet_run",

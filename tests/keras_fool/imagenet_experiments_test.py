@@ -19,6 +19,8 @@ LABELS = ("lamp", "dog", "crane", "crane")  # two labels may have one name
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
+    """An empty folder, in which four labels are not few."""
+    monkeypatch.setattr(imagenet, "_FEW_LABELS", 4)
     monkeypatch.chdir(tmp_path)
     pathlib.Path("names.txt").write_text("\n".join(LABELS))
 
@@ -118,6 +120,43 @@ def test_transfer_between_two(command, networks, tmp_path, name):
         assert line in table
 
 
+def test_of_few_labels_there_are_several_runs(command, networks, tmp_path, monkeypatch):
+    monkeypatch.setattr(imagenet, "_FEW_LABELS", 5)
+    monkeypatch.setattr(imagenet, "_FEW_RUNS", 3)
+    pathlib.Path("four.txt").write_text("lamp\ndog\ncrane\npipe")
+    models = f"--models={networks[0]},{networks[1]}", "--label_names=four.txt"
+    arguments = (*SCALE, "--dataset=folder:somewhere/tiny", *models)
+
+    code, _, err = command(reproduce, "--experiment=table_s1_imagenet", *arguments)
+
+    assert code == 0, err
+    folder = tmp_path / "res" / "table_s1_imagenet_tiny_scale0.001"
+    table = (folder / "table.md").read_text()
+    assert table.startswith("# [a try at scale 0.001, on tiny, not ImageNet] Table S1")
+    images = folders.rows(folder / "images.csv")
+    assert [row["run"] for row in images] == [
+        str(run) for _ in range(2) for run in range(3) for _ in range(4)
+    ]
+    of = [row for row in images if row["folder"].startswith("net0")]
+    same = [row["top1:net0.keras"] == row["top1:net1.keras"] for row in of]
+    shares = 100 * np.array(same).reshape(3, 4).mean(axis=1)
+    line = next(line for line in table.splitlines() if "(a)" in line and "of net0" in line)
+    *_, share, interval, _ = line.split("|")
+    assert float(share) == pytest.approx(shares.mean(), abs=0.05)
+    low, high = map(float, interval.split(" to "))
+    assert (low, high) == pytest.approx((shares.min(), shares.max()), abs=0.06)  # of three runs
+    assert f"| images bred | {3 * (200 + 6 * 200):,} |" in table
+
+    one = command(
+        reproduce, "--experiment=imagenet_run", *arguments[:-2], models[0].split(",")[0], models[1]
+    )
+    assert one[0] == 0, one[2]
+    folder = tmp_path / "res" / "imagenet_run_tiny_scale0.001"
+    metrics = folders.rows(next(tmp_path.glob("work/*/net0*/metrics.csv")))
+    last = [float(row["median"]) for row in metrics if row["generation"] == "5"]
+    assert f"\n| 5 | {100 * np.median(last):.2f} |" in (folder / "table.md").read_text()
+
+
 def test_ensemble_of_three(command, networks, tmp_path):
     arguments = ["--experiment=ensemble", *SCALE, f"--models={','.join(networks)}"]
 
@@ -203,7 +242,11 @@ def test_transfer_sees_the_images_as_the_original_did(command, networks, tmp_pat
     [
         (["--experiment=imagenet_run"], 1, "about 1 network: name it in --models"),
         (["--experiment=ensemble", "--models=mnist_a"], 1, "about 3 networks"),
-        (["--experiment=ensemble", "--dataset=digits"], 2, "takes --dataset=imagenet, not digits"),
+        (
+            ["--experiment=ensemble", "--dataset=digits"],
+            2,
+            "takes --dataset=imagenet, folder:PATH, not digits",
+        ),
         (["--experiment=table_s1_mnist", "--dataset=shapes"], 2, "takes --dataset=mnist, digits"),
         (["--experiment=imagenet_run", "--label_names=no.txt"], 1, "no file of label names no.txt"),
     ],

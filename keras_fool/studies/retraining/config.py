@@ -115,7 +115,8 @@ class Config:
     ) -> "Config":
         """The paper's experiment on digits, or else the one on ImageNet, on any data set.
 
-        `shapes` are small: images of them are evolved for as few generations as suffice.
+        Images of `shapes`, and those for "cifar", are small: they are evolved for as few
+        generations as suffice.
 
         Args:
             dataset: One of `datasets.NAMES`.
@@ -131,7 +132,8 @@ class Config:
         training = trainers_config.for_architecture(architecture)
         if (image_size, crop_size) == (None, None):
             side = trainers_config.IMAGE_SIDES[architecture]
-            image_size, crop_size = datasets.default_sizes(dataset, side)
+            picture_side = trainers_config.PICTURE_SIDES.get(architecture)
+            image_size, crop_size = datasets.default_sizes(dataset, side, picture_side)
         about = {
             "dataset": dataset,
             "steps": training.iterations,
@@ -139,18 +141,20 @@ class Config:
             "num_labels": num_labels,
             "image_size": image_size,
             "crop_size": crop_size,
-            "crops": 1 if crop_size is None else 10,
+            # Ten crops of a picture are for the networks of ImageNet.
+            "crops": 1 if crop_size is None or architecture == "cifar" else 10,
         }
         if dataset in _DIGITS:
             return cls(**about)
         train, val = 9000, 2000
         runs = math.ceil((train + val) / (2 * num_labels))
+        few = 50 if dataset == "shapes" else 100 if architecture == "cifar" else None
         return cls(
             iterations=2,
             first_runs=runs,
             runs=min(runs, cls.runs),
-            generations=50 if dataset == "shapes" else 5000,
-            batch=200 if dataset == "shapes" else 400,
+            generations=few or 5000,
+            batch=200 if few else 400,
             first_train=train,
             first_val=val,
             **about,

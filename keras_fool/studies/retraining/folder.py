@@ -52,9 +52,12 @@ class Folder:
 
     Attributes:
         path: The folder.
+        first: That of another study whose DNN 1, and the images evolved against it, this one
+            takes over; None for its own.
     """
 
     path: pathlib.Path
+    first: "Folder | None" = None
 
     @property
     def times(self) -> pathlib.Path:
@@ -63,15 +66,15 @@ class Folder:
 
     def training(self, number: int) -> pathlib.Path:
         """The folder in which DNN `number` is trained."""
-        return self.path / "trainings" / name(number)
+        return self._home(number) / "trainings" / name(number)
 
     def classifier(self, number: int) -> pathlib.Path:
         """The folder of DNN `number`."""
-        return self.path / "classifiers" / name(number) / "1"
+        return self._home(number) / "classifiers" / name(number) / "1"
 
     def evolution(self, number: int) -> pathlib.Path:
         """The run folder of the evolution against DNN `number`."""
-        return self.path / "evolutions" / name(number)
+        return self._home(number) / "evolutions" / name(number)
 
     def is_evolved(self, number: int) -> bool:
         """Whether the evolution against DNN `number` is complete."""
@@ -187,6 +190,9 @@ class Folder:
     def damaged_draw(self, number: int) -> list[pathlib.Path]:
         """The same for the files of the draw from the evolution against DNN `number`."""
         return _damaged(self.path / "draws", self._draw(number, _SUMS))
+
+    def _home(self, number: int) -> pathlib.Path:
+        return self.path if self.first is None or number > 1 else self.first.path
 
     def _classifier_sums(self, number: int) -> pathlib.Path:
         return self.training(number) / f"classifier{_SUMS}"

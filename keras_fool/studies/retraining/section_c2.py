@@ -17,7 +17,7 @@ from keras_fool.studies import plots, tables
 from keras_fool.studies.retraining import config as config_module
 from keras_fool.studies.retraining import outcomes, table_s2
 
-_SMALL_P = 1e-4  # the paper says of its p only that it is smaller
+SMALL_P = 1e-4  # the paper says of its p only that it is smaller
 _BARS = 50
 
 
@@ -167,7 +167,7 @@ def as_markdown(
 
 
 def _sentence(found: Comparison) -> str:
-    p = "p < 0.0001" if found.p < _SMALL_P else f"p = {found.p:.4f}"
+    p = "p < 0.0001" if found.p < SMALL_P else f"p = {found.p:.4f}"
     paper = " (the paper's on ImageNet: p < 0.0001)" if found.of == "champions" else ""
     return (
         f"- Mann-Whitney, two-sided, {found.of}: {found.num_first} of DNN 1, {found.num_later} of "

@@ -28,6 +28,7 @@ from trainers import export, fooling_class, sources
 _GUESSES = {
     "lenet": {**evolutions.GUESSES, "draw": 1 / 1_000},
     "small": {"train": 1 / 20, "evolve": 1 / 3_000, "draw": 1 / 300},
+    "cifar": {"train": 1 / 25, "evolve": 1 / 8_000, "draw": 1 / 1_000},
 }
 _OTHER_GUESSES = {"train": 10.0, "evolve": 1 / 5, "draw": 1 / 100}
 _NUM_COMPARED = 100  # images on which an export is tried
@@ -42,14 +43,19 @@ class Study:
         config: What shapes the result.
         folder: Where everything is, or will be.
         data: The data set that `config` names.
+        prefix: What the names of its steps begin with, where it is one of several studies.
     """
 
     config: config_module.Config
     folder: folder_module.Folder
     data: sources.Source
+    prefix: str = ""
 
     def steps(self) -> list[steps.Step]:
-        """All steps in order; nothing is drawn from what fooled the last classifier."""
+        """All steps in order; nothing is drawn from what fooled the last classifier.
+
+        Those that another study does, as `folder` says, are left out.
+        """
         config, folder = self.config, self.folder
         guesses = _GUESSES.get(config.architecture, _OTHER_GUESSES)
         found = []
@@ -61,14 +67,14 @@ class Study:
             )
             found += [
                 Train(
-                    name=f"train DNN {number}",
+                    name=f"{self.prefix}train DNN {number}",
                     work=config.steps,
                     guess=guesses["train"],
                     folder=folder.training(number),
                     **about,
                 ),
                 Evolve(
-                    name=f"evolve {evolution.runs} runs against DNN {number}",
+                    name=f"{self.prefix}evolve {evolution.runs} runs against DNN {number}",
                     work=evolutions.images_of(evolution),
                     guess=guesses["evolve"],
                     subject=subject,
@@ -78,14 +84,14 @@ class Study:
                     study=self,
                 ),
                 Draw(
-                    name=f"draw from the images that fooled DNN {number}",
+                    name=f"{self.prefix}draw from the images that fooled DNN {number}",
                     work=evolution.runs * config.images_of_run,
                     guess=guesses["draw"],
                     folder=folder.path / "draws",
                     **about,
                 ),
             ]
-        return found[:-1]
+        return found[2 if folder.first else 0 : -1]
 
     @contextlib.contextmanager
     def opened(self, context: experiment.Context) -> Iterator[pathlib.Path]:
