@@ -188,8 +188,8 @@ def main(arguments: Sequence[str]) -> None:
         note=cli.note,
         dataset=common_flags.DATASET.value,
         scorer=scorer,
-        image_batch=score_batch,
-        checkpoint_steps=common_flags.CHECKPOINT_EVERY.value,
+        score_batch=score_batch,
+        checkpoint_every=common_flags.CHECKPOINT_EVERY.value,
     )
     if complete:
         print(f"{path} is complete already; nothing was changed.")

@@ -159,8 +159,8 @@ def ascend(
     note: Callable[[str], None],
     dataset: str | None = None,
     scorer: "LocalScorer | None" = None,
-    image_batch: int | None = None,
-    checkpoint_steps: int | None = None,
+    score_batch: int | None = None,
+    checkpoint_every: int | None = None,
 ) -> bool:
     """Ascends in `path` until the run is complete; begins, goes on, or finds it complete.
 
@@ -175,9 +175,9 @@ def ascend(
         note: Told, in a sentence, what the user should know.
         dataset: The data set's name, for the record.
         scorer: That of `classifier`, where the caller has opened it.
-        image_batch: Images that go through the network together, at most; by default
+        score_batch: Images that go through the network together, at most; by default
             what memory takes. Results depend on it by rounding at most.
-        checkpoint_steps: Steps between checkpoints; by default a minute's. No result depends
+        checkpoint_every: Steps between checkpoints; by default a minute's. No result depends
             on it.
 
     Returns:
@@ -207,14 +207,14 @@ def ascend(
             scorer.image_shape,
             np.array(mean),
             [(label, seed) for seed in seeds for label in labels],
-            batch=image_batch or fitting_batch(scorer),
+            batch=score_batch or fitting_batch(scorer),
             independent=scorer.independent,
         )
         execute.execute(
             folder,
             AscentJob(ascent, scorer),
             ascent_record.AscentRecord(folder, ascent, scorer),
-            execute.Due(checkpoint_steps, _CHECKPOINT_SECONDS),
+            execute.Due(checkpoint_every, _CHECKPOINT_SECONDS),
             command=command,
         )
     return False

@@ -3,8 +3,8 @@
     config.json      every setting that shapes the result, versions, what scored
     champions.csv    written last: with it the run is complete
 
-What else is in it say `evolution_folder`, `ascent_folder` and `training_folder`. A folder may
-come from anyone: `config` reads it, and `opened` looks for links before anything is written.
+`run_folder` says what else is in it. A folder may come from anyone: `config` reads it, and
+`opened` looks for links before anything is written.
 """
 
 import contextlib

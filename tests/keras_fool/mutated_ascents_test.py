@@ -33,7 +33,7 @@ def ascend(tiny_model) -> Callable[[pathlib.Path], list[str]]:
             command="again",
             note=notes.append,
             scorer=scorer,
-            checkpoint_steps=4,
+            checkpoint_every=4,
         )
         return notes
 
