@@ -166,7 +166,7 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
 
     originals = " and ".join(dict.fromkeys(of.config["classifier"] for of in images))
     title = f"Images that fool {originals}" if _TITLE.value is None else _TITLE.value
-    look = galleries.Look(
+    style = galleries.Style(
         title=title if _CAPTIONS.value else "",
         image_size=common_flags.SIZE.value,
         captions=_CAPTIONS.value,
@@ -175,9 +175,9 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
         on_rows=progress.Drawing(unit="rows of images").advance,
     )
     if _LAYOUT.value == "runs":
-        return galleries.by_run(images, choice, look)
+        return galleries.by_run(images, choice, style)
     if _LAYOUT.value == "selection":
-        return galleries.selection(images, choice, look)
+        return galleries.selection(images, choice, style)
     with cli.native_messages_hidden():
         from keras_fool.studies import cross_scoring
 
@@ -186,7 +186,7 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
     studies = [scorers.cross_score(of, models) for of in images]
     for line in dict.fromkeys(line for scores in studies for line in scores.taken_lines):
         cli.note(line)
-    sheet, counts = galleries.transferring(studies, choice, look, most_runs=_MAX_RUNS.value)
+    sheet, counts = galleries.transferring(studies, choice, style, most_runs=_MAX_RUNS.value)
     for label, number in counts.items():
         print(f"{label:<16}{number} images that all of the classifiers are sure of")
     return sheet

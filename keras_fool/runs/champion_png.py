@@ -109,7 +109,7 @@ def decode(content: bytes, path: pathlib.Path) -> Champion:
 
 
 def check_whole(path: pathlib.Path) -> None:
-    """Looks whether a PNG file has all of its parts, and each as it was written.
+    """Checks that a PNG file has all of its parts, each undamaged.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -23,7 +23,7 @@ _HALF = 0.5001  # by which rounding to bytes changes a value at most
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Champions:
-    """The champions of one run folder, by run and within it by label.
+    """The champions of one run folder, ordered by run, then by label.
 
     Attributes:
         folder: The run folder.
@@ -80,7 +80,7 @@ class Champions:
             arrays["offsets"] = self.offsets[places]
         return dataclasses.replace(self, **arrays, **texts)
 
-    def less_mean(self, place: int) -> np.ndarray:
+    def minus_mean(self, place: int) -> np.ndarray:
         """An image of an ascent minus the data mean: float [height, width, channels].
 
         Raises:

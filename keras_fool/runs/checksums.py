@@ -41,7 +41,7 @@ def read(path: pathlib.Path) -> dict[str, str]:
 
 
 def wrong(folder: pathlib.Path, names: Iterable[str], sums: Mapping[str, str]) -> list[str]:
-    """Which files of a folder are missing, or not those that `sums` has.
+    """The files of a folder that are missing or do not have the digest in `sums`.
 
     Args:
         folder: The folder.

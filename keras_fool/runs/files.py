@@ -57,7 +57,7 @@ def create(path: pathlib.Path) -> IO[bytes]:
 
 
 def refuse_links(folder: pathlib.Path) -> None:
-    """Looks whether a folder holds nothing but files and folders of its own.
+    """Checks that a folder holds nothing but regular files and folders.
 
     The folder itself may be a link: that was its user's choice.
 

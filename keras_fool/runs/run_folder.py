@@ -91,17 +91,16 @@ class RunFolder:
                 on is missing or damaged.
         """
         self._table_keys = record.table_keys
-        kept = dict.fromkeys(record.headers, (None, None))
         state = self._checkpoints.resume(self.note)
         if state is None:
+            kept = dict.fromkeys(record.headers, (None, None))
             run_records.announce_repair(self.path, has_state=False, note=self.note)
             if any((self.path / name).exists() for name in record.headers):
                 self.note(f"{self.path} has no checkpoint: its run begins again.")
             # Whatever an earlier start left: what is written now is of this one.
             workdir.write_config(self.path, self.settings, self.about)
-        elif record.headers:
+        else:
             kept = self._recorded_tables(state, list(record.headers))
-        if state is not None:
             record.restore(state)
         for name, header in record.headers.items():
             self._tables[name] = files.GrowingFile(self.path / name, header, *kept[name])
@@ -113,16 +112,17 @@ class RunFolder:
         self, state: dict[str, np.ndarray], names: Sequence[str]
     ) -> dict[str, tuple[int, str | None]]:
         """Lengths and SHA-256 of tables; None in checkpoints from before there were any."""
+        if not names:
+            return {}
         lengths, sums = (state.pop(key, None) for key in self._table_keys)
         fits = lengths is not None and lengths.size == len(names) and lengths.dtype.kind == "i"
         if sums is not None:
             fits = fits and sums.size == len(names) and sums.dtype.kind == "U"
         if not fits or (lengths < 0).any():
             raise ValueError(f"the newest checkpoint in {self.path} is not one of this run.")
-        digests = [None] * len(names) if sums is None else np.atleast_1d(sums).tolist()
-        return dict(
-            zip(names, zip(np.atleast_1d(lengths).tolist(), digests, strict=True), strict=True)
-        )
+        digests = [None] * len(names) if sums is None else sums.ravel().tolist()
+        kept = zip(lengths.ravel().tolist(), digests, strict=True)
+        return dict(zip(names, kept, strict=True))
 
     def append(self, table: str, rows: str) -> None:
         """Adds whole lines to a table."""

@@ -100,7 +100,7 @@ class RunRecords:
         return rows
 
     def places(self, when: str) -> list[int]:
-        """The rows of those that have an image of `when`, one of `kept`.
+        """The places of the rows whose image of `when`, one of `kind.kept`, is there.
 
         Raises:
             ValueError: None has, or there are never such images.
@@ -179,7 +179,7 @@ class RunRecords:
         return rows
 
     def damaged(self) -> list[str]:
-        """The files of a complete run that are missing, or not as they were completed.
+        """The files of a complete run that are missing or have changed since.
 
         Returns:
             Their names, relative to the folder.
@@ -265,7 +265,7 @@ def dimensions(shape: Sequence[int]) -> str:
 
 
 def is_whole(folder: pathlib.Path) -> bool:
-    """Whether all files of a complete run are as they were completed.
+    """Whether all files of a complete run are there and unchanged.
 
     Raises:
         ValueError: As `RunRecords.damaged` does.
@@ -278,7 +278,7 @@ def is_whole(folder: pathlib.Path) -> bool:
 
 
 def announce_repair(folder: pathlib.Path, *, has_state: bool, note: Callable[[str], None]) -> None:
-    """Says which files of a complete run are damaged, before they are written again.
+    """Names the damaged files of a complete run, before they are written again.
 
     Args:
         folder: A run folder, complete or not; of the latter nothing is said.

@@ -110,7 +110,7 @@ class StopRequest:
     """
 
     def __init__(self, on_stop: Callable[[], None] = lambda: None):
-        """Waits for nothing yet.
+        """Prepares; the signals are taken when it is entered.
 
         Args:
             on_stop: Called when the signal comes, from its handler.

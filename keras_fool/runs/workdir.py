@@ -107,7 +107,7 @@ def _write(path: pathlib.Path, content: Mapping[str, object]) -> None:
 
 
 def config(path: pathlib.Path) -> dict:
-    """What config.json says: `settings` and `versions`, and by other names what was recorded.
+    """The content of config.json: `settings`, `versions`, and what else was recorded.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -155,7 +155,7 @@ class Status(enum.Enum):
 
 
 def status(path: pathlib.Path, settings: Mapping[str, object]) -> Status:
-    """Looks whether a run of these settings can begin or go on in a folder; writes nothing.
+    """How far the run of these settings in a folder is; writes nothing.
 
     Raises:
         ValueError: The folder holds something else, or a run of other settings.

@@ -131,7 +131,7 @@ def _tile(
 ) -> tile_sheets.Tile:
     image, confidence = images.images[place], images.confidences[place]
     if mean_subtracted:
-        image = data_means.picture_of(images.less_mean(place))
+        image = data_means.picture_of(images.minus_mean(place))
     return tile_sheets.Tile(
         image, (*names, percent(confidence)), bool(confidence < HIGH_CONFIDENCE)
     )

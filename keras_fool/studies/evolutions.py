@@ -309,15 +309,15 @@ def recorded(
 
 def _crops(classifier: classifiers.AnyClassifier) -> int | list[int] | None:
     """How many its members see; several numbers where they differ, None of an endpoint."""
-    seen = [member.views for member in classifier.members if hasattr(member, "views")]
+    seen = [member.views for member in classifier.members if not member.is_remote]
     crops = sorted({views.crops for views in seen})
     return crops[0] if len(crops) == 1 else crops or None
 
 
 def _identity(classifier: classifiers.AnyClassifier) -> dict[str, object]:
     identity = classifiers.comparable(classifier.identity)
-    path = getattr(classifier, "path", None)  # ensembles and endpoints have none
-    card = path and path.with_name(classifiers.CARD_FILE)
+    paths = [member.path for member in classifier.members if not member.is_remote]
+    card = paths[0].with_name(classifiers.CARD_FILE) if len(paths) == 1 and paths[0] else None
     if card and card.is_file():
         identity[_TEST_ERROR] = foreign_files.json_object(card).get(_TEST_ERROR)
     return {"name": classifier.name, **identity}

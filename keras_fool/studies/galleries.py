@@ -24,7 +24,7 @@ _WIDEST, _HIGHEST, _LARGEST = 3000, 5600, 140  # pixels of a sheet that was give
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class Style:
     """How a sheet looks.
 
     Attributes:
@@ -62,7 +62,7 @@ class Choice:
     runs: Sequence[int] | None = None
     min_confidence: float = 0.0
 
-    def of(self, champions: champions_module.Champions) -> np.ndarray:
+    def mask(self, champions: champions_module.Champions) -> np.ndarray:
         """Which of some champions are chosen: bool [champions]."""
         chosen = champions.confidences >= np.float32(self.min_confidence)
         if self.labels is not None:
@@ -73,7 +73,7 @@ class Choice:
 
 
 def by_run(
-    folders: Sequence[champions_module.Champions], choice: Choice, look: Look
+    folders: Sequence[champions_module.Champions], choice: Choice, style: Style
 ) -> Image.Image:
     """A row per run, a column per label, as Figure S4; places may be empty.
 
@@ -82,68 +82,74 @@ def by_run(
     Args:
         folders: The champions of one or more run folders.
         choice: Which of them.
-        look: How they are shown.
+        style: How they are shown.
 
     Raises:
         ValueError: Nothing is chosen, or the sheet would be too large.
     """
     labels = folders[0].labels
-    there = {int(niche) for of in folders for niche in of.niches}
+    there = {int(niche) for champions in folders for niche in champions.niches}
     niches = sorted(there if choice.labels is None else set(choice.labels))
     if len(niches) > _MOST_COLUMNS:
-        return selection(folders, choice, look)
+        return selection(folders, choice, style)
     chosen = _chosen(folders, choice)
-    runs = [(of, run) for of in chosen for run in sorted(set(of.runs))]
+    runs = [(champions, run) for champions in chosen for run in sorted(set(champions.runs))]
     rows = []
-    for of, run in runs:
-        places = {of.niches[place]: place for place in np.flatnonzero(of.runs == run)}
-        rows.append([_tile(of, places[n], look) if n in places else None for n in niches])
+    for champions, run in runs:
+        places = {champions.niches[place]: place for place in np.flatnonzero(champions.runs == run)}
+        rows.append([_tile(champions, places[n], style) if n in places else None for n in niches])
     return tile_sheets.sheet(
         rows,
-        title=look.title,
+        title=style.title,
         subtitle=_summary(chosen),
-        row_names=_run_names(runs) if look.captions else (),
-        column_names=[labels[niche] for niche in niches] if look.captions else (),
-        side=look.image_size
-        or look.side
-        or _side(len(runs) / look.blocks, len(niches) * look.blocks),
-        blocks=look.blocks,
+        row_names=_run_names(runs) if style.captions else (),
+        column_names=[labels[niche] for niche in niches] if style.captions else (),
+        side=style.image_size
+        or style.side
+        or _side(len(runs) / style.blocks, len(niches) * style.blocks),
+        blocks=style.blocks,
     )
 
 
 def selection(
-    folders: Sequence[champions_module.Champions], choice: Choice, look: Look
+    folders: Sequence[champions_module.Champions], choice: Choice, style: Style
 ) -> Image.Image:
     """All that is chosen, one after the other, each with its label, confidence and run.
 
     Args:
         folders: As `by_run` takes them.
         choice: Likewise.
-        look: Likewise.
+        style: Likewise.
 
     Raises:
         ValueError: Nothing is chosen, or the sheet would be too large.
     """
     chosen = _chosen(folders, choice)
     tiles = [
-        _tile(of, place, look, of.labels[of.niches[place]], f", run {of.runs[place]}")
-        for of in chosen
-        for place in range(len(of))
+        _tile(
+            champions,
+            place,
+            style,
+            champions.labels[champions.niches[place]],
+            f", run {champions.runs[place]}",
+        )
+        for champions in chosen
+        for place in range(len(champions))
     ]
     columns = squarish(len(tiles))
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
     return tile_sheets.sheet(
         rows,
-        title=look.title,
+        title=style.title,
         subtitle=_summary(chosen),
-        side=look.image_size or look.side or _side(len(rows), columns),
+        side=style.image_size or style.side or _side(len(rows), columns),
     )
 
 
 def transferring(
     studies: "Sequence[cross_scoring.CrossScores]",
     choice: Choice,
-    look: Look,
+    style: Style,
     num_labels: int = 3,
     most_runs: int = 10,
 ) -> tuple[Image.Image, dict[str, int]]:
@@ -156,7 +162,7 @@ def transferring(
     Args:
         studies: The scored champions of one or more run folders.
         choice: Which of them may be shown; its labels are shown in its order.
-        look: How they are shown; captions are the lowest confidence of all classifiers.
+        style: How they are shown; captions are the lowest confidence of all classifiers.
         num_labels: How many labels, where `choice` names none.
         most_runs: How many columns, at most.
 
@@ -167,10 +173,10 @@ def transferring(
         ValueError: There is no such image, or the sheet would be too large.
     """
     labels = studies[0].champions.labels
-    sure = [_sure(scores) & choice.of(scores.champions) for scores in studies]
+    sure = [_sure(scores) & choice.mask(scores.champions) for scores in studies]
     counts = sum(
-        np.bincount(scores.champions.niches[of], minlength=len(labels))
-        for scores, of in zip(studies, sure, strict=True)
+        np.bincount(scores.champions.niches[mask], minlength=len(labels))
+        for scores, mask in zip(studies, sure, strict=True)
     )
     if not counts.any():
         raise ValueError("there is no image that all of the classifiers are sure of.")
@@ -180,19 +186,19 @@ def transferring(
     sheet = tile_sheets.sheet(
         [
             [
-                _sure_tile(scores, places[niche], look) if niche in places else None
+                _sure_tile(scores, places[niche], style) if niche in places else None
                 for scores, _, places in columns
             ]
             for niche in niches
         ],
-        title=look.title,
+        title=style.title,
         subtitle=f"{' and '.join(studies[0].confidences)} give these at least 99 %; the lower "
         "confidence stands below",
-        row_names=[labels[niche] for niche in niches] if look.captions else (),
+        row_names=[labels[niche] for niche in niches] if style.captions else (),
         column_names=_run_names([(scores.champions, run) for scores, run, _ in columns])
-        if look.captions
+        if style.captions
         else (),
-        side=look.image_size or look.side or 112,
+        side=style.image_size or style.side or 112,
     )
     return sheet, {labels[niche]: int(number) for niche, number in enumerate(counts)}
 
@@ -205,11 +211,11 @@ def _fullest(
 ) -> "list[tuple[cross_scoring.CrossScores, int, dict[int, int]]]":
     """The runs with images of most labels: scores, run, and by label the image's place."""
     found = []
-    for scores, of in zip(studies, sure, strict=True):
+    for scores, mask in zip(studies, sure, strict=True):
         champions = scores.champions
         for run in sorted(set(champions.runs)):
             places = np.flatnonzero(
-                of & (champions.runs == run) & np.isin(champions.niches, niches)
+                mask & (champions.runs == run) & np.isin(champions.niches, niches)
             )
             if len(places):
                 found.append((scores, run, {champions.niches[place]: place for place in places}))
@@ -227,8 +233,8 @@ def _sure(scores: "cross_scoring.CrossScores") -> np.ndarray:
 def _chosen(
     folders: Sequence[champions_module.Champions], choice: Choice
 ) -> list[champions_module.Champions]:
-    chosen = [of.take(choice.of(of)) for of in folders]
-    chosen = [of for of in chosen if len(of)]
+    chosen = [champions.take(choice.mask(champions)) for champions in folders]
+    chosen = [champions for champions in chosen if len(champions)]
     if not chosen:
         raise ValueError("no champion is left: choose other labels, runs or confidences.")
     return chosen
@@ -236,63 +242,73 @@ def _chosen(
 
 def _run_names(runs: Sequence[tuple[champions_module.Champions, int]]) -> list[str]:
     """What runs are called: by their numbers; where those are the same, by more."""
-    for name in ("run {run}", "{of.config[classifier]}: {run}", "{of.folder.name}: {run}"):
-        names = [name.format(of=of, run=run) for of, run in runs]
+    for name in (
+        "run {run}",
+        "{champions.config[classifier]}: {run}",
+        "{champions.folder.name}: {run}",
+    ):
+        names = [name.format(champions=champions, run=run) for champions, run in runs]
         if len(set(names)) == len(names):
             break
     return names
 
 
 def _tile(
-    of: champions_module.Champions, place: int, look: Look, first_line: str = "", after: str = ""
+    champions: champions_module.Champions,
+    place: int,
+    style: Style,
+    first_line: str = "",
+    after: str = "",
 ) -> tile_sheets.Tile:
-    confidence = of.confidences[place]
-    lines = [first_line, f"{percent(confidence)}{after}"] if look.captions else []
+    confidence = champions.confidences[place]
+    lines = [first_line, f"{percent(confidence)}{after}"] if style.captions else []
     return tile_sheets.Tile(
-        _drawn(of, place, look), tuple(filter(None, lines)), bool(confidence < HIGH_CONFIDENCE)
+        _drawn(champions, place, style),
+        tuple(filter(None, lines)),
+        bool(confidence < HIGH_CONFIDENCE),
     )
 
 
-def _sure_tile(scores: "cross_scoring.CrossScores", place: int, look: Look) -> tile_sheets.Tile:
+def _sure_tile(scores: "cross_scoring.CrossScores", place: int, style: Style) -> tile_sheets.Tile:
     niche = scores.champions.niches[place]
     lowest = min(confidences[place, niche] for confidences in scores.confidences.values())
-    caption = (percent(lowest),) if look.captions else ()
-    return tile_sheets.Tile(_drawn(scores.champions, place, look), caption)
+    caption = (percent(lowest),) if style.captions else ()
+    return tile_sheets.Tile(_drawn(scores.champions, place, style), caption)
 
 
 def _drawn(
-    of: champions_module.Champions, place: int, look: Look
+    champions: champions_module.Champions, place: int, style: Style
 ) -> np.ndarray | tile_sheets.Later:
-    if look.mean_subtracted:
-        return data_means.picture_of(of.less_mean(place))
-    if look.image_size is None:
-        return of.images[place]
-    if not of.genomes[place]:
+    if style.mean_subtracted:
+        return data_means.picture_of(champions.minus_mean(place))
+    if style.image_size is None:
+        return champions.images[place]
+    if not champions.genomes[place]:
         raise ValueError(
-            f"the images in {of.folder} were made by gradient ascent: there is no genome that "
-            "could be drawn at another --size."
+            f"the images in {champions.folder} were made by gradient ascent: there is no genome "
+            "that could be drawn at another --size."
         )
-    path = of.folder / of.files[place]
+    path = champions.folder / champions.files[place]
     try:
-        genome, canvas = genome_json.loads(of.genomes[place])
+        genome, canvas = genome_json.loads(champions.genomes[place])
     except ValueError as error:
         raise ValueError(f"the genome in {path} is damaged: {error}") from error
-    if canvas.shape != of.images[place].shape:
+    if canvas.shape != champions.images[place].shape:
         raise ValueError(f"the genome in {path} is not one of an image of its shape.")
     longest = max(canvas.height, canvas.width)
     height, width = (
-        max(1, round(side * look.image_size / longest)) for side in (canvas.height, canvas.width)
+        max(1, round(side * style.image_size / longest)) for side in (canvas.height, canvas.width)
     )
     return tile_sheets.Later(
         (height, width, canvas.channels),
-        lambda: render.draw(genome, canvas, height, width, look.on_rows),
+        lambda: render.draw(genome, canvas, height, width, style.on_rows),
     )
 
 
 def _summary(chosen: Sequence[champions_module.Champions]) -> str:
-    confidences = np.concatenate([of.confidences for of in chosen])
+    confidences = np.concatenate([champions.confidences for champions in chosen])
     images = "1 image" if len(confidences) == 1 else f"{len(confidences)} images"
-    before = any(of.offsets is not None for of in chosen)
+    before = any(champions.offsets is not None for champions in chosen)
     return (
         f"{images}{UNROUNDED if before else ''}; median confidence "
         f"{percent(np.median(confidences))}, lowest {percent(confidences.min())}"

@@ -98,8 +98,8 @@ def _s1_sheets(
     sheets = {}
     for name, (niches, text) in wanted.items():
         if counts[slice(None) if niches is None else niches].any():
-            choice, look = galleries.Choice(labels=niches), galleries.Look(text)
-            sheet, _ = galleries.transferring(studies, choice, look, most_runs=_S1_COLUMNS)
+            choice, style = galleries.Choice(labels=niches), galleries.Style(text)
+            sheet, _ = galleries.transferring(studies, choice, style, most_runs=_S1_COLUMNS)
             sheets[name] = sheet_drawing.png(sheet)
     return sheets
 
@@ -139,12 +139,12 @@ def _s4_report(context: experiment.Context) -> experiment.Outcome:
     planned = _s4_plan(context, subject)
     folders = [evolve.folder for evolve in planned]
     images = [champions.read(folder) for folder in folders]
-    look = galleries.Look(context.title(), side=56, blocks=2)
+    style = galleries.Style(context.title(), side=56, blocks=2)
     return experiment.Outcome(
         settings=evolutions.recorded([subject.find()], planned),
         table=_s4_tables(images, folders, context.seed),
         files={
-            "figure_s4.png": sheet_drawing.png(galleries.by_run(images, galleries.Choice(), look)),
+            "figure_s4.png": sheet_drawing.png(galleries.by_run(images, galleries.Choice(), style)),
             "mean_images.png": _mean_images(images, context),
             "images.csv": _s4_images(images),
         },

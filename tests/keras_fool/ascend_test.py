@@ -133,8 +133,8 @@ def test_last_images_are_had_as_they_were_before_rounding(ascended):
     ]
     assert np.array_equal(unrounded.confidences, np.float32(recorded))
     two = unrounded.take(np.array([4, 1]))
-    assert np.array_equal(two.less_mean(0), unrounded.offsets[4])
-    assert np.array_equal(rounded.less_mean(4), rounded.images[4] - 100.0)
+    assert np.array_equal(two.minus_mean(0), unrounded.offsets[4])
+    assert np.array_equal(rounded.minus_mean(4), rounded.images[4] - 100.0)
 
 
 @pytest.mark.parametrize("damage", ["not there", "damaged"])

@@ -85,7 +85,7 @@ def test_only_confident_ones_are_chosen(run_folder):
     read = champions.read(run_folder)
     least = float(np.sort(read.confidences)[-2])
 
-    chosen = galleries.Choice(min_confidence=least).of(read)
+    chosen = galleries.Choice(min_confidence=least).mask(read)
 
     assert chosen.sum() == 2
     assert (read.confidences[chosen] >= read.confidences[~chosen].max()).all()

@@ -72,7 +72,7 @@ def read(path: pathlib.Path) -> list[object]:
         images = champions.read(path, when, unrounded=True)
         arrays = (images.runs, images.niches, images.confidences, images.images)
         found += [images.labels, images.files, *(array.tobytes() for array in arrays)]
-        found += [images.less_mean(place).tobytes() for place in range(len(images))]
+        found += [images.minus_mean(place).tobytes() for place in range(len(images))]
     return found
 
 

@@ -85,8 +85,8 @@ def read(path: pathlib.Path) -> list[object]:
     found = []
     for when in champions.WHENS:
         images = champions.read(path, when)
-        look = galleries.Look(title=images.config["classifier"])
-        sheet = galleries.by_run([images], galleries.Choice(), look)
+        style = galleries.Style(title=images.config["classifier"])
+        sheet = galleries.by_run([images], galleries.Choice(), style)
         found += [images.labels, images.files, images.genomes, images.scorer, sheet.tobytes()]
         arrays = (images.runs, images.niches, images.confidences, images.images)
         found += [array.tobytes() for array in arrays]
