@@ -186,7 +186,7 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
     studies = [scorers.cross_score(of, models) for of in images]
     for line in dict.fromkeys(line for scores in studies for line in scores.taken_lines):
         cli.note(line)
-    sheet, counts = galleries.transferring(studies, choice, style, most_runs=_MAX_RUNS.value)
+    sheet, counts = galleries.transferring(studies, choice, style, max_runs=_MAX_RUNS.value)
     for label, number in counts.items():
         print(f"{label:<16}{number} images that all of the classifiers are sure of")
     return sheet

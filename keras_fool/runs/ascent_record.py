@@ -26,7 +26,7 @@ from keras_fool.runs import (
 from keras_fool.sheets import sheet_drawing, tile_sheets
 from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
 
-_MOST_COLUMNS = 20
+_MAX_COLUMNS = 20
 _THRESHOLDS = (0.99, 0.9999)
 _LARGEST, _WIDEST = 160, 3000  # pixels
 
@@ -129,7 +129,7 @@ class AscentRecord(jobs.Record):
             caption = (labels[label], f"{percent(row[label])}, seed {seed}")
             tiles.append(tile_sheets.Tile(image, caption, bool(row[label] < HIGH_CONFIDENCE)))
         num_labels = len({label for label, _ in targets})
-        columns = num_labels if num_labels < len(tiles) <= _MOST_COLUMNS else squarish(len(tiles))
+        columns = num_labels if num_labels < len(tiles) <= _MAX_COLUMNS else squarish(len(tiles))
         own = confidences[np.arange(len(tiles)), [label for label, _ in targets]]
         return tile_sheets.sheet(
             [tiles[start : start + columns] for start in range(0, len(tiles), columns)],

@@ -27,7 +27,7 @@ from keras_fool.sheets.sheet_drawing import (
     tile_size,
 )
 
-_MOST_COLUMNS = 20  # labels that stand side by side under headings
+_MAX_COLUMNS = 20  # labels that stand side by side under headings
 _WIDEST, _HIGHEST = 3200, 6000  # pixels
 _NARROWEST = 640
 _LARGEST_TILE, _SMALLEST_TILE = 140, 40
@@ -120,12 +120,12 @@ def montage(images: Sequence[Sequence[np.ndarray]], largest: int = 800) -> np.nd
         uint8 [height, width, channels].
     """
     height, width = images[0][0].shape[:2]
-    columns = len(images[0]) if len(images[0]) <= _MOST_COLUMNS else squarish(len(images[0]))
+    columns = len(images[0]) if len(images[0]) <= _MAX_COLUMNS else squarish(len(images[0]))
     step = max(1, -(-columns * width // largest))
     lines_of_run = -(-len(images[0]) // columns)
-    most_runs = max(1, largest // (lines_of_run * -(-height // step)))
+    max_runs = max(1, largest // (lines_of_run * -(-height // step)))
     lines = []
-    for champions in images[:most_runs]:
+    for champions in images[:max_runs]:
         tiles = [image[::step, ::step] for image in champions]
         tiles += [np.zeros_like(tiles[0])] * (lines_of_run * columns - len(tiles))
         for start in range(0, len(tiles), columns):
@@ -134,7 +134,7 @@ def montage(images: Sequence[Sequence[np.ndarray]], largest: int = 800) -> np.nd
 
 
 def _layout(num_runs: int, num_niches: int, shape: tuple[int, int]) -> _Layout:
-    wrapped = num_niches > _MOST_COLUMNS
+    wrapped = num_niches > _MAX_COLUMNS
     columns = squarish(num_niches) if wrapped else num_niches
     lines = -(-num_niches // columns)
     left = 62 if num_runs > 1 and not wrapped else 0

@@ -17,7 +17,7 @@ from keras_fool.studies import transfer
 if TYPE_CHECKING:
     from keras_fool.studies import cross_scoring
 
-_MOST_COLUMNS = 20  # labels that stand side by side under their names
+_MAX_COLUMNS = 20  # labels that stand side by side under their names
 # What a sheet says of images and confidences that are not those of the files.
 UNROUNDED = " before rounding to bytes"
 _WIDEST, _HIGHEST, _LARGEST = 3000, 5600, 140  # pixels of a sheet that was given no size
@@ -90,7 +90,7 @@ def by_run(
     labels = folders[0].labels
     there = {int(niche) for champions in folders for niche in champions.niches}
     niches = sorted(there if choice.labels is None else set(choice.labels))
-    if len(niches) > _MOST_COLUMNS:
+    if len(niches) > _MAX_COLUMNS:
         return selection(folders, choice, style)
     chosen = _chosen(folders, choice)
     runs = [(champions, run) for champions in chosen for run in sorted(set(champions.runs))]
@@ -151,7 +151,7 @@ def transferring(
     choice: Choice,
     style: Style,
     num_labels: int = 3,
-    most_runs: int = 10,
+    max_runs: int = 10,
 ) -> tuple[Image.Image, dict[str, int]]:
     """A column per run, a row per label, of images that all classifiers are sure of.
 
@@ -164,7 +164,7 @@ def transferring(
         choice: Which of them may be shown; its labels are shown in its order.
         style: How they are shown; captions are the lowest confidence of all classifiers.
         num_labels: How many labels, where `choice` names none.
-        most_runs: How many columns, at most.
+        max_runs: How many columns, at most.
 
     Returns:
         The sheet, and the number of such images for each label's name.
@@ -182,7 +182,7 @@ def transferring(
         raise ValueError("there is no image that all of the classifiers are sure of.")
     best = np.argsort(-counts, kind="stable")[:num_labels]
     niches = [n for n in (best if choice.labels is None else choice.labels) if counts[n]]
-    columns = _fullest(studies, sure, niches, most_runs)
+    columns = _fullest(studies, sure, niches, max_runs)
     sheet = tile_sheets.sheet(
         [
             [
@@ -207,7 +207,7 @@ def _fullest(
     studies: "Sequence[cross_scoring.CrossScores]",
     sure: Sequence[np.ndarray],
     niches: Sequence[int],
-    most: int,
+    max_runs: int,
 ) -> "list[tuple[cross_scoring.CrossScores, int, dict[int, int]]]":
     """The runs with images of most labels: scores, run, and by label the image's place."""
     found = []
@@ -220,7 +220,7 @@ def _fullest(
             if len(places):
                 found.append((scores, run, {champions.niches[place]: place for place in places}))
     order = sorted(range(len(found)), key=lambda place: -len(found[place][2]))
-    return [found[place] for place in sorted(order[:most])]
+    return [found[place] for place in sorted(order[:max_runs])]
 
 
 def _sure(scores: "cross_scoring.CrossScores") -> np.ndarray:

@@ -99,7 +99,7 @@ def _s1_sheets(
     for name, (niches, text) in wanted.items():
         if counts[slice(None) if niches is None else niches].any():
             choice, style = galleries.Choice(labels=niches), galleries.Style(text)
-            sheet, _ = galleries.transferring(studies, choice, style, most_runs=_S1_COLUMNS)
+            sheet, _ = galleries.transferring(studies, choice, style, max_runs=_S1_COLUMNS)
             sheets[name] = sheet_drawing.png(sheet)
     return sheets
 
