@@ -235,12 +235,12 @@ def _losses_table(
         [
             "Means over the images. The next step, in parts and then whole; after that the "
             "regularisers in the order in which they work:\n",
-            tables.markdown(headings, _beside([column for column, _ in columns])),
+            tables.markdown(headings, _rows([column for column, _ in columns])),
             "What a regulariser takes by itself, of the images as they are, without the step; "
             f"the blur of Figure {_name('s7')} is of every second step. And how much less than "
             "the gradient a blurred gradient gains, both of these figures' blurs on all three "
             "figures' images:\n",
-            tables.markdown(headings, _beside([column for _, column in columns])),
+            tables.markdown(headings, _rows([column for _, column in columns])),
         ]
     )
 
@@ -274,7 +274,7 @@ def _losses_column(
     return with_step, alone
 
 
-def _beside(columns: Sequence[Mapping[str, object]]) -> list[list[object]]:
+def _rows(columns: Sequence[Mapping[str, object]]) -> list[list[object]]:
     """The rows of columns that have the same names."""
     return [[name, *(column[name] for column in columns)] for name in columns[0]]
 

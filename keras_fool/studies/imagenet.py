@@ -95,7 +95,7 @@ def plan(
     classifier: classifiers.Classifier | classifiers.Ensemble,
     generations: int = GENERATIONS,
 ) -> evolutions.Evolve:
-    """One run of so many of the paper's generations, scaled; of few labels, several runs."""
+    """One run, or several of few labels; `generations` are those of the paper, and are scaled."""
     few = 0 < len(classifier.labels or ()) < _FEW_LABELS
     offspring = _FEW_OFFSPRING if few else _OFFSPRING
     config = evolvers_config.Config(

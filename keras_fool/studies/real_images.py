@@ -141,7 +141,7 @@ def _order(scorer: Scorer, data: sources.Source) -> label_orders.Order:
     """Where the data's labels are among the classifier's.
 
     Raises:
-        ValueError: They are not, or another number is where there are no names.
+        ValueError: They are not; or there are no names, and their numbers differ.
     """
     labels, index = data.labels, applications.imagenet_ids() or ()
     # Folders of ImageNet are named by WordNet's ids, of which Keras has a table.
@@ -151,7 +151,7 @@ def _order(scorer: Scorer, data: sources.Source) -> label_orders.Order:
         return label_orders.Order(tuple(by_id[label] for label in labels), by_name=True)
     extra = len(scorer.labels) - len(labels)
     if label_orders.are_numbers(scorer.labels) and extra not in (0, 1):
-        raise ValueError(  # a retrained one has a fooling class besides
+        raise ValueError(  # a retrained one also has a fooling class
             f"{scorer.name} has {len(scorer.labels)} labels, {data.name} has {len(labels)}."
         )
     if data.name == _IMAGENET and extra in (0, 1):  # whose order all networks have

@@ -137,7 +137,7 @@ class ResultsFolder:
 
 
 def _read(path: pathlib.Path) -> dict:
-    """A JSON file's object; an empty one where there is no such file."""
+    """A JSON file's object; an empty one if there is no such file."""
     try:
         return foreign_files.json_object(path)
     except FileNotFoundError:
@@ -193,6 +193,6 @@ class Report(steps.Step):
 
         Raises:
             ValueError: As `ResultsFolder.write` does.
-            OSError: Likewise.
+            OSError: As `ResultsFolder.write` does.
         """
         self.results.write(context, context.experiment.report(context))

@@ -100,15 +100,15 @@ def run(
         todo: All steps.
         context: What they are given.
         times: A CSV file of the steps that were ever finished; it differs from start to start,
-            so it is no result.
+            so it is not a result.
         known: Without such a file, seconds that steps took in earlier starts, by name.
         on_step: Told, of each step, how long it took, and whether it was done before.
 
     Raises:
         ValueError: As `Step.is_done` does; or the file of times is damaged.
         UserError: As `Step.run` does.
-        StoppedError: Likewise.
-        OSError: Likewise.
+        StoppedError: As `Step.run` does.
+        OSError: As `Step.run` does.
     """
     on_step = on_step or (lambda *_: None)
     records = _records(todo, known or {}) if times is None else read(times)

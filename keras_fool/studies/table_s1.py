@@ -46,7 +46,7 @@ def plan(
     runs: int = RUNS,
     **settings: object,
 ) -> list[evolutions.Evolve]:
-    """An evolution on each classifier, of so many of the paper's runs."""
+    """An evolution on each classifier; `runs` are those of the paper, and are scaled."""
     numbers = range(context.scaled(runs, minimum=2))
     # Runs of different seeds have nothing in common but what they fool.
     return [

@@ -29,7 +29,7 @@ class Counts:
     """How many of some images transfer.
 
     Attributes:
-        images: All of them; one of NaN confidences fools nobody.
+        images: All of them; one with NaN confidences fools no classifier.
         matches: Those that both classifiers give the same top-1 label, whichever.
         sure: The matches whose two top-1 confidences are both at least 0.99.
         higher: The matches whose top-1 confidence is strictly higher on the original.
@@ -73,7 +73,7 @@ def count_by_run(
 
     Args:
         original: As `count` takes it.
-        other: Likewise.
+        other: As `count` takes it.
         runs: int [images]; each one's run.
         own: As `count` takes it.
 
@@ -126,7 +126,7 @@ def given_labels(
         independent: Whether an image may be given any number of labels.
 
     Returns:
-        int64 [num_labels, num_labels]; at [evolved, given] the number of images. One of NaN
+        int64 [num_labels, num_labels]; at [evolved, given] the number of images. One with NaN
         confidences is given no label.
     """
     num_labels = confidences.shape[1]
@@ -149,7 +149,7 @@ class LabelTransfer:
         matches: Those that both classifiers give the same top-1 label.
         given: Those that the other one gives the label that they were evolved for.
         sure: Those that both give that label with at least 0.99.
-        median: The other one's median confidence for that label, of those that are no NaN.
+        median: The other one's median confidence for that label, without those that are NaN.
     """
 
     label: int

@@ -66,7 +66,7 @@ def intervals(scores: cross_scoring.CrossScores, other: str, seed: int) -> list[
 
 
 def mean_intervals(pairs: Sequence[tuple[cross_scoring.CrossScores, str]], seed: int) -> list[str]:
-    """The same for the mean over pairs of scores and another classifier, all of as many runs."""
+    """The same for the mean over pairs; all have the same number of runs."""
     # Runs of different seeds are independent: run r of each, taken together, is one draw.
     by_run = np.stack([_by_run(scores, other) for scores, other in pairs], axis=1)
     return [

@@ -38,9 +38,9 @@ class Config:
         batch: Images of a run and generation; as many random ones begin a run.
         steps: Steps of every training.
         first_train: Images drawn from those of DNN 1 for training.
-        first_val: Likewise for validation, among the data's test images.
+        first_val: The same for validation, among the data's test images.
         train: Images drawn from those of each later one for training.
-        val: Likewise for validation.
+        val: The same for validation.
         seed: All other seeds derive from it.
         architecture: Of every DNN, one of `trainers.config.ARCHITECTURES`.
         num_labels: The labels of the data alone.

@@ -100,7 +100,7 @@ def draw(
         num_val: Images of the validation part.
         rng: The draw's own stream.
         earlier_train: Images that are in the training part already.
-        earlier_val: Likewise, disjoint from those.
+        earlier_val: Images that are in the validation part already; none is in both.
 
     Raises:
         ValueError: The pool has fewer images, or too many copies of one image to part
@@ -136,5 +136,5 @@ def _taken_out(places_of: dict[bytes, list], images: Iterable[np.ndarray]) -> li
 
 
 def _content(image: np.ndarray) -> bytes:
-    """The same for equal images alone, and short, as there may be gigabytes of them."""
+    """A digest: the same only for equal images, and short, as there may be gigabytes of them."""
     return hashlib.sha256(np.ascontiguousarray(image)).digest()

@@ -39,7 +39,7 @@ class Drawn:
 
     Attributes:
         train: uint8 [number, height, width, channels].
-        val: Likewise, for validation.
+        val: The same for validation.
     """
 
     train: np.ndarray
