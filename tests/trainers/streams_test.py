@@ -103,6 +103,7 @@ def test_another_picture_stands_in_for_a_damaged_one(folder, stream):
     images, labels = read(stream, 0, 3)
     damage(folder / "train" / "circle" / "002.JPG")  # number 1
     (folder / "test" / "cross" / "005.JPG").write_bytes(b"none")
+    stream = image_folder.load(str(folder), 32, 28)  # pictures that were read stay in memory
 
     found, found_labels = read(stream, 0, 3)
 
