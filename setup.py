@@ -74,7 +74,7 @@ setup(
     extras_require={
         "serving": SERVING,
         "test": [*SERVING, "hypothesis>=6.100", "psutil>=6.0", "pytest>=8.0", "pytest-xdist>=3.6"],
-        "dev": ["pre-commit>=4.0", "ruff>=0.14"],
+        "dev": ["mypy>=1.15", "pre-commit>=4.0", "ruff>=0.14"],
         # What benchmarks/ascent.py compares with.
         "benchmark": ["tf-keras-vis>=0.8.7"],
     },

@@ -93,6 +93,10 @@ class Archive:
         self.elites: list[Elite | None] = [None] * num_niches
         self.confidences = np.full(num_niches, -np.inf, np.float32)
 
+    def filled(self) -> list[Elite]:
+        """The elites, one per niche; empty before the first `add`."""
+        return [elite for elite in self.elites if elite is not None]
+
     def add(self, offers: Offers) -> list[tuple[Elite, np.ndarray]]:
         """Offers every genome to every niche.
 

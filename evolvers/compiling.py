@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numba
 from numba.core import event
@@ -58,7 +59,7 @@ class _Listener(event.Listener):
         del event
 
 
-def _compiled(options: dict[str, object], function: Callable) -> Callable:
+def _compiled(options: dict[str, Any], function: Callable) -> Callable:
     global _only_in
     try:
         dispatcher = numba.njit(cache=True, nogil=True, **options)(function)
@@ -68,7 +69,8 @@ def _compiled(options: dict[str, object], function: Callable) -> Callable:
         except OSError:
             _only_in = "the memory of this process"
             return numba.njit(nogil=True, **options)(function)
-        _only_in = os.environ[_VARIABLE] = numba.config.CACHE_DIR = str(folder)
+        _only_in = os.environ[_VARIABLE] = str(folder)
+        numba.config.CACHE_DIR = _only_in  # type: ignore[attr-defined]
         dispatcher = numba.njit(cache=True, nogil=True, **options)(function)
     # If the code cannot be stored, as on a full disk, it is compiled nevertheless.
     cache = dispatcher._cache

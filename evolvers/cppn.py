@@ -125,7 +125,7 @@ class Cppn:
             or starts_at_output.any()
         ):
             raise ValueError(f"expected connections among {last} nodes, not into inputs.")
-        graph = graphlib.TopologicalSorter()
+        graph: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
         for source, target in zip(self.sources.tolist(), self.targets.tolist(), strict=True):
             graph.add(target, source)
         try:
@@ -165,7 +165,7 @@ class Cppn:
             for field in dataclasses.fields(self)
         )
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -94,6 +94,8 @@ class CppnGenome(neat.DefaultGenome):
     genome, because random draws select genes by their place in it.
     """
 
+    connections: dict[tuple[int, int], "CppnConnectionGene"]
+
     @classmethod
     def parse_config(cls, param_dict: dict) -> CppnGenomeConfig:
         """The genome settings from a section of a .cfg file."""
@@ -185,7 +187,8 @@ class CppnGenome(neat.DefaultGenome):
         self.connections = {ends: g for ends, g in self.connections.items() if key not in ends}
 
     def _ancestors(self, key: int) -> set[int]:
-        found, frontier = set(), {key}
+        found: set[int] = set()
+        frontier = {key}
         while frontier:
             frontier = {a for a, b in self.connections if b in frontier} - found
             found |= frontier

@@ -63,7 +63,7 @@ class DirectGenome:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DirectGenome) and np.array_equal(self.genes, other.genes)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

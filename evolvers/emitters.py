@@ -2,7 +2,7 @@
 
 import dataclasses
 from types import ModuleType
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from evolvers.cppn_genome import load_config
 from evolvers.direct import DirectBatch, DirectGenome
 from evolvers.render.cpu import CpuRenderer
 
+Drawings = TypeVar("Drawings", program.Program, np.ndarray)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Proposal:
+class Proposal(Generic[Drawings]):
     """A batch of genomes that one run proposes.
 
     Attributes:
@@ -29,7 +31,7 @@ class Proposal:
     genomes: CppnBatch | DirectBatch
     parents: np.ndarray
     unchanged: np.ndarray
-    drawings: program.Program | np.ndarray
+    drawings: Drawings
 
 
 class Emitter(Protocol):
@@ -75,14 +77,14 @@ class CppnEmitter:
         self._skip_unchanged = skip_unchanged
         self._config = load_config(canvas.channels)
 
-    def initial(self, rng: np.random.Generator, count: int) -> Proposal:
+    def initial(self, rng: np.random.Generator, count: int) -> Proposal[program.Program]:
         """Networks without hidden nodes, with random weights and activations."""
         genomes = self._operators.initial(rng, count, self._config)
         return Proposal(genomes, *_no_parents(count), program.pack(genomes))
 
     def offspring(
         self, rng: np.random.Generator, elites: list[Cppn], count: int, generation: int
-    ) -> Proposal:
+    ) -> Proposal[program.Program]:
         """Mutated copies; the rates are the same in every generation."""
         del generation
         parents = CppnBatch.stack(elites)
@@ -93,7 +95,7 @@ class CppnEmitter:
         unchanged = program.equal(packed, program.pack(parents), places)
         return Proposal(genomes, places, unchanged, packed.take(np.flatnonzero(~unchanged)))
 
-    def draw(self, proposals: list[Proposal]) -> np.ndarray:
+    def draw(self, proposals: list[Proposal[program.Program]]) -> np.ndarray:
         """All programs in one call of the renderer."""
         packed = program.concatenate([proposal.drawings for proposal in proposals])
         return self._renderer.render(packed, self.canvas)
@@ -110,7 +112,7 @@ class DirectEmitter:
         self.canvas = canvas
         self._renderer = renderer
 
-    def initial(self, rng: np.random.Generator, count: int) -> Proposal:
+    def initial(self, rng: np.random.Generator, count: int) -> Proposal[np.ndarray]:
         """White noise."""
         shape = (self.canvas.channels, self.canvas.height, self.canvas.width)
         genomes = direct.initial(rng, count, shape)
@@ -118,12 +120,12 @@ class DirectEmitter:
 
     def offspring(
         self, rng: np.random.Generator, elites: list[DirectGenome], count: int, generation: int
-    ) -> Proposal:
+    ) -> Proposal[np.ndarray]:
         """Mutated copies; the rate halves every 1000 generations."""
         genomes, places = direct.offspring(rng, DirectBatch.stack(elites), count, generation)
         return Proposal(genomes, places, np.zeros(count, bool), genomes.genes)
 
-    def draw(self, proposals: list[Proposal]) -> np.ndarray:
+    def draw(self, proposals: list[Proposal[np.ndarray]]) -> np.ndarray:
         """All genes in one call of the renderer."""
         genes = [proposal.drawings for proposal in proposals]
         return self._renderer.render_pixels(genes[0] if len(genes) == 1 else np.concatenate(genes))

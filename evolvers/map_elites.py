@@ -13,11 +13,12 @@ generation is one batch, and the batches of all runs are scored together:
 import collections
 import concurrent.futures
 import dataclasses
+import functools
 import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -115,7 +116,7 @@ class _Scores:
     """The scores of a group's work."""
 
     confidences: np.ndarray
-    images: Sequence[np.ndarray]
+    images: Sequence[np.ndarray] | np.ndarray
     seconds: float
 
 
@@ -222,12 +223,13 @@ class Evolution:
         rounds = [(self._breed, self.config.initial + number * self.config.batch)]
         if number == 0:
             rounds.insert(0, (self._begin, 0))
-        totals = collections.Counter()
+        totals: collections.Counter[str] = collections.Counter()
+        seconds = 0.0
         unchanged, known, takeovers, not_finite = np.zeros((4, self.config.runs), np.int64)
         accepted = []
         for propose, first_identity in rounds:
             for group, scores in self._scored(propose, number):
-                totals["seconds"] += scores.seconds
+                seconds += scores.seconds
                 totals["births"] += sum(len(p.genomes) for p in group.proposals)
                 totals["scored"] += len(scores.confidences)
                 lost = np.flatnonzero(~is_finite(scores.confidences))
@@ -263,7 +265,7 @@ class Evolution:
             duplicates=known,
             not_finite=not_finite,
             accepted=accepted,
-            score_seconds=totals["seconds"],
+            score_seconds=seconds,
         )
 
     def state(self) -> dict[str, np.ndarray]:
@@ -273,10 +275,11 @@ class Evolution:
             Arrays without objects, for `restore`. The names of the genomes' arrays begin with
             `genomes_`; `not_finite` is left out if it is 0 for all runs.
         """
-        places, elites, runs = [], [], []
+        elites: list[Elite] = []
+        places, runs = [], []
         for run, archive in enumerate(self.archives):
-            known = {}
-            for elite in archive.elites:
+            known: dict[int, int] = {}
+            for elite in archive.filled():
                 if elite.identity not in known:
                     known[elite.identity] = len(elites)
                     elites.append(elite)
@@ -315,6 +318,7 @@ class Evolution:
             for name, array in state.items()
             if name.startswith("genomes_")
         }
+        genomes: CppnBatch | DirectBatch
         if self.config.encoding == "cppn":
             genomes = CppnBatch(self.canvas.channels, **arrays)
         else:
@@ -335,7 +339,8 @@ class Evolution:
         for archive, places in zip(self.archives, state["niches"], strict=True):
             archive.elites = [elites[place] for place in places]
             archive.confidences = np.array(
-                [elite.confidences[niche] for niche, elite in enumerate(archive.elites)], np.float32
+                [elite.confidences[niche] for niche, elite in enumerate(archive.filled())],
+                np.float32,
             )
         for rng, value in zip(self._streams, json.loads(str(state["streams"])), strict=True):
             rng.bit_generator.state = value
@@ -375,7 +380,7 @@ class Evolution:
         return self._emitter.initial(self._streams[run], self.config.initial)
 
     def _breed(self, run: int, number: int) -> Proposal:
-        genomes = [elite.genome for elite in self.archives[run].elites]
+        genomes = [elite.genome for elite in self.archives[run].filled()]
         return self._emitter.offspring(self._streams[run], genomes, self.config.batch, number)
 
     def _scored(
@@ -387,6 +392,7 @@ class Evolution:
         """
         runs = self.config.runs
         size = max(1, min(self._group_images // self.config.batch, -(-runs // 2)))
+        waiting: collections.deque[tuple[_Group, concurrent.futures.Future[_Scores]]]
         waiting = collections.deque()
         try:
             for start in range(0, runs, size):
@@ -406,10 +412,10 @@ class Evolution:
         if not len(work):
             return _Scores(np.empty((0, len(self.scorer.labels)), np.float32), (), 0.0)
         if isinstance(work, Program):
-            confidences, images = self.scorer.score_programs(work, self.canvas)
-        else:
-            confidences, images = self.scorer.score(work), work
-        return _Scores(confidences, images, time.perf_counter() - start)
+            scorer = cast(DrawingScorer, self.scorer)
+            confidences, images = scorer.score_programs(work, self.canvas)
+            return _Scores(confidences, images, time.perf_counter() - start)
+        return _Scores(self.scorer.score(work), work, time.perf_counter() - start)
 
     def _prepare(self, runs: range, propose: Callable, number: int) -> _Group:
         proposals = [propose(run, number) for run in runs]
@@ -444,7 +450,7 @@ class Evolution:
             if archive.elites[0] is None:
                 parents = proposal.parents[places]
             else:
-                identities = np.array([elite.identity for elite in archive.elites])
+                identities = np.array([elite.identity for elite in archive.filled()])
                 parents = identities[proposal.parents[places]]
             offers = Offers(
                 genomes=proposal.genomes,
@@ -452,9 +458,14 @@ class Evolution:
                 identities=first_identity + places,
                 parents=parents,
                 generation=number,
-                image=lambda offer, at=at: scores.images[at + offer],
+                image=functools.partial(_image, scores.images, at),
                 confidences=scores.confidences[at:end],
             )
             for elite, niches in archive.add(offers):
                 yield run, elite, niches
             at = end
+
+
+def _image(images: Sequence[np.ndarray] | np.ndarray, at: int, offer: int) -> np.ndarray:
+    """The image of an offer, of a run whose images begin at `at`."""
+    return images[at + offer]

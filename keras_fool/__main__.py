@@ -55,8 +55,8 @@ def run(argv: list[str] | None = None) -> None:
     argv = sys.argv if argv is None else argv
     if len(argv) > 1 and argv[1] in commands():
         module = importlib.import_module(f"keras_fool.{argv[1]}")
-        sys.argv = [module.__file__, *argv[2:]]
-        cli.run(module.main, uses=getattr(module, "USES", ()))
+        sys.argv = [str(module.__file__), *argv[2:]]
+        cli.run(module.main, module.USES)
     if argv[1:] == ["--version"]:
         print(f"keras_fool {keras_fool.__version__}")
         sys.exit()

@@ -32,6 +32,7 @@ cores for 20 images of SqueezeNet 1.1 and 1500 steps.
 import dataclasses
 import shlex
 from collections.abc import Sequence
+from typing import Any, cast
 
 from absl import flags
 
@@ -163,12 +164,14 @@ def main(arguments: Sequence[str]) -> None:
         score_batch = flag_values.score_batch()
     with errors.reported(ValueError):
         classifier = model_flags.classifier()
+    model = str(common_flags.MODEL.value)
     if not classifier.gives_gradients:
         raise errors.UsageError(
-            f"{common_flags.MODEL.value} is an endpoint, and an endpoint gives no gradients to "
+            f"{model} is an endpoint, and an endpoint gives no gradients to "
             "follow. Evolution needs none: "
-            f"python -m keras_fool.evolve --model={shlex.quote(common_flags.MODEL.value)}"
+            f"python -m keras_fool.evolve --model={shlex.quote(model)}"
         )
+    classifier = cast(classifiers.Classifier | classifiers.Ensemble, classifier)
     with errors.reported(ValueError), cli.native_messages_hidden():
         from keras_fool.runs import ascent_run
 
@@ -199,7 +202,7 @@ def main(arguments: Sequence[str]) -> None:
 def _config() -> config_module.Config:
     """The preset, with what the flags change."""
     settings = (common_flags.STEPS, *_PARTS_OF_PRESET)
-    changes = {flag.name: flag.value for flag in settings if flag.value is not None}
+    changes: dict[str, Any] = {flag.name: flag.value for flag in settings if flag.value is not None}
     return dataclasses.replace(config_module.PRESETS[_PRESET.value], **changes)
 
 

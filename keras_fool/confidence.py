@@ -21,7 +21,7 @@ Costs one scoring of every image: seconds for MNIST, minutes to hours for ImageN
 """
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import tqdm
@@ -114,7 +114,7 @@ def _write(output: pathlib.Path, title: str, table: str, picture: bytes, images:
         print(path)
 
 
-def _print_unreadable(unreadable: dict[str, str]) -> None:
+def _print_unreadable(unreadable: Mapping[str, str]) -> None:
     if unreadable:
         name, reason = next(iter(unreadable.items()))
         print(

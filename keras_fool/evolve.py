@@ -189,7 +189,7 @@ def _renderer(
     if _ENCODING.value == "direct" or classifier.is_remote:
         return "cpu"
     if (begun := workdir.recorded_settings(path)) is not None:
-        return begun.get("renderer", "cpu")
+        return str(begun.get("renderer", "cpu"))
     with cli.native_messages_hidden():
         import tensorflow as tf
 

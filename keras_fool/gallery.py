@@ -181,7 +181,7 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
     with cli.native_messages_hidden():
         from keras_fool.studies import cross_scoring
 
-        models = cross_scoring.find_models(classifiers.listed(common_flags.MODELS.value))
+        models = cross_scoring.find_models(classifiers.listed(str(common_flags.MODELS.value)))
         scorers = cross_scoring.Scorers()
     studies = [scorers.cross_score(of, models) for of in images]
     for line in dict.fromkeys(line for scores in studies for line in scores.taken_lines):

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
     target = classifier_folder.new(
         common_flags.OUTPUT_DIR.value, common_flags.NAME.value, common_flags.VERSION.value
     )
-    names = None
+    names: Sequence[str] | None = None
     with errors.reported(ValueError), cli.native_messages_hidden():
         if common_flags.LABEL_NAMES.value is not None:
             names = label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))

@@ -195,7 +195,7 @@ def _settings() -> trainers_config.Config:
 
 
 def _data(architecture: str) -> sources.Source:
-    name = common_flags.DATASET.value
+    name = flag_values.dataset()
     sizes = common_flags.IMAGE_SIZE.value, common_flags.CROP_SIZE.value
     if sizes == (None, None):
         sizes = datasets.default_sizes(
@@ -241,7 +241,7 @@ def _name_unreadable(data: sources.Source) -> None:
 
 
 def _workdir() -> pathlib.Path:
-    name, version = common_flags.NAME.value, str(common_flags.VERSION.value)
+    name, version = str(common_flags.NAME.value), str(common_flags.VERSION.value)
     return flag_values.workdir(pathlib.Path("runs") / "train" / name / version)
 
 

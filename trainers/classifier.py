@@ -136,7 +136,7 @@ class Training:
         columns = slice(here.start * self._share, here.stop * self._share)
         self._feed = data.train_feed(settings.seed, settings.batch, columns)
         # Functions of this object: each is traced once, for one shape.
-        self._run_steps = tf.function(self._run_steps)
+        self._run_steps = tf.function(self._run_steps)  # type: ignore[method-assign]
         self._predict = tf.function(
             self._logits, input_signature=[tf.TensorSpec([None, *data.image_shape], tf.uint8)]
         )
@@ -185,7 +185,8 @@ class Training:
             self._test_batch, self.workers.number, self.workers.count
         ):
             logits = self._predict(images).numpy()
-            counts += (np.count_nonzero(logits.argmax(axis=1) != labels), len(labels))
+            counts[0] += np.count_nonzero(logits.argmax(axis=1) != labels)
+            counts[1] += len(labels)
         wrong, tested = map(int, self.workers.total(counts))
         if not tested:
             raise ValueError(f"none of the test images of {self._data.name} can be read.")

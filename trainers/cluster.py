@@ -52,9 +52,11 @@ def from_environment(environment: Mapping[str, str]) -> Cluster:
     if other := sorted(cluster.keys() - set(_JOBS)):
         raise _wrong(f"names a job {other[0]!r}", f"known: {', '.join(_JOBS)}")
     addresses = {job: cluster.get(job, []) for job in _JOBS}
-    for job, listed in addresses.items():
+    for kind, listed in addresses.items():
         if not isinstance(listed, list) or not all(map(_is_address, listed)):
-            raise _wrong(f"has a wrong cluster.{job}", f"must be a list of host:port, got {listed}")
+            raise _wrong(
+                f"has a wrong cluster.{kind}", f"must be a list of host:port, got {listed}"
+            )
     if len(addresses["chief"]) > 1:
         raise _wrong("names several chiefs", f"at most one leads, got {addresses['chief']}")
     job, index = task.get("type"), task.get("index")

@@ -4,6 +4,7 @@ Quick to import: commands read their defaults here before they know whether they
 """
 
 import dataclasses
+from typing import Any
 
 from trainers import names
 
@@ -95,7 +96,7 @@ class Config:
 
 _NUM_FIRST = 1 + [field.name for field in dataclasses.fields(Config)].index("evaluate_every")
 
-_ALEXNET = {
+_ALEXNET: dict[str, Any] = {
     "iterations": 450_000,
     "batch": 256,
     "gamma": 0.1,
@@ -106,7 +107,7 @@ _ALEXNET = {
 }
 # BVLC/caffe, models/*/*solver.prototxt; for GoogLeNet the "quick" one, with which its published
 # weights were trained. "small" and "cifar" are not from a paper.
-_DEFAULTS = {
+_DEFAULTS: dict[str, dict[str, Any]] = {
     "lenet": {},
     "alexnet": _ALEXNET,
     "caffenet": _ALEXNET,
@@ -139,7 +140,7 @@ _DEFAULTS = {
 }
 
 
-def for_architecture(architecture: str, **changes: object) -> Config:
+def for_architecture(architecture: str, **changes: Any) -> Config:
     """The settings with which a network is trained.
 
     Args:

@@ -14,6 +14,7 @@ import functools
 import hashlib
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -159,7 +160,7 @@ class DatasetSpec:
     """
 
     labels: tuple[str, ...]
-    read: Callable[[str | None], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
+    read: Callable[[str | None], tuple[np.ndarray, ...]]
 
 
 def check_name(name: str) -> None:
@@ -307,7 +308,7 @@ def _read_mnist(data_dir: str | None) -> tuple[np.ndarray, ...]:
     return tuple(arrays)
 
 
-def _download(builder: object) -> None:
+def _download(builder: Any) -> None:
     """Prepares a data set of TensorFlow Datasets from the network.
 
     Raises:
@@ -345,17 +346,17 @@ def _shapes(side: int, crop_size: int | None) -> sources.Source:
         return Dataset("shapes", shapes.LABELS, *_draw_shapes(side))
     from trainers import pictures, streams
 
-    splits = [
+    train, test = (
         pictures.DrawnPictures(
             functools.partial(shapes.draw, seed, side=side), shapes.labels_of(np.arange(count))
         )
         for seed, count in enumerate(_NUM_SHAPES)
-    ]
+    )
     some = shapes.draw(
         0, np.arange(100), side
     )  # these bytes differ if shapes are drawn differently
     return streams.Stream(
-        "shapes", shapes.LABELS, *splits, side, crop_size, hashlib.sha256(some).hexdigest()
+        "shapes", shapes.LABELS, train, test, side, crop_size, hashlib.sha256(some).hexdigest()
     )
 
 

@@ -13,6 +13,7 @@ import json
 import pathlib
 import platform
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,7 +35,7 @@ class ExportError(RuntimeError):
 def save(
     folder: pathlib.Path,
     model: keras.Model,
-    card: Mapping[str, object],
+    card: Mapping[str, Any],
     images: np.ndarray,
     mean_image: np.ndarray | None = None,
 ) -> None:

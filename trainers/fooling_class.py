@@ -6,15 +6,21 @@ classifier of n labels is trained again, with label n for images that belong to 
 
 import dataclasses
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainers import datasets, sources
 
+if TYPE_CHECKING:
+    from trainers import streams
+
 LABEL = "fooling"
 
 
-def add(data: sources.Source, train_images: np.ndarray, test_images: np.ndarray) -> sources.Source:
+def add(
+    data: "datasets.Dataset | streams.Stream", train_images: np.ndarray, test_images: np.ndarray
+) -> sources.Source:
     """A data set with images added to it as label `len(data.labels)`.
 
     They come after the other images; a training shuffles all. Images that are added to a data set
@@ -36,8 +42,10 @@ def add(data: sources.Source, train_images: np.ndarray, test_images: np.ndarray)
     if shared:
         raise ValueError(f"{len(shared)} of the test images are among the training images.")
     images = {"train": train_images, "test": test_images}
-    in_memory = isinstance(data, datasets.Dataset)
-    shape = data.image_shape if in_memory else (data.image_size, data.image_size, data.channels)
+    if isinstance(data, datasets.Dataset):
+        shape = data.image_shape
+    else:
+        shape = (data.image_size, data.image_size, data.channels)
     for split, added in images.items():
         if added.dtype != np.uint8 or added.shape[1:] != shape:
             raise ValueError(
@@ -45,7 +53,7 @@ def add(data: sources.Source, train_images: np.ndarray, test_images: np.ndarray)
                 f"like those of {data.name}, got {added.dtype} {list(added.shape)}."
             )
     name, fooling = f"{data.name}+{LABEL}", len(data.labels)
-    if not in_memory:
+    if not isinstance(data, datasets.Dataset):
         return data.with_label(name, LABEL, train_images, test_images)
     return dataclasses.replace(
         data,

@@ -76,7 +76,7 @@ class FilePictures:
             UnreadableError: It is not a file, is damaged, or cannot be opened.
         """
         label = int(self._of_label[number])
-        if self._is_kept[number]:
+        if self._kept is not None and self._is_kept[number]:
             return self._kept[number].copy(), label
         try:
             content = regular_file.read(self._folder.parent / self.name(number))
@@ -125,7 +125,7 @@ def load(
     missing = [f"{_TRAIN}/"] if train is None and not test_only else []
     if test is None:
         missing.append(" or ".join(f"{name}/" for name in _TESTS))
-    if missing:
+    if test is None or missing:
         raise ValueError(
             f"{path} has no {' and no '.join(missing)}: pictures are looked for in "
             f"{path}/{_TRAIN}/<label>/ and {path}/{_TESTS[0]}/<label>/."
@@ -143,7 +143,7 @@ def load(
     return streams.Stream(
         name=f"folder:{names.shown(folder.resolve().name)}",
         labels=tuple(labels),
-        train=parts.get(train, pictures.NoPictures()),
+        train=pictures.NoPictures() if train is None else parts[train],
         test=parts[test],
         image_size=image_size,
         crop_size=crop_size,

@@ -7,6 +7,7 @@ once, in a format that can be read in any order.
 
 import hashlib
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _FORMAT = "array_record"
 class PreparedPictures:
     """Pictures that TensorFlow Datasets has prepared."""
 
-    def __init__(self, source: object, split: str, side: int, channels: int = 3):
+    def __init__(self, source: Any, split: str, side: int, channels: int = 3):
         """Reads nothing yet.
 
         Args:
@@ -100,10 +101,11 @@ def load(
         return PreparedPictures(source, split, image_size, channels)
 
     content = [f"{name} {part.num_examples} {part.num_bytes}" for name, part in found.items()]
+    train: pictures.Pictures = opened("train") if "train" in found else pictures.NoPictures()
     return streams.Stream(
         name="imagenet2012",
         labels=tuple(builder.info.features["label"].names),
-        train=opened("train") if "train" in found else pictures.NoPictures(),
+        train=train,
         test=opened("validation"),
         image_size=image_size,
         crop_size=crop_size,
@@ -114,7 +116,7 @@ def load(
     )
 
 
-def _prepare(builder: object) -> None:
+def _prepare(builder: Any) -> None:
     """Prepares the files that the user has downloaded, which takes hours.
 
     Raises:
@@ -138,7 +140,7 @@ def _prepare(builder: object) -> None:
         ) from error
 
 
-def _instructions(builder: object) -> str:
+def _instructions(builder: Any) -> str:
     folder = _manual_folder(builder)
     return (
         f"Register at https://image-net.org/download-images, put {_TRAIN_FILE} (138 GB) and "
@@ -147,6 +149,6 @@ def _instructions(builder: object) -> str:
     )
 
 
-def _manual_folder(builder: object) -> pathlib.Path:
+def _manual_folder(builder: Any) -> pathlib.Path:
     # `data_path` ends in imagenet2012/<version>.
     return pathlib.Path(builder.data_path).parent.parent / "downloads" / "manual"

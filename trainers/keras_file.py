@@ -41,7 +41,7 @@ def save(path: pathlib.Path, model: keras.Model) -> None:
 
 def _renumbered(config: str) -> str:
     """Numbers objects that layers share by the order in which they appear, not by address."""
-    numbers = {}
+    numbers: dict[str, int] = {}
 
     def number(match: re.Match) -> str:
         return match[1] + str(numbers.setdefault(match[2], len(numbers) + 1))

@@ -7,7 +7,7 @@ for drawn shapes, which it learns in a minute, "cifar" for photographs of 32x32 
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -175,7 +175,7 @@ def _convolutional(
     x = layers.Rescaling(1 / 127.5, -1.0, name="scale")(images)
     conv = pool = 0
     for step in convolutions:
-        if step == "pool":
+        if isinstance(step, str):  # "pool"
             pool += 1
             x = layers.MaxPooling2D(2, name=f"pool{pool}")(x)
             continue
@@ -202,4 +202,6 @@ def _check_side(name: str, image_shape: tuple[int, int, int]) -> None:
 
 
 _BUILDERS = (lenet, alexnet.alexnet, alexnet.caffenet, googlenet.googlenet, small, cifar)
-BUILDERS = dict(zip(config.ARCHITECTURES, _BUILDERS, strict=True))
+BUILDERS: dict[str, Callable[..., keras.Model]] = dict(
+    zip(config.ARCHITECTURES, _BUILDERS, strict=True)
+)

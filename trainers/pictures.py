@@ -96,7 +96,7 @@ def reason(error: Exception) -> str:
 def _turn(picture: Image.Image) -> Image.Transpose | None:
     """The turn that makes a picture upright; None if it is upright, or its EXIF is damaged."""
     try:
-        return _TURNS.get(picture.getexif().get(_ORIENTATION))
+        return _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
     except Exception:  # the picture itself is not damaged; viewers show it as it is stored, too
         return None
 
@@ -121,6 +121,14 @@ class NoPictures:
     def __len__(self) -> int:
         """0: there are no pictures."""
         return 0
+
+    def name(self, number: int) -> str:
+        """Raises IndexError, as there is no such picture."""
+        raise IndexError(f"there is no picture {number}")
+
+    def read(self, number: int) -> tuple[np.ndarray, int]:
+        """Raises IndexError, as there is no such picture."""
+        raise IndexError(f"there is no picture {number}")
 
 
 class DrawnPictures:

@@ -175,7 +175,7 @@ def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _star(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Five points: a pixel is inside if it is inside at least four edges of a pentagon."""
-    largest = second = np.float32(-np.inf)
+    largest = second = np.array(-np.inf, np.float32)
     for edge in _edges(x, y, 5, 0.309):
         second = np.maximum(second, np.minimum(largest, edge))
         largest = np.maximum(largest, edge)

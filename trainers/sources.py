@@ -22,28 +22,42 @@ class Feed(Protocol):
 
 
 class Source(Protocol):
-    """A data set, in memory (`datasets.Dataset`) or not (`streams.Stream`).
+    """A data set, in memory (`datasets.Dataset`) or not (`streams.Stream`)."""
 
-    Attributes:
-        name: Its name in cards and messages.
-        labels: The names of the labels, in order.
-        image_shape: (height, width, channels) of every image.
-        num_train: How many training images there are.
-        num_test: How many test images there are.
-        digest: Differs between data sets whose images, labels or order differ.
-        mean_image: The mean training image, float32 [height, width, channels] in 0..255;
-            None if the images are not in memory.
-        unreadable: The images that could not be read so far and were left out: name -> reason.
-    """
+    @property
+    def name(self) -> str:
+        """Its name in cards and messages."""
 
-    name: str
-    labels: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    num_train: int
-    num_test: int
-    digest: str
-    mean_image: np.ndarray | None
-    unreadable: Mapping[str, str]
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the labels, in order."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every image."""
+
+    @property
+    def num_train(self) -> int:
+        """How many training images there are."""
+
+    @property
+    def num_test(self) -> int:
+        """How many test images there are."""
+
+    @property
+    def digest(self) -> str:
+        """Differs between data sets whose images, labels or order differ."""
+
+    @property
+    def mean_image(self) -> np.ndarray | None:
+        """The mean training image, float32 [height, width, channels] in 0..255.
+
+        None if the images are not in memory.
+        """
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """The images that could not be read so far and were left out: name -> reason."""
 
     def test_name(self, number: int) -> str:
         """The name of a test image in lists and messages: its file, if it is one."""

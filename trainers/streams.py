@@ -189,9 +189,9 @@ class Feed:
         self._seed = seed
         self._batch = batch
         self._columns = columns
-        self._batches = None
-        self._next_step = None
-        self._failure = None
+        self._batches: Iterator[tuple[np.ndarray, np.ndarray]] = iter(())
+        self._next_step: int | None = None
+        self._failure: str | None = None
 
     def read(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The images and labels of some steps; fast if every call continues where the last ended.

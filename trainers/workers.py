@@ -92,10 +92,11 @@ class Workers:
             return state
         if not self.any(self.is_chief and state is not None):
             return None
-        chiefs = state if self.is_chief else {name: np.zeros_like(a) for name, a in like.items()}
+        if state is None or not self.is_chief:
+            state = {name: np.zeros_like(array) for name, array in like.items()}
         return {
             # As whole numbers, because 0.0 + -0.0 is 0.0.
-            name: self.total(np.atleast_1d(chiefs[name]).view(np.int32))
+            name: self.total(np.atleast_1d(state[name]).view(np.int32))
             .view(array.dtype)
             .reshape(array.shape)
             for name, array in like.items()

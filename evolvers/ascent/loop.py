@@ -123,8 +123,8 @@ class Ascent:
             for parts in zip(*seen, strict=True)
         )
         if self.step == 0:
-            lost = np.concatenate([state.stopped.numpy() for state in states])
-            lost = np.count_nonzero(not_finite_at(lost[: len(self.targets)]) == 0)
+            stopped = np.concatenate([state.stopped.numpy() for state in states])
+            lost = np.count_nonzero(not_finite_at(stopped[: len(self.targets)]) == 0)
             if 2 * lost > len(self.targets):
                 raise ValueError(
                     f"the classifier gave NaN or infinite confidences or gradients for {lost} of "

@@ -26,7 +26,7 @@ _TRUNCATE = 4.0
 
 def from_config(config: config_module.Config) -> Sequence[Regulariser]:
     """The regularisers of a configuration, in the order of the published code."""
-    chosen = []
+    chosen: list[Regulariser] = []
     if config.decay:
         chosen.append(Decay(config.decay))
     if config.blur_sigma:

@@ -242,7 +242,8 @@ def _suggestion(error: flags.Error) -> str:
     wrong = re.match("flag --([^=]+)=(.*): value should be one of <", str(error), re.DOTALL)
     if wrong is None:
         return "."
-    return names.did_you_mean(wrong[2], FLAGS[wrong[1]].parser.enum_values) or "."
+    choices = getattr(FLAGS[wrong[1]].parser, "enum_values", [])
+    return names.did_you_mean(wrong[2], choices) or "."
 
 
 def _refuse_unused(uses: flag_groups.Groups) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, cast
 
 from absl import flags
 
@@ -36,7 +37,8 @@ def applied_to_all(
     Raises:
         ValueError: None is an endpoint, and a flag about endpoints is given.
     """
-    options = endpoints.Options(**{holder.name: holder.value for holder in USES})
+    values: dict[str, Any] = {holder.name: holder.value for holder in USES}
+    options = endpoints.Options(**values)
     if not any(classifier.is_remote for classifier in given):
         for holder in USES:
             if flags.FLAGS[holder.name].present:
@@ -45,6 +47,8 @@ def applied_to_all(
                     f"{given[0].name} is not an endpoint."
                 )
     return [
-        dataclasses.replace(classifier, options=options) if classifier.is_remote else classifier
+        dataclasses.replace(cast(endpoints.Endpoint, classifier), options=options)
+        if classifier.is_remote
+        else classifier
         for classifier in given
     ]

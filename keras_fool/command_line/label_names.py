@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from trainers import names, regular_file
 
@@ -89,7 +90,7 @@ def _from_lines(text: str) -> list[str]:
     return found
 
 
-def _ordered(numbers: Sequence[int], found: Sequence[object]) -> list[object]:
+def _ordered(numbers: Sequence[int], found: Sequence[Any]) -> list[Any]:
     """Names in the order of their labels' numbers."""
     if sorted(numbers) != list(range(len(numbers))) or any(isinstance(n, bool) for n in numbers):
         raise ValueError(f"its numbers of labels are not 0 to {len(numbers) - 1}, each once")

@@ -84,12 +84,12 @@ def remark(classifier: classifiers.AnyClassifier) -> str:
 
 def _members() -> list[str] | None:
     """--model, or each member of an ensemble, with the flags about it as its options."""
-    said = {
+    values = {
         "weights": common_flags.WEIGHTS.value,
         "preprocess": common_flags.PREPROCESS.value,
         "outputs": common_flags.OUTPUTS.value,
     }
-    said = [name for name, value in said.items() if value]
+    said = [name for name, value in values.items() if value]
     model = common_flags.MODEL.value
     if model is None:
         if said:
@@ -109,7 +109,6 @@ def _members() -> list[str] | None:
     if not said:
         return members
     words = members
-    words += [f"weights={common_flags.WEIGHTS.value}"] if "weights" in said else []
-    words += [common_flags.PREPROCESS.value] if "preprocess" in said else []
-    words += [common_flags.OUTPUTS.value] if "outputs" in said else []
+    words += [f"weights={values['weights']}"] if "weights" in said else []
+    words += [str(values[name]) for name in ("preprocess", "outputs") if name in said]
     return [":".join(words)]

@@ -145,6 +145,7 @@ def _layout(num_runs: int, num_niches: int, shape: tuple[int, int]) -> _Layout:
             layout = _Layout(tile_size(shape, side), columns, lines, runs, wrapped, left)
             if layout.size[0] <= _WIDEST and layout.size[1] <= _HIGHEST:
                 return layout
+    assert layout is not None  # there is at least one run
     return layout
 
 

@@ -66,7 +66,9 @@ def cut(text: str, size: int, width: int, *, bold: bool = False) -> str:
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu Sans at a size in pixels."""
     # Matplotlib ships DejaVu Sans; its folder is found without importing it.
-    package = pathlib.Path(importlib.util.find_spec("matplotlib").origin).parent
+    found = importlib.util.find_spec("matplotlib")
+    assert found is not None and found.origin is not None  # noqa: PT018
+    package = pathlib.Path(found.origin).parent
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(package / "mpl-data" / "fonts" / "ttf" / name, size)
 
