@@ -104,7 +104,7 @@ class Application:
 def imagenet_labels() -> tuple[str, ...] | None:
     """The names of ImageNet's 1000 labels, where Keras has downloaded them before."""
     index = imagenet_ids()
-    return index and tuple(name for _, name in index)
+    return None if index is None else tuple(name for _, name in index)
 
 
 def imagenet_ids() -> tuple[tuple[str, str], ...] | None:

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import pathlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras_fool.models import (
     applications,
@@ -87,7 +87,7 @@ class _Local:
         from keras_fool.models import drawing_scorer, scoring
 
         kind = drawing_scorer.DrawingScorer if draws else scoring.LocalScorer
-        return kind(self, score_batch=score_batch)
+        return kind(self, score_batch=score_batch)  # type: ignore[arg-type]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Classifier(_Local):
     @functools.cached_property
     def identity(self) -> dict:
         """What makes its confidences, as JSON; `path` only says where it was found."""
-        identity = {
+        identity: dict[str, Any] = {
             "sha256": _sha256(self.path) if self.path else None,
             "preprocess": self.preprocess,
             "from_logits": self.from_logits,
@@ -248,9 +248,12 @@ class Ensemble(_Local):
             ValueError: A member names its labels otherwise.
         """
         first = next((member for member in self.members if member.labels), None)
-        found = []
+        found: list[tuple[int, ...] | None] = []
         for member in self.members:
-            if first is None or member.labels is None or len(member.labels) != len(first.labels):
+            if first is None or first.labels is None or member.labels is None:
+                found.append(None)
+                continue
+            if len(member.labels) != len(first.labels):
                 found.append(None)  # another number is refused where the networks are known
                 continue
             order = label_orders.find(first.labels, member.labels, first.name, member.name)
@@ -260,7 +263,7 @@ class Ensemble(_Local):
     @functools.cached_property
     def identity(self) -> dict:
         """The members' identities, in order, and the orders of their labels if they differ."""
-        identity = {"ensemble": [member.identity for member in self.members]}
+        identity: dict[str, Any] = {"ensemble": [member.identity for member in self.members]}
         if any(self.orders):
             identity["orders"] = [order and list(order) for order in self.orders]
         return identity
@@ -294,7 +297,7 @@ class Ensemble(_Local):
 AnyClassifier = Classifier | Ensemble | endpoints.Endpoint
 
 
-def comparable(identity: Mapping[str, object]) -> dict[str, object]:
+def comparable(identity: Mapping[str, Any]) -> dict[str, object]:
     """An identity without where its files were found, which may change."""
     if "ensemble" in identity:
         return {**identity, "ensemble": [comparable(member) for member in identity["ensemble"]]}

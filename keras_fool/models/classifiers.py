@@ -8,6 +8,7 @@ users name them with; what is found is one of `classifier_kinds`, whose names ar
 import dataclasses
 import pathlib
 from collections.abc import Sequence
+from typing import Any, cast
 
 from keras_fool.models import applications, endpoints, image_views, model_specs, saved_classifiers
 from keras_fool.models.classifier_kinds import (
@@ -100,7 +101,7 @@ def find_all(
             raise ValueError(f"the ensemble names {each[number]} twice.")
         if member.is_remote:
             raise ValueError(f"{each[number]} is an endpoint, which no ensemble has as a member.")
-    ensemble = Ensemble(found)
+    ensemble = Ensemble(cast(tuple[Classifier, ...], found))
     _ = ensemble.orders  # checked here
     return ensemble
 
@@ -139,7 +140,7 @@ def find(
     spec = model_specs.parse(model, exists)
     if spec.is_url:
         return endpoints.parse(model)
-    said = {
+    said: dict[str, Any] = {
         "image_size": spec.image,
         "crops": spec.crops,
         "crop_size": spec.crop,
@@ -170,7 +171,7 @@ def find(
 
 
 def _application(spec: model_specs.Spec, views: Views) -> Classifier:
-    given = {"weights": spec.weights, "size": spec.size, "alpha": spec.alpha}
+    given: dict[str, Any] = {"weights": spec.weights, "size": spec.size, "alpha": spec.alpha}
     network = applications.Application(
         spec.what, **{name: value for name, value in given.items() if value is not None}
     )

@@ -1,6 +1,7 @@
 """Draws CPPNs where it scores them: for accelerators, whose images never visit the host."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -66,11 +67,11 @@ class DrawingScorer(scoring.LocalScorer):
         return images, self._traced(images)
 
 
-class DrawnImages:
+class DrawnImages(Sequence[np.ndarray]):
     """Images of a batch that stay on the accelerator until one is asked for."""
 
     def __init__(self, batch: int):
-        self._where = [None] * batch
+        self._where: list[Any] = [None] * batch
 
     def add(self, places: np.ndarray, images: tf.Tensor) -> None:
         """Adds the tile that holds the images of `places`, in order."""
@@ -80,6 +81,6 @@ class DrawnImages:
     def __len__(self) -> int:
         return len(self._where)
 
-    def __getitem__(self, place: int) -> np.ndarray:
+    def __getitem__(self, place: int) -> np.ndarray:  # type: ignore[override]
         images, row = self._where[place]
         return images[row].numpy()

@@ -7,10 +7,9 @@ grpcs:// and https:// are the same with TLS; several addresses are replicas of o
 """
 
 import dataclasses
-import math
 import re
 import urllib.parse
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from keras_fool.models import label_orders, meanings, model_specs, preprocessing
 from trainers import names
@@ -233,7 +232,7 @@ class _Reader:
             found.append(full)
         return tuple(found)
 
-    def model(self) -> dict[str, object]:
+    def model(self) -> dict[str, Any]:
         pattern = _GRPC_PATH if self._is_grpc else _REST_PATH
         match = pattern.fullmatch(self._parts.path)
         if match is None:
@@ -256,7 +255,7 @@ class _Reader:
             "label": found["label"],
         }
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         given = {}
         for part in filter(None, self._parts.query.split("&")):
             name, _, value = part.partition("=")
@@ -297,10 +296,10 @@ class _Reader:
         if text is None:
             return None
         match = re.fullmatch(r"(\d{1,5})x(\d{1,5})x([13])", text)
-        shape = match and tuple(map(int, match.groups()))
-        if not shape or not math.prod(shape):
+        height, width, channels = map(int, match.groups()) if match else (0, 0, 0)
+        if not height * width * channels:
             raise self._error(f"has image={text!r}, not HEIGHTxWIDTHxCHANNELS such as 28x28x1")
-        return shape
+        return height, width, channels
 
     def _error(self, problem: str) -> ValueError:
         return ValueError(f"the endpoint's address {problem}; expected {self._form}.")

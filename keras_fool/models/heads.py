@@ -117,7 +117,7 @@ def _head_of(model: Mapping) -> Head | None:
         if kind in _PASSING or (kind == "Activation" and activation == "linear"):
             continue
         single = settings.get("units", settings.get("filters")) == 1
-        meaning = _MEANINGS.get(activation)
+        meaning = _MEANINGS.get(activation or "")
         # A single linear unit may as well be a size or an age: that is to be said.
         if activation == "linear" and not single:
             meaning = meanings.LOGITS

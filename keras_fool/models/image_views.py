@@ -59,12 +59,15 @@ def seen(images: np.ndarray, view: str, mean: np.ndarray | None, filling: int = 
     """
     batch, height, width, _ = images.shape
     found = places(view, height, width)
-    values = images.reshape(batch, -1)
+    values: np.ndarray = images.reshape(batch, -1)
     if found is not None:
         past = np.full((batch, found.max() + 1 - height * width), filling, np.uint8)
         values = np.concatenate([values, past], axis=1)[:, found]
     values = values.reshape(images.shape).astype(np.float32)
-    return values - mean.astype(np.float32) if subtracts_mean(view) else values
+    if not subtracts_mean(view):
+        return values
+    assert mean is not None
+    return values - mean.astype(np.float32)
 
 
 def read_mean(path: pathlib.Path, shape: tuple[int, int, int]) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 import trainers.layers  # noqa: F401, so that Keras knows the layers of Caffe's networks
-from keras_fool.models import classifiers, keras_archives
+from keras_fool.models import applications, classifiers, keras_archives
 
 # Weights that a description may build beyond those that the file holds, in bytes: what a
 # layer keeps besides its weights is small.
@@ -52,8 +52,9 @@ def loaded(classifier: classifiers.Classifier) -> keras.Model:
     """
     with quiet():
         if classifier.application is not None:
-            model = _application(classifier)
+            model = _application(classifier.application)
         else:
+            assert classifier.path is not None
             model = _load(classifier.path)
     _check_finite(classifier.name, model)
     return model
@@ -186,8 +187,7 @@ def _first_line(error: Exception) -> str:
     return (kept or f"Keras cannot rebuild it ({type(error).__name__})")[:_LONGEST_REASON]
 
 
-def _application(classifier: classifiers.Classifier) -> keras.Model:
-    network = classifier.application
+def _application(network: applications.Application) -> keras.Model:
     module = importlib.import_module("keras.applications")
     width = {"alpha": network.alpha} if network.alpha != 1 else {}
     try:

@@ -16,6 +16,7 @@ it stands, whatever colons, commas and plus signs are in it.
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from keras_fool.models import applications, image_views, meanings, preprocessing
 from trainers import names
@@ -82,7 +83,7 @@ def parse(text: str, exists: Callable[[str], bool] = lambda _: False) -> Spec:
         what = ":".join(words[:count])
         if exists(what) and (found := _options(words[count:], text)) is not None:
             return Spec(what, **found)
-    options = {}
+    options: dict[str, Any] = {}
     what = text
     while (option := _option(what.rpartition(":")[2])) is not None and ":" in what:
         name, value = option
@@ -144,12 +145,13 @@ def is_there(text: str, exists: Callable[[str], bool]) -> bool:
     return has_weights and exists(spec.what)
 
 
-def _options(words: Sequence[str], text: str) -> dict[str, object] | None:
+def _options(words: Sequence[str], text: str) -> dict[str, Any] | None:
     """The options in words, by field of `Spec`; None where a word is not an option.
 
     A file of weights may have colons in its name: the longest that exists is meant.
     """
-    options, place = {}, 0
+    options: dict[str, Any] = {}
+    place = 0
     while place < len(words):
         end = place + 1
         if words[place].startswith(_WEIGHTS):
@@ -167,7 +169,7 @@ def _options(words: Sequence[str], text: str) -> dict[str, object] | None:
     return options
 
 
-def _option(text: str) -> tuple[str, object] | None:
+def _option(text: str) -> tuple[str, Any] | None:
     if text in preprocessing.METHODS:
         return "preprocess", text
     if text in meanings.MEANINGS:

@@ -104,6 +104,7 @@ class Network:
         """What the model itself gives for every crop: float32 [crops * batch, num_outputs]."""
         seen = images if self._view is None else self._view(images)
         if self._views.image_size is not None:
+            assert self._crop_size is not None  # as there is a size of images
             seen = crops.cut(seen, self._crop_size, self._views.crops)
             if self._crop_size != self._input_shape[0]:
                 # With antialiasing: what a shrunken photograph looks like.

@@ -41,7 +41,7 @@ def of_random_images(scorer: "scoring.LocalScorer", images: np.ndarray) -> str |
     if share <= _MOST:
         return None
     shares = {word: _sure(scorer.score_prepared(images, word)) for word in others}
-    least = min(shares, key=shares.get)
+    least = min(shares, key=lambda word: shares[word])
     said = (
         f"{scorer.name} is at least {_SURE:g} sure of {share:.0%} of {len(images)} random images, "
         "and no layer in it scales bytes 0..255"
@@ -78,7 +78,7 @@ def of_labelled_images(
 
     now = right(scorer.score(images))
     shares = {word: right(scorer.score_prepared(images, word)) for word in others}
-    best = max(shares, key=shares.get)
+    best = max(shares, key=lambda word: shares[word])
     if shares[best] < now + _FAR_BETTER:
         return None
     return (

@@ -7,6 +7,7 @@ set.
 import os
 import pathlib
 import zipfile
+from typing import Any
 
 from keras_fool import foreign_files
 from keras_fool.models import applications, keras_archives, model_specs
@@ -116,7 +117,7 @@ def _with_card(folder: pathlib.Path, dataset: str | None) -> Classifier:
     labels = None
     if path.is_file():
         try:
-            card = foreign_files.parse_json(regular_file.read(path, _MOST_CARD_BYTES))
+            card: Any = foreign_files.parse_json(regular_file.read(path, _MOST_CARD_BYTES))
             labels = names.checked_labels(card["labels"], "its labels")
             trained_on = str(card["dataset"])
         except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:

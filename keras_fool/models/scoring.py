@@ -4,9 +4,11 @@ Everything runs in one `tf.function` with few fixed batch shapes: for each new o
 function is traced, and an accelerator's library looks for its fastest kernels again.
 """
 
+import functools
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -78,8 +80,8 @@ class LocalScorer:
         self._fitting = _BYTES_OF_BATCH // pixels
         self.score_batch = batch_shapes.largest(score_batch, _LARGEST_BATCH, self._fitting)
         self._function = tf.function(self._traced, autograph=False)
-        self._functions = {}
-        self._trial = None
+        self._functions: dict[int, Any] = {}
+        self._trial: Any = None
         self._try_out()
 
     def score(self, images: np.ndarray) -> np.ndarray:
@@ -159,7 +161,7 @@ class LocalScorer:
             images = np.random.default_rng(0).integers(0, 256, (size, *self.image_shape), np.uint8)
             self.score_batch = size
             self._run(images)  # traces
-            seconds = min(_seconds(lambda images=images: self._run(images)) for _ in range(3))
+            seconds = min(_seconds(functools.partial(self._run, images)) for _ in range(3))
             if size / seconds > best_rate * _GAIN:
                 best, best_rate = size, size / seconds
         self.score_batch = best
@@ -207,7 +209,7 @@ class LocalScorer:
             if problem := network.contradiction(outputs):
                 raise ScorerError(f"{network.name} {problem}")
         self._check(confidences)
-        self.notes = []
+        self.notes: list[str] = []
         for network, outputs in zip(self._networks, each, strict=True):
             if meanings.is_constant(outputs) or meanings.is_one_hot(outputs):
                 self._look_closer(network, outputs)
