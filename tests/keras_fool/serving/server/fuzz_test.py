@@ -126,7 +126,7 @@ def test_every_body_has_an_answer(api):
 
     @hypothesis.given(bodies)
     @hypothesis.settings(
-        max_examples=examples(1000), suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=examples(300), suppress_health_check=list(hypothesis.HealthCheck)
     )
     def check(body):
         answer = api.answer(rest_api.Call("predict", "zoo"), body)
