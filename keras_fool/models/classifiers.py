@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from keras_fool.models import applications, endpoints, image_views, model_specs, saved_classifiers
-from keras_fool.models.classifier_kinds import (
+from keras_fool.models.classifier_kinds import (  # noqa: F401, this is their door
     AnyClassifier,
     Classifier,
     Ensemble,
@@ -19,25 +19,15 @@ from keras_fool.models.classifier_kinds import (
     comparable,
     with_view,
 )
-from keras_fool.models.saved_classifiers import CARD_FILE, MODEL_FILE, exists, known, printable
+from keras_fool.models.saved_classifiers import (  # noqa: F401, likewise
+    CARD_FILE,
+    MODEL_FILE,
+    exists,
+    known,
+    printable,
+)
 from trainers import names
 
-__all__ = (
-    "CARD_FILE",
-    "MODEL_FILE",
-    "AnyClassifier",
-    "Classifier",
-    "Ensemble",
-    "Views",
-    "comparable",
-    "find",
-    "find_all",
-    "known",
-    "listed",
-    "members",
-    "printable",
-    "with_view",
-)
 # The classifier that stands for a data set where no other is asked for.
 _OF_DATASET = {"mnist": "mnist_a", "digits": "digits_a", "shapes": "shapes_a"}
 

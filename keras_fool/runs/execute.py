@@ -196,11 +196,7 @@ class _Writing:
         self.wait()
 
     def wait(self) -> None:
-        """Waits until all that was handed over is on disk.
-
-        Raises:
-            OSError: Something could not be written; the checkpoints before it stay.
-        """
+        """Waits until all that was handed over is on disk; raises as `save` does."""
         self._writer.wait()
 
     def _checkpoint(self) -> None:

@@ -40,10 +40,7 @@ class RunFolder:
     """One run folder, held by this process alone until the context is left.
 
     Attributes:
-        path: The folder.
-        settings: What shapes the result.
-        about: What is recorded besides.
-        note: Told, in a sentence, what the user should know.
+        path, settings, about, note: As they were given.
         image_sums: SHA-256 of the images that are written, by their names in the folder.
     """
 
