@@ -38,6 +38,31 @@ def test_every_experiment_is_there(name):
     assert f"\n  {name} " in reproduce.__doc__
 
 
+@pytest.mark.parametrize(
+    "name", ["table_s1_mnist", "table_s1_variants", "published_view", "figure_s4", "ascent_mnist"]
+)
+def test_steps_have_names_and_folders_of_their_own(name, tmp_path):
+    given = context(experiment=experiment.load(name), workdir=tmp_path)
+
+    todo = given.experiment.steps(given)
+
+    assert len({step.name for step in todo}) == len(todo) > 0
+    assert len({step.folder for step in todo}) == len(todo)
+    assert not any(step.is_done() or step.is_begun for step in todo)
+
+
+def test_classifiers_that_are_not_there_are_trained_first(tmp_path):
+    chosen = experiment.load("table_s1_variants")
+    given = context(experiment=chosen, dataset="digits", scale=0.01, workdir=tmp_path)
+
+    todo = chosen.steps(given)
+
+    assert [step.name for step in todo[:2]] == ["train digits_a", "train digits_b"]
+    assert {step.kind for step in todo[2:]} == {"evolve"}
+    assert todo[2].folder == tmp_path / "digits_a-1_runs_000-001_seed_1"
+    assert todo[-1].folder.name.startswith("digits_b-1-mean_subtracted_runs_000-001")
+
+
 def test_paper_size_is_scaled():
     assert context().scaled(30) == 30
     assert context(scale=0.1).scaled(30) == 3
