@@ -20,7 +20,6 @@ distributions) and images.csv (a row per real image, with its file).
 Costs one scoring of every image: seconds for MNIST, minutes to hours for ImageNet.
 """
 
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -80,7 +79,12 @@ def main(arguments: Sequence[str]) -> None:
             cli.note(words)
     title = f"How sure {scorer.name} is of {data.name}"
     table, picture = confidence.report(real, fooling, title)
-    _write(output, title, table, picture, confidence.images_csv(real, scorer.labels))
+    contents = {
+        "confidence.md": f"# {title}\n\n{table}".encode(),
+        "confidence.png": picture,
+        "images.csv": confidence.images_csv(real, scorer.labels),
+    }
+    cli.write_folder(output, contents, table)
     _print_unreadable(data.unreadable)
 
 
@@ -97,21 +101,6 @@ def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
     for of in found:
         of.check_fits(scorer.name, scorer.image_shape, len(of.labels))
     return np.concatenate([confidence.of_fooling(scorer, of) for of in found])
-
-
-def _write(output: pathlib.Path, title: str, table: str, picture: bytes, images: bytes) -> None:
-    from keras_fool.runs import files
-
-    output.mkdir(parents=True, exist_ok=True)
-    contents = {
-        output / "confidence.md": f"# {title}\n\n{table}".encode(),
-        output / "confidence.png": picture,
-        output / "images.csv": images,
-    }
-    files.write_all(contents)
-    print(f"{table}")
-    for path in sorted(contents):
-        print(path)
 
 
 def _print_unreadable(unreadable: Mapping[str, str]) -> None:

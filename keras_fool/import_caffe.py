@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, label_names, path_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, path_flags
 from keras_fool.models import classifier_folder
 
 _OF_CAFFE = ("lenet", "alexnet", "caffenet", "googlenet")
@@ -60,10 +60,9 @@ def main(arguments: Sequence[str]) -> None:
     target = classifier_folder.new(
         common_flags.OUTPUT_DIR.value, common_flags.NAME.value, common_flags.VERSION.value
     )
-    names: Sequence[str] | None = None
+    names: Sequence[str] | None
     with errors.reported(ValueError), cli.native_messages_hidden():
-        if common_flags.LABEL_NAMES.value is not None:
-            names = label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))
+        names = flag_values.labels()
         import numpy as np
 
         from trainers import caffe_weights, export

@@ -38,7 +38,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, label_names, path_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, path_flags
 from keras_fool.models import classifiers
 from keras_fool.runs import stopping
 from keras_fool.studies import experiment
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str]) -> None:
             command=cli.command_to_go_on(main),
             note=cli.note,
             models=tuple(classifiers.listed(common_flags.MODELS.value or "")),
-            labels=_labels(),
+            labels=flag_values.labels(),
             view=view,
         )
         kept = f"what is complete in {context.workdir} is kept; to go on: {context.command}"
@@ -138,14 +138,7 @@ def _workdir(chosen: experiment.Experiment, dataset: str) -> pathlib.Path:
     of_any = chosen.others is None or dataset.startswith(experiment.FOLDER)
     data = chosen.dataset if of_any else dataset
     suffix = experiment.folder_suffix(common_flags.SCALE.value, data, chosen.dataset)
-    return pathlib.Path(common_flags.WORKDIR.value or "runs/reproduce") / f"work{suffix}"
-
-
-def _labels() -> tuple[str, ...] | None:
-    """--label_names, read."""
-    if common_flags.LABEL_NAMES.value is None:
-        return None
-    return label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))
+    return flag_values.workdir(pathlib.Path("runs/reproduce")) / f"work{suffix}"
 
 
 if __name__ == "__main__":

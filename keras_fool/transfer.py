@@ -28,9 +28,7 @@ Writes a folder:
 Costs a second or two per classifier after TensorFlow has started.
 """
 
-import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -43,10 +41,7 @@ from keras_fool.command_line import (
     flag_values,
     model_flags,
 )
-from keras_fool.models import classifiers, meanings
-
-if TYPE_CHECKING:
-    from keras_fool.studies import cross_scoring
+from keras_fool.models import classifiers
 
 USES = flag_groups.Groups(
     what=(
@@ -93,7 +88,7 @@ def main(arguments: Sequence[str]) -> None:
     with errors.reported(ValueError, FileNotFoundError):
         images = [champions.read(folder) for folder in folders]
         with cli.native_messages_hidden():
-            from keras_fool.studies import cross_scoring
+            from keras_fool.studies import cross_scoring, transfer_report
 
             views = model_flags.views()
             if views.image_size is None:  # then as the original sees them
@@ -112,58 +107,10 @@ def main(arguments: Sequence[str]) -> None:
             )
     for words in scorers.notes:
         cli.note(words)
-    _write(output, studies)
-
-
-def _write(output: pathlib.Path, studies: "Sequence[cross_scoring.CrossScores]") -> None:
-    from keras_fool.runs import files
-    from keras_fool.studies import plots, transfer, transfer_tables
-
-    columns, intervals, label_tables, contents, lost = {}, {}, [], {}, {}
-    for scores in studies:
-        folder = classifiers.printable(scores.champions.folder.name)
-        for other in scores.others:
-            heading = f"{other} on images of {scores.original}"
-            if heading in columns:
-                heading += f" ({folder})"
-            columns[heading] = transfer_tables.count(scores, other)
-            lost[heading] = transfer_tables.not_finite(scores, other)
-            intervals[heading] = transfer_tables.intervals(scores, other, common_flags.SEED.value)
-            label_tables.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
-            given = transfer.given_labels(
-                scores.confidences[other], scores.champions.niches, scores.independent
-            )
-            name = f"heat_map_{folder}_{other}".replace("/", "-").removesuffix(".keras")
-            contents[output / cli.as_file_name(f"{name}.png")] = plots.heat_maps(
-                [plots.HeatMap(given, "numbers of images", f"label that {other} gives")],
-                scores.champions.labels,
-                heading,
-            )
-    table = transfer_tables.table_s1(columns, intervals)
-    counts = "".join(
-        f"- {heading}: {c.images} images, {c.matches} matches, {c.sure} of them with 99 %, "
-        f"{c.higher} higher on the original{lost[heading]}\n"
-        for heading, c in columns.items()
-    )
-    note = "In brackets: 95 % intervals, bootstrap over runs; not available for a single run.\n"
-    if any(scores.independent for scores in studies):
-        note += (
-            f"\n{meanings.INDEPENDENT} A match is an image that both give the label that it was "
-            "evolved for.\n"
-        )
-    lines = dict.fromkeys(line for scores in studies for line in scores.taken_lines)
-    orders = [f"{line[0].upper()}{line[1:]}\n" for line in lines]
-    for line in lines:
+    found = transfer_report.report(studies, common_flags.SEED.value)
+    for line in found.notes:
         cli.note(line)
-    parts = ["# Images that fool other classifiers\n", table, note, counts, *orders, *label_tables]
-    text = "\n".join(parts)
-    contents[output / "transfer.md"] = text.encode()
-    contents[output / "transfer.csv"] = transfer_tables.images_csv(studies)
-    output.mkdir(parents=True, exist_ok=True)
-    files.write_all(contents)
-    print(f"{table}\n{counts}")
-    for path in sorted(contents):
-        print(path)
+    cli.write_folder(output, found.files, found.summary)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from absl import flags
 
@@ -211,6 +211,24 @@ def run_path(name: str) -> pathlib.Path:
 def as_file_name(text: str) -> str:
     """A text as a file's name, whatever letters the locale has."""
     return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+
+
+def write_folder(folder: pathlib.Path, contents: Mapping[str, bytes], summary: str) -> None:
+    """Writes files into a folder, all or none of them, and prints the summary and their paths.
+
+    Args:
+        folder: The folder, which may exist.
+        contents: By name, what is in each file.
+        summary: What the command found.
+    """
+    from keras_fool.runs import files
+
+    folder.mkdir(parents=True, exist_ok=True)
+    by_path = {folder / as_file_name(name): content for name, content in contents.items()}
+    files.write_all(by_path)
+    print(summary)
+    for path in sorted(by_path):
+        print(path)
 
 
 def command_to_go_on(main: Callable, path: pathlib.Path | None = None) -> str:

@@ -3,7 +3,7 @@
 import pathlib
 
 from keras_fool import errors
-from keras_fool.command_line import common_flags, path_flags
+from keras_fool.command_line import common_flags, label_names, path_flags
 from trainers import datasets
 
 
@@ -20,6 +20,16 @@ def dataset() -> str:
     with errors.reported(ValueError):
         datasets.check_name(name)
     return name
+
+
+def labels() -> tuple[str, ...] | None:
+    """The names in the file --label_names; None without it.
+
+    Raises:
+        ValueError: As `label_names.read` does.
+    """
+    path = common_flags.LABEL_NAMES.value
+    return None if path is None else label_names.read(pathlib.Path(path))
 
 
 def run_folders() -> list[pathlib.Path]:

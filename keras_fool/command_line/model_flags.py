@@ -1,10 +1,8 @@
 """The classifier that a command's flags name, for every command that takes one."""
 
-import pathlib
-
 from absl import flags
 
-from keras_fool.command_line import cli, common_flags, flag_groups, label_names
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
 from keras_fool.models import classifiers, meanings, model_specs
 
 DATASET = flag_groups.Told(
@@ -45,11 +43,11 @@ def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
     """
     dataset = common_flags.DATASET.value if of_dataset else None
     found = classifiers.find_all(_members(), dataset, views())
-    if common_flags.LABEL_NAMES.value is None:
-        note_unnamed(found)
-        return found
-    names = label_names.read(pathlib.Path(common_flags.LABEL_NAMES.value))
-    return found.with_labels(names)
+    names = flag_values.labels()
+    if names is not None:
+        return found.with_labels(names)
+    note_unnamed(found)
+    return found
 
 
 def note_unnamed(found: classifiers.AnyClassifier) -> None:
