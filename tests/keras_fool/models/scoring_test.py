@@ -56,10 +56,16 @@ def test_confidences_are_the_models(scorer, shipped):
     np.testing.assert_allclose(confidences.sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 31, 100, 163, 512, 2048, 2049])
-def test_confidences_of_an_image_do_not_depend_on_its_batch(scorer, count):
+@pytest.fixture(scope="module")
+def many(scorer) -> tuple[np.ndarray, np.ndarray]:
+    """Images and the confidences that they have together."""
     batch = images(4500, scorer.image_shape)
-    expected = scorer.score(batch)
+    return batch, scorer.score(batch)
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 31, 100, 163, 512, 2048, 2049])
+def test_confidences_of_an_image_do_not_depend_on_its_batch(scorer, many, count):
+    batch, expected = many
 
     for start in (0, 77, len(batch) - count):
         part = scorer.score(batch[start : start + count])
