@@ -151,18 +151,15 @@ def main(arguments: Sequence[str]) -> None:
         with stopping.saying(done):
             error = training.test_error_percent()
             if training.workers.is_chief:
-                card = {
-                    "name": common_flags.NAME.value,
-                    "version": common_flags.VERSION.value,
-                    "dataset": data.name,
-                    "labels": list(data.labels),
-                    "image_shape": list(data.image_shape),
-                    "num_train": data.num_train,
-                    "num_test": data.num_test,
-                    "test_error_percent": round(error, 4),
-                    "seed": settings.seed,
-                    "training": {**settings.recorded(), "devices": recorded["devices"]},
-                }
+                card = classifier_folder.card(
+                    str(common_flags.NAME.value),
+                    common_flags.VERSION.value,
+                    data,
+                    settings,
+                    num_test=data.num_test,
+                    test_errors={"test_error_percent": round(error, 4)},
+                    training={**settings.recorded(), "devices": recorded["devices"]},
+                )
                 images, _ = next(data.test_batches(_NUM_COMPARED))
                 export.save(target, training.model(), card, images, data.mean_image)
         training.workers.wait()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from evolvers import config as evolvers_config
 from keras_fool import errors, foreign_files
-from keras_fool.models import classifiers, image_views
+from keras_fool.models import classifier_folder, classifiers, image_views
 from keras_fool.runs import evolution_run, run_folder, training_run
 from keras_fool.studies import cross_scoring, experiment, steps
 from trainers import classifier as trainers_classifier
@@ -95,8 +95,9 @@ class Train(steps.Step):
         about = {"name": self.trained, "dataset": data.name, "dataset_digest": data.digest}
         recorded = {**about, **self.settings.recorded(), **devices}
         training = train(context, self, data, self.settings, recorded)
-        card = card_of(
+        card = classifier_folder.card(
             self.trained,
+            1,
             data,
             self.settings,
             num_test=data.num_test,
@@ -126,39 +127,6 @@ def train(
             note=context.note,
             command=context.command,
         )
-
-
-def card_of(
-    name: str,
-    data: sources.Source,
-    settings: trainers_config.Config,
-    *,
-    num_test: int,
-    test_errors: Mapping[str, float],
-    training: Mapping[str, object],
-) -> dict[str, object]:
-    """What card.json says of a classifier that an experiment trained.
-
-    Args:
-        name: Of the classifier.
-        data: What it was trained on.
-        settings: How.
-        num_test: Images it was tested on.
-        test_errors: In per cent, by name.
-        training: The settings as JSON values.
-    """
-    return {
-        "name": name,
-        "version": 1,
-        "dataset": data.name,
-        "labels": list(data.labels),
-        "image_shape": list(data.image_shape),
-        "num_train": data.num_train,
-        "num_test": num_test,
-        **test_errors,
-        "seed": settings.seed,
-        "training": dict(training),
-    }
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_fool import errors
-from keras_fool.models import classifiers
+from keras_fool.models import classifier_folder, classifiers
 from keras_fool.runs import workdir
 from keras_fool.studies import evolutions, experiment, steps
 from keras_fool.studies.retraining import config as config_module
@@ -153,8 +153,9 @@ class Train(steps.Step):
         training = evolutions.train(context, self, data, settings, recorded)
         model = training.model()
         wrong, labels = _tested(model, data)
-        card = evolutions.card_of(
+        card = classifier_folder.card(
             folder_module.name(self.number),
+            1,
             data,
             settings,
             num_test=len(wrong),
