@@ -391,7 +391,7 @@ class TestScorer:
                 if state is not None:
                     assert_same_state(evolution.state(), state)
 
-        assert failures == 5
+        assert failures in (4, 5)  # the ninth call may be under way when the eighth fails
         assert_same_state(evolution.state(), finish(undisturbed).state())
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

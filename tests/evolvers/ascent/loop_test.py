@@ -99,18 +99,16 @@ def test_results_depend_on_the_batch_by_rounding_at_most(name):
     together = ascent(config)
     trace = together.advance(12)
 
-    for batch in (2, 3):
-        in_parts = ascent(config, batch=batch)
-        part = in_parts.advance(12)
-        np.testing.assert_allclose(part.confidence, trace.confidence, rtol=1e-5)
-        for field, values in together.state().items():
-            assert_same_but_for_rounding(in_parts.state()[field], values, field)
-    for place in (0, 4):
-        alone = ascent(config, [TARGETS[place]])
-        alone.advance(12)
-        for field, values in together.state().items():
-            if field != "step":
-                assert_same_but_for_rounding(alone.state()[field][0], values[place], field)
+    in_parts = ascent(config, batch=2)
+    part = in_parts.advance(12)
+    np.testing.assert_allclose(part.confidence, trace.confidence, rtol=1e-5)
+    for field, values in together.state().items():
+        assert_same_but_for_rounding(in_parts.state()[field], values, field)
+    alone = ascent(config, TARGETS[-1:])
+    alone.advance(12)
+    for field, values in together.state().items():
+        if field != "step":
+            assert_same_but_for_rounding(alone.state()[field][0], values[-1], field)
 
 
 def assert_same_but_for_rounding(values, others, field: str) -> None:
@@ -171,7 +169,7 @@ def test_what_is_kept_on_the_way():
     trace = fast.advance(200)
 
     assert trace.confidence[-1].min() > 0.9999
-    for place, (label, _) in enumerate(TARGETS[:2]):
+    for place, (label, _) in enumerate(TARGETS):
         confidence = trace.confidence[:, place]
         assert fast.steps("best")[place] == confidence.argmax()
         assert fast.confidences("best")[place] == confidence.max()
@@ -186,13 +184,13 @@ def test_what_is_kept_on_the_way():
             step = fast.steps(which)[place]
             assert step == reached.argmax()
             assert fast.confidences(which)[place] == confidence[step]
-            stopped_there = ascent(
-                Config(steps=int(step) + 1), [TARGETS[place]], network=sharp, mean=127.0
-            )
-            stopped_there.advance(200)
-            np.testing.assert_array_equal(
-                fast.images(which)[place], stopped_there.images("last")[0]
-            )
+            if place == 0:
+                config = Config(steps=int(step) + 1)
+                stopped_there = ascent(config, TARGETS[:1], network=sharp, mean=127.0)
+                stopped_there.advance(200)
+                np.testing.assert_array_equal(
+                    fast.images(which)[0], stopped_there.images("last")[0]
+                )
 
 
 def test_a_best_image_that_is_not_the_last():
