@@ -66,9 +66,6 @@ _COORDS = flags.DEFINE_enum(
     "What a CPPN is given of a pixel's place: its indices, as in the paper (raw), or its indices "
     "scaled to -1..1 (normalized).",
 )
-_RUNS = flags.DEFINE_integer(
-    "runs", _DEFAULTS.runs, "Number of independent runs, which advance together.", lower_bound=1
-)
 _FIRST_RUN = flags.DEFINE_integer(
     "first_run",
     _DEFAULTS.first_run,
@@ -90,7 +87,7 @@ USES = flag_groups.Groups(
     what=model_flags.WHAT_OR_ENDPOINT,
     how=(
         _ENCODING,
-        _RUNS,
+        common_flags.RUNS,
         flag_groups.Told(
             common_flags.GENERATIONS,
             "Number of the last generation; the first one is 0.",
@@ -167,7 +164,7 @@ def _config() -> evolvers_config.Config:
     return evolvers_config.Config(
         encoding=_ENCODING.value,
         coords=_COORDS.value,
-        runs=_RUNS.value,
+        runs=common_flags.RUNS.value,
         first_run=_FIRST_RUN.value,
         generations=_DEFAULTS.generations if generations is None else generations,
         initial=batch,

@@ -68,7 +68,15 @@ USES = flag_groups.Groups(
         common_flags.MODELS,
         common_flags.LABEL_NAMES,
     ),
-    how=(common_flags.SCALE, common_flags.SEED),
+    how=(
+        common_flags.SCALE,
+        common_flags.SEED,
+        flag_groups.Told(
+            common_flags.RUNS,
+            "Number of runs on each network, from imagenet_run to confidence: of networks of few "
+            "labels, one run makes few images.",
+        ),
+    ),
     where=(
         flag_groups.Told(
             common_flags.WORKDIR,
@@ -96,7 +104,7 @@ def main(arguments: Sequence[str]) -> None:
             chosen = experiment.load(_EXPERIMENT.value)
         dataset = common_flags.DATASET.value or chosen.dataset
         with errors.reported(ValueError, as_error=errors.UsageError):
-            chosen.check(dataset, view)
+            chosen.check(dataset, view, common_flags.RUNS.value)
         suffix = experiment.folder_suffix(scale, dataset, chosen.dataset, view)
         results = results_folder.ResultsFolder(
             pathlib.Path(_RESULTS.value) / f"{chosen.name}{suffix}", common_flags.OVERWRITE.value
@@ -119,6 +127,7 @@ def main(arguments: Sequence[str]) -> None:
             models=tuple(classifiers.listed(common_flags.MODELS.value or "")),
             labels=flag_values.labels(),
             view=view,
+            runs=common_flags.RUNS.value,
         )
         kept = f"what is complete in {context.workdir} is kept; to go on: {context.command}"
         with stopping.saying(kept):

@@ -159,6 +159,9 @@ CHECKPOINT_EVERY = flags.DEFINE_integer(
 SIZE = flags.DEFINE_integer(
     "size", None, "The longer side of an image in pixels.", lower_bound=1, upper_bound=8192
 )
+RUNS = flags.DEFINE_integer(
+    "runs", 1, "Number of independent runs, which advance together.", lower_bound=1
+)
 SCALE = flags.DEFINE_float(
     "scale",
     1.0,

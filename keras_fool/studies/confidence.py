@@ -192,5 +192,6 @@ EXPERIMENTS = (
         report=_report,
         dataset="imagenet2012",
         others=None,
+        takes_runs=True,
     ),
 )

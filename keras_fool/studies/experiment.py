@@ -118,6 +118,7 @@ class Context:
             empty for the experiment's own choice.
         labels: The names of the classifiers' labels, for those without names.
         view: What reaches the classifiers that are fooled, one of `image_views.VIEWS`.
+        runs: Runs on each network, of experiments that do one in the paper.
     """
 
     experiment: "Experiment"
@@ -130,6 +131,7 @@ class Context:
     models: tuple[str, ...] = ()
     labels: tuple[str, ...] | None = None
     view: str = image_views.PLAIN
+    runs: int = 1
 
     def scaled(self, count: int, minimum: int = 1) -> int:
         """`count` of the paper at this scale, at least `minimum`."""
@@ -155,6 +157,7 @@ class Experiment:
             are needed, and no data.
         others: Other data sets that it takes, `FOLDER` for any folder; None for any.
         takes_view: Whether the classifiers that it fools may be given another view of images.
+        takes_runs: Whether it may do several runs on each network, where the paper does one.
         opened: While its steps run, holds the folder of an experiment that has one of its own;
             gives the CSV file in it in which times are kept, None where there is no such folder.
     """
@@ -167,24 +170,23 @@ class Experiment:
     dataset: str = "mnist"
     others: tuple[str, ...] | None = ("digits",)
     takes_view: bool = False
+    takes_runs: bool = False
     opened: "Callable[[Context, Sequence[steps.Step]], Opened]" = (
         lambda context, todo: contextlib.nullcontext()  # noqa: ARG005
     )
 
-    def check(self, dataset: str, view: str = image_views.PLAIN) -> None:
-        """Checks that it is about such data, and takes such a view.
+    def check(self, dataset: str, view: str = image_views.PLAIN, runs: int = 1) -> None:
+        """Checks that it is about such data, and takes such a view and so many runs.
 
         Raises:
             ValueError: It is not.
         """
         if view != image_views.PLAIN and not self.takes_view:
             raise ValueError(f"{self.name} takes --view={image_views.PLAIN} only, not {view}.")
-        of_folder = dataset.startswith(FOLDER) and FOLDER in (self.others or ())
-        if (
-            self.others is not None
-            and dataset not in (self.dataset, *self.others)
-            and not of_folder
-        ):
+        if runs != 1 and not self.takes_runs:
+            raise ValueError(f"{self.name} has a number of runs of its own: leave --runs out.")
+        kind = FOLDER if dataset.startswith(FOLDER) else dataset
+        if self.others is not None and kind not in self._datasets:
             known = [f"{name}PATH" if name == FOLDER else name for name in self._datasets]
             hint = names.did_you_mean(dataset, known) or "."
             raise ValueError(f"{self.name} takes --dataset={', '.join(known)}, not {dataset}{hint}")

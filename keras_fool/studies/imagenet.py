@@ -9,8 +9,8 @@ ten crops. The networks are the user's: --models names them and what they see.
     transfer_architectures  the same for two architectures (supplement A.2)
     ensemble                images that fool the mean of three networks (supplement B)
 
-Networks of few labels, such as CIFAR-10's, give few images in a run: of these there are ten runs,
-with as many offspring as on MNIST, and intervals over runs.
+Networks of few labels, such as CIFAR-10's, give few images in a run: --runs does several, and
+gives intervals over them.
 """
 
 import hashlib
@@ -39,7 +39,6 @@ from keras_fool.studies import (
 GENERATIONS = 5000
 _ENSEMBLE_GENERATIONS = 4000
 _OFFSPRING = 400
-_FEW_LABELS, _FEW_RUNS, _FEW_OFFSPRING = 100, 10, 200
 _THRESHOLDS = (0.9, 0.99, 0.9999)
 _SHOWN, _SIDE = 77, 128  # of the surest, seven full rows; pixels of an image
 _SMALL_SIDE = 72  # of an image among all
@@ -95,17 +94,16 @@ def plan(
     classifier: classifiers.Classifier | classifiers.Ensemble,
     generations: int = GENERATIONS,
 ) -> evolutions.Evolve:
-    """One run, or several of few labels; `generations` are those of the paper, and are scaled."""
-    few = 0 < len(classifier.labels or ()) < _FEW_LABELS
-    offspring = _FEW_OFFSPRING if few else _OFFSPRING
+    """The evolution on a network; `generations` are those of the paper, and are scaled."""
     config = evolvers_config.Config(
-        runs=_FEW_RUNS if few else 1,
+        runs=context.runs,
         generations=context.scaled(generations),
-        initial=offspring,
-        batch=offspring,
+        initial=_OFFSPRING,
+        batch=_OFFSPRING,
         seed=context.seed,
     )
     folder = f"{file_name(classifier)}_generations_{config.generations}_seed_{config.seed}"
+    folder += f"_runs_{config.runs}" if config.runs > 1 else ""
     return evolutions.Evolve(
         name=f"evolve on {classifier.name}",
         work=evolutions.images_of(config),
@@ -394,7 +392,7 @@ def _milestones(curve: dict[str, np.ndarray]) -> str:
 
 
 # Of networks that know other photographs, --dataset=folder:PATH says which; none are read.
-_KIND = {"dataset": "imagenet", "others": (experiment.FOLDER,)}
+_KIND = {"dataset": "imagenet", "others": (experiment.FOLDER,), "takes_runs": True}
 EXPERIMENTS = (
     experiment.Experiment(
         name="imagenet_run",

@@ -19,8 +19,6 @@ LABELS = ("lamp", "dog", "crane", "crane")  # two labels may have one name
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """An empty folder, in which four labels are not few."""
-    monkeypatch.setattr(imagenet, "_FEW_LABELS", 4)
     monkeypatch.chdir(tmp_path)
     pathlib.Path("names.txt").write_text("\n".join(LABELS))
 
@@ -120,12 +118,10 @@ def test_transfer_between_two(command, networks, tmp_path, name):
         assert line in table
 
 
-def test_of_few_labels_there_are_several_runs(command, networks, tmp_path, monkeypatch):
-    monkeypatch.setattr(imagenet, "_FEW_LABELS", 5)
-    monkeypatch.setattr(imagenet, "_FEW_RUNS", 3)
+def test_several_runs_have_intervals(command, networks, tmp_path):
     pathlib.Path("four.txt").write_text("lamp\ndog\ncrane\npipe")
     models = f"--models={networks[0]},{networks[1]}", "--label_names=four.txt"
-    arguments = (*SCALE, "--dataset=folder:somewhere/tiny", *models)
+    arguments = (*SCALE, "--runs=3", "--dataset=folder:somewhere/tiny", *models)
 
     code, _, err = command(reproduce, "--experiment=table_s1_imagenet", *arguments)
 
@@ -145,7 +141,7 @@ def test_of_few_labels_there_are_several_runs(command, networks, tmp_path, monke
     assert float(share) == pytest.approx(shares.mean(), abs=0.05)
     low, high = map(float, interval.split(" to "))
     assert (low, high) == pytest.approx((shares.min(), shares.max()), abs=0.06)  # of three runs
-    assert f"| images bred | {3 * (200 + 6 * 200):,} |" in table
+    assert f"| images bred | {3 * (400 + 6 * 400):,} |" in table
 
     one = command(
         reproduce, "--experiment=imagenet_run", *arguments[:-2], models[0].split(",")[0], models[1]
@@ -248,6 +244,7 @@ def test_transfer_sees_the_images_as_the_original_did(command, networks, tmp_pat
             "takes --dataset=imagenet, folder:PATH, not digits",
         ),
         (["--experiment=table_s1_mnist", "--dataset=shapes"], 2, "takes --dataset=mnist, digits"),
+        (["--experiment=table_s1_mnist", "--runs=3"], 2, "leave --runs out"),
         (["--experiment=imagenet_run", "--label_names=no.txt"], 1, "no file of label names no.txt"),
     ],
 )
