@@ -205,7 +205,8 @@ def load(name: str) -> Experiment:
 def listed() -> str:
     """All experiments, a line each: what --help says."""
     lines = {name: said for of_module in REGISTERED.values() for name, said in of_module.items()}
-    return "\n".join(f"  {name:<17}  {said}" for name, said in lines.items())
+    width = max(map(len, lines))
+    return "\n".join(f"  {name:<{width}}  {said}" for name, said in lines.items())
 
 
 def titled(
