@@ -6,6 +6,7 @@ any other one is refused.
 
 from absl import flags
 
+from evolvers import config as evolvers_config
 from keras_fool.command_line import path_flags
 from keras_fool.models import endpoints, image_views, meanings, preprocessing
 from trainers import config as trainers_config
@@ -160,7 +161,10 @@ SIZE = flags.DEFINE_integer(
     "size", None, "The longer side of an image in pixels.", lower_bound=1, upper_bound=8192
 )
 RUNS = flags.DEFINE_integer(
-    "runs", 1, "Number of independent runs, which advance together.", lower_bound=1
+    "runs",
+    evolvers_config.Config.runs,
+    "Number of independent runs, which advance together.",
+    lower_bound=1,
 )
 SCALE = flags.DEFINE_float(
     "scale",

@@ -143,10 +143,11 @@ class _Result:
 def _report(context: experiment.Context) -> experiment.Outcome:
     found = variants(context)
     results = []
-    for place, variant in enumerate(found):
-        rows = outcomes.rows(variant.study.folder, variant.study.config)
-        shared = place % 2  # DNN 1 is the one of the variant before
-        results += [_Result(variant, row.number, row) for row in rows[shared:]]
+    for variant in found:
+        folder = variant.study.folder
+        rows = outcomes.rows(folder, variant.study.config)
+        own = rows if folder.first is None else rows[1:]  # its DNN 1 is another variant's
+        results += [_Result(variant, row.number, row) for row in own]
     groups = {"DNN 1": [result for result in results if result.dnn == 1]}
     for variant in found[:2]:
         groups[f"DNN 2, {variant.fooling[0]} fooling images"] = [

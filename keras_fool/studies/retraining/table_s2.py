@@ -112,21 +112,21 @@ def draw(found: Sequence[outcomes.Row], title: str, dataset: str) -> bytes:
         color=plots.BLUE,
         marker="o",
         capsize=4,
-        label="ours, 95 % over runs",
+        label="keras_fool, 95 % over runs",
     )
     errors.plot(
         numbers,
         [row.error for row in found],
         color=plots.BLUE,
         marker="o",
-        label="Error, ours (with the fooling class)",
+        label="Error, keras_fool (with the fooling class)",
     )
     errors.plot(
         numbers,
         [row.original_error for row in found],
         color=plots.ORANGE,
         marker="s",
-        label=f"{_DATASETS.get(dataset, dataset)} Error, ours",
+        label=f"{_DATASETS.get(dataset, dataset)} Error, keras_fool",
     )
     if paper:
         dashed = {"linestyle": "--", "linewidth": 1, "markersize": 4, "alpha": 0.75}

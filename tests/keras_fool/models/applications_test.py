@@ -24,9 +24,9 @@ def test_preprocessing_is_kerass(name):
     image = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
     method = preprocessing.METHODS[applications.PREPROCESS[name]]
 
-    ours = np.asarray(method.apply(image), np.float32)
+    found = np.asarray(method.apply(image), np.float32)
 
-    np.testing.assert_allclose(ours, MODULES[name].preprocess_input(image.copy()), atol=1e-5)
+    np.testing.assert_allclose(found, MODULES[name].preprocess_input(image.copy()), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", applications.SIZES)
