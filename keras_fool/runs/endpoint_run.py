@@ -20,6 +20,7 @@ from keras_fool.serving.client import endpoint_scorer
 FILE = "endpoint.json"
 # By how much an answer may differ: another machine rounds otherwise.
 _TOLERANCE = 1e-3
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class EndpointJob(evolution_run.EvolutionJob):
@@ -157,7 +158,8 @@ class Answers:
         for label, confidence in filter(None, entry["probes"]):  # an image may have none
             if type(label) is not int or not 0 <= label < self._what["num_labels"]:
                 raise ValueError("expected labels of the model in its probes.")
-            if type(confidence) not in (int, float):
+            # Of a huge whole number Python cannot make a float.
+            if type(confidence) not in (int, float) or not abs(confidence) <= _LARGEST:
                 raise ValueError("expected confidences in its probes.")
 
     def _compare(self, begun: list[list | None]) -> None:

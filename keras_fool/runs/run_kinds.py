@@ -4,7 +4,6 @@ Each says what a run of its kind consists of: whose images it keeps, what its ta
 what is written inside the images.
 """
 
-import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -116,7 +115,7 @@ class AscentKind:
         _expect(
             isinstance(mean, list)
             and len(mean) in (1, channels)
-            and all(_is_number(value) and 0 <= value <= 255 for value in mean),
+            and all(_is_number(value, 0, 255) for value in mean),
             "a mean of a number in 0..255 for each channel",
         )
         self.runs: Sequence[int] = targets["seeds"]
@@ -189,8 +188,8 @@ def read_config(folder: pathlib.Path) -> tuple[dict, RunKind]:
         kind = AscentKind if "ascent" in settings else EvolutionKind
         found = kind(settings, len(labels), shape[2])
     except (KeyError, TypeError, ValueError) as error:
-        words = f"there is no {error} in it." if isinstance(error, KeyError) else error
-        raise ValueError(f"{path} is damaged: {words}") from error
+        reason = f"there is no {error} in it." if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path} is damaged: {reason}") from error
     return config, found
 
 
@@ -228,8 +227,9 @@ def _is_whole(value: object, minimum: int, maximum: int) -> bool:
     return type(value) is int and minimum <= value <= maximum
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+def _is_number(value: object, minimum: float, maximum: float) -> bool:
+    # Of a NaN no comparison holds.
+    return (type(value) is int or type(value) is float) and minimum <= value <= maximum
 
 
 def _expect(holds: object, what: str) -> None:

@@ -397,7 +397,11 @@ def test_what_must_match_to_go_on(command, shipped_server, here):
     endpoint.write_text(json.dumps(begun))
     code, _, err = command(evolve, f"--model={model}", *small)
     assert (code, "gives other confidences than when" in err) == (1, True)
-    begun["versions"][0]["probes"][0][0] = 10
+    begun["versions"][0]["probes"][0][1] = 10**400
+    endpoint.write_text(json.dumps(begun))
+    code, _, err = command(evolve, f"--model={model}", *small)
+    assert (code, "expected confidences in its probes" in err) == (1, True)
+    begun["versions"][0]["probes"][0][:] = [10, 0.5]
     endpoint.write_text(json.dumps(begun))
     code, _, err = command(evolve, f"--model={model}", *small)
     assert (code, "expected labels of the model in its probes" in err) == (1, True)
