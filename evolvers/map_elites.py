@@ -17,7 +17,7 @@ import functools
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
 import numpy as np
@@ -44,8 +44,13 @@ class NotFiniteError(ValueError):
 class Scorer(Protocol):
     """Anything that gives images confidences; NaN for images that it cannot score."""
 
-    labels: tuple[str, ...]
-    image_shape: tuple[int, int, int]
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its labels."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
 
     def score(self, images: np.ndarray) -> np.ndarray:
         """float32 [batch, num_labels] for uint8 [batch, height, width, channels]."""
@@ -300,7 +305,7 @@ class Evolution:
             **{f"genomes_{name}": array for name, array in genomes.items()},
         }
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continues from a `state` of an evolution with the same configuration and scorer.
 
         Raises:

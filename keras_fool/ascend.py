@@ -32,7 +32,7 @@ cores for 20 images of SqueezeNet 1.1 and 1500 steps.
 import dataclasses
 import shlex
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from absl import flags
 
@@ -171,7 +171,6 @@ def main(arguments: Sequence[str]) -> None:
             "follow. Evolution needs none: "
             f"python -m keras_fool.evolve --model={shlex.quote(model)}"
         )
-    classifier = cast(classifiers.Classifier | classifiers.Ensemble, classifier)
     with errors.reported(ValueError), cli.native_messages_hidden():
         from keras_fool.runs import ascent_run
 

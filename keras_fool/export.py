@@ -20,11 +20,9 @@ Takes some seconds after TensorFlow has started.
 import pathlib
 import re
 from collections.abc import Sequence
-from typing import cast
 
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, flag_groups, model_flags
-from keras_fool.models import classifiers
 
 USES = flag_groups.Groups(
     what=model_flags.WHAT,
@@ -56,9 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     with cli.native_messages_hidden(), errors.needs_extra("serving"):
         from keras_fool.serving.server import saved_model
     with errors.reported(ValueError, saved_model.ExportError), cli.native_messages_hidden():
-        scorer = saved_model.save(
-            folder, cast(classifiers.Classifier | classifiers.Ensemble, classifier)
-        )
+        scorer = saved_model.save(folder, classifier)
     print(
         f"exported {scorer.name}: {len(scorer.labels)} labels, images "
         f"{' x '.join(map(str, scorer.image_shape))}\n"

@@ -11,7 +11,7 @@ images of a batch differently. The same batches always give the same bits:
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -191,7 +191,7 @@ class Ascent:
         arrays = {name: self._joined(name) for name in State._fields}
         return {"step": np.array(self.step), **arrays}
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continues from a `state` of an ascent with the same arguments.
 
         Raises:

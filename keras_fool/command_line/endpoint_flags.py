@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from absl import flags
 
@@ -47,8 +47,6 @@ def applied_to_all(
                     f"{given[0].name} is not an endpoint."
                 )
     return [
-        dataclasses.replace(cast(endpoints.Endpoint, classifier), options=options)
-        if classifier.is_remote
-        else classifier
+        dataclasses.replace(classifier, options=options) if classifier.is_remote else classifier
         for classifier in given
     ]

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import pathlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from keras_fool.models import (
     applications,
@@ -71,8 +71,8 @@ class Views:
 class _Local:
     """What runs on this machine."""
 
-    is_remote: ClassVar[bool] = False
-    gives_gradients: ClassVar[bool] = True
+    is_remote: ClassVar[Literal[False]] = False
+    gives_gradients: ClassVar[Literal[True]] = True
 
     def open(self, score_batch: int | None = None, *, draws: bool = False) -> "LocalScorer":
         """Its scorer.

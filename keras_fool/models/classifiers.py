@@ -8,7 +8,7 @@ users name them with; what is found is one of `classifier_kinds`, whose names ar
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from keras_fool.models import applications, endpoints, image_views, model_specs, saved_classifiers
 from keras_fool.models.classifier_kinds import (  # noqa: F401, this is their door
@@ -86,12 +86,14 @@ def find_all(
     if len(each) < 2:
         return find(each[0], dataset, views)
     found = tuple(find(member, dataset, views) for member in each)
+    networks: list[Classifier] = []
     for number, member in enumerate(found):
         if member in found[:number]:
             raise ValueError(f"the ensemble names {each[number]} twice.")
         if member.is_remote:
             raise ValueError(f"{each[number]} is an endpoint, which no ensemble has as a member.")
-    ensemble = Ensemble(cast(tuple[Classifier, ...], found))
+        networks.append(member)
+    ensemble = Ensemble(tuple(networks))
     _ = ensemble.orders  # checked here
     return ensemble
 

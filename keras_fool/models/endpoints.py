@@ -9,7 +9,7 @@ grpcs:// and https:// are the same with TLS; several addresses are replicas of o
 import dataclasses
 import re
 import urllib.parse
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from keras_fool.models import label_orders, meanings, model_specs, preprocessing
 from trainers import names
@@ -86,8 +86,8 @@ class Endpoint:
     labels: tuple[str, ...] | None = None
     options: Options = dataclasses.field(default=Options(), compare=False)
 
-    is_remote: ClassVar[bool] = True
-    gives_gradients: ClassVar[bool] = False
+    is_remote: ClassVar[Literal[True]] = True
+    gives_gradients: ClassVar[Literal[False]] = False
 
     @property
     def meaning(self) -> str:

@@ -3,7 +3,7 @@
 Most often a model was trained on 0..1 and is given 0..255: it is sure of everything then.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -19,12 +19,15 @@ _GOOD = 0.9
 _FAR_BETTER = 0.2
 
 
-def may_scale_wrongly(scorer: "scoring.LocalScorer") -> bool:
-    """Whether bytes reach a classifier's weights as they are, and might be meant not to."""
+def may_scale_wrongly(scorer: scorer_contract.Scorer) -> "TypeGuard[scoring.LocalScorer]":
+    """Whether bytes reach a classifier's weights as they are, and might be meant not to.
+
+    Only of a classifier on this machine it is known how bytes might be prepared otherwise.
+    """
     return bool(scorer.preprocesses)
 
 
-def of_random_images(scorer: "scoring.LocalScorer", images: np.ndarray) -> str | None:
+def of_random_images(scorer: scorer_contract.Scorer, images: np.ndarray) -> str | None:
     """Says that nearly every random image fools a classifier, and what may be wrong.
 
     Args:
@@ -55,7 +58,7 @@ def of_random_images(scorer: "scoring.LocalScorer", images: np.ndarray) -> str |
 
 
 def of_labelled_images(
-    scorer: "scoring.LocalScorer", images: np.ndarray, truth: np.ndarray, accuracy: float
+    scorer: scorer_contract.Scorer, images: np.ndarray, truth: np.ndarray, accuracy: float
 ) -> str | None:
     """Names another preprocessing with which far more images are classified rightly.
 

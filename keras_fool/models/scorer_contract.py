@@ -15,28 +15,39 @@ _OF_A_KIND = 16
 
 
 class Scorer(Protocol):
-    """Gives images confidences, wherever it runs; for one caller at a time, from any thread.
+    """Gives images confidences, wherever it runs; for one caller at a time, from any thread."""
 
-    Attributes:
-        name: What reports call the classifier.
-        identity: What determines its confidences, as JSON.
-        labels: The names of its labels.
-        image_shape: (height, width, channels).
-        independent: Whether each label has a probability of its own, so that rows may add up to
-            anything.
-        notes: What the user should know about it, in sentences.
-        score_batch: The largest number of images that are scored together.
-        preprocesses: Other ways of preparing bytes that might be meant, where they are known.
-    """
+    @property
+    def name(self) -> str:
+        """What reports call the classifier."""
 
-    name: str
-    identity: Mapping[str, object]
-    labels: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    independent: bool
-    notes: Sequence[str]
-    score_batch: int
-    preprocesses: Sequence[str]
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """What determines its confidences, as JSON."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its labels."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+
+    @property
+    def independent(self) -> bool:
+        """Whether each label has a probability of its own, so that rows may add up to anything."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know about it, in sentences."""
+
+    @property
+    def score_batch(self) -> int:
+        """The largest number of images that are scored together."""
+
+    @property
+    def preprocesses(self) -> Sequence[str]:
+        """Other ways of preparing bytes that might be meant, where they are known."""
 
     def score(self, images: np.ndarray) -> np.ndarray:
         """The confidence of every label for every image.

@@ -31,7 +31,7 @@ _THRESHOLDS = (0.99, 0.9999)
 _LARGEST, _WIDEST = 160, 3000  # pixels
 
 
-class AscentRecord(jobs.Record):
+class AscentRecord(jobs.Record[loop.Trace]):
     """What is written of an ascent."""
 
     headers: Mapping[str, str] = {run_kinds.METRICS: ascent_tables.METRICS_HEADER}
@@ -100,7 +100,8 @@ class AscentRecord(jobs.Record):
         complete = np.flatnonzero(there["last"])
         sheet = self._gallery(complete, ascent.images("last"), scored["last"])
         rows = [
-            ascent_tables.champion_row(ascent, place, scored, there, labels) for place in complete
+            ascent_tables.champion_row(ascent, place, scored, there, labels)
+            for place in complete.tolist()
         ]
         self._folder.complete(rows, sheet_drawing.png(sheet))
 
@@ -109,7 +110,7 @@ class AscentRecord(jobs.Record):
     ) -> None:
         """Writes those that came."""
         champions = {}
-        for place in np.flatnonzero(came):
+        for place in np.flatnonzero(came).tolist():
             label, seed = self._ascent.targets[place]
             about = ascent_tables.in_png(
                 self._ascent, place, kept, scored[place, label], self._scorer.labels

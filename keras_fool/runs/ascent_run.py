@@ -35,7 +35,7 @@ _BYTES_OF_BATCH = 2**31
 _LARGEST_BATCH = 1024
 
 
-class AscentJob(jobs.Job):
+class AscentJob(jobs.Job["loop.Trace"]):
     """An ascent: many steps in one call, so many that a call takes some seconds."""
 
     things = "image steps"
@@ -44,8 +44,8 @@ class AscentJob(jobs.Job):
         self._ascent = ascent
         self._scorer = scorer
         self._steps_per_call = 1
-        self._note = None
-        self._stopped = self._lost = None
+        self._note: Callable[[str], None] = lambda _: None  # until it begins
+        self._stopped, self._lost = ascent.stopped(), ascent.not_finite()
 
     @property
     def step(self) -> int:
@@ -66,12 +66,12 @@ class AscentJob(jobs.Job):
         images = scorer_contract.trial_images(self._scorer.image_shape)
         if state is not None:
             self._ascent.restore(state)
-        elif words := preprocess_advice.of_random_images(self._scorer, images):
-            note(words)
+        elif advice := preprocess_advice.of_random_images(self._scorer, images):
+            note(advice)
         self._note = note
         self._stopped, self._lost = self._ascent.stopped(), self._ascent.not_finite()
 
-    def advance(self, until: int) -> jobs.Advance:
+    def advance(self, until: int) -> "jobs.Advance[loop.Trace]":
         """Takes the next steps."""
         begun = time.monotonic()
         try:

@@ -21,7 +21,7 @@ def metrics_rows(trace: loop.Trace, targets: Sequence[tuple[int, int]]) -> str:
     """
     rows = []
     for index in range(len(trace.confidence)):
-        for place in np.flatnonzero(trace.active[index]):
+        for place in np.flatnonzero(trace.active[index]).tolist():
             label, seed = targets[place]
             values = (
                 trace.confidence[index, place],
@@ -79,7 +79,7 @@ def champion_row(
 
 
 def in_png(
-    ascent: loop.Ascent, place: int, kept: str, confidence: np.float32, labels: Sequence[str]
+    ascent: loop.Ascent, place: int, kept: str, confidence: np.floating, labels: Sequence[str]
 ) -> dict[str, str]:
     """The texts inside an image's PNG; `confidence` is that of the image as it is stored."""
     label, seed = ascent.targets[place]
@@ -94,5 +94,5 @@ def in_png(
     }
 
 
-def _number(value: np.float32) -> str:
+def _number(value: np.floating) -> str:
     return tables.number(value) if np.isfinite(value) else ""

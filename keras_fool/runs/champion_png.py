@@ -92,6 +92,7 @@ def decode(content: bytes, path: pathlib.Path) -> Champion:
     try:
         _check_whole(content)
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            assert isinstance(image, PngImagePlugin.PngImageFile)  # no other format is asked for
             mode = image.mode
             pixels = np.asarray(image)
             texts = {str(name): str(text) for name, text in image.text.items()}

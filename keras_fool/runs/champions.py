@@ -74,11 +74,16 @@ class Champions:
     def take(self, chosen: np.ndarray) -> "Champions":
         """Those at `chosen`: int places or a bool mask [champions]."""
         places = np.arange(len(self))[chosen]
-        arrays = {name: getattr(self, name)[places] for name in _ARRAYS}
-        texts = {name: tuple(getattr(self, name)[i] for i in places) for name in _TEXTS}
-        if self.offsets is not None:
-            arrays["offsets"] = self.offsets[places]
-        return dataclasses.replace(self, **arrays, **texts)
+        return dataclasses.replace(
+            self,
+            runs=self.runs[places],
+            niches=self.niches[places],
+            confidences=self.confidences[places],
+            images=self.images[places],
+            genomes=tuple(self.genomes[place] for place in places),
+            files=tuple(self.files[place] for place in places),
+            offsets=None if self.offsets is None else self.offsets[places],
+        )
 
     def minus_mean(self, place: int) -> np.ndarray:
         """An image of an ascent minus the data mean: float [height, width, channels].
@@ -138,10 +143,6 @@ class Champions:
             )
 
 
-_ARRAYS = ("runs", "niches", "confidences", "images")
-_TEXTS = ("genomes", "files")
-
-
 def read(folder: pathlib.Path, when: str = "last", *, unrounded: bool = False) -> Champions:
     """Reads the champions of a complete run folder.
 
@@ -181,7 +182,8 @@ def read(folder: pathlib.Path, when: str = "last", *, unrounded: bool = False) -
 def _unrounded(found: Champions, rows: Sequence[dict[str, str]]) -> Champions:
     """The last state of the ascent has its images as they were."""
     path = found.folder / "checkpoint"
-    state, damaged = None, []
+    state: dict[str, np.ndarray] | None = None
+    damaged: list[pathlib.Path] = []
     with contextlib.suppress(ValueError):  # there are only damaged ones
         state, damaged = checkpoints.CheckpointFolder(path).newest()
     if state is None or damaged:

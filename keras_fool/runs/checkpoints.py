@@ -38,7 +38,8 @@ class CheckpointFolder:
 
     def __init__(self, folder: pathlib.Path):
         self._folder = folder
-        self._whole = []  # oldest first; only what this process has written or read
+        # Oldest first; only what this process has written or read.
+        self._whole: list[pathlib.Path] = []
 
     def newest(self) -> tuple[dict[str, np.ndarray] | None, list[pathlib.Path]]:
         """Reads the newest checkpoint that is whole.
@@ -50,7 +51,7 @@ class CheckpointFolder:
         Raises:
             ValueError: There are checkpoints, and none is whole.
         """
-        damaged = []
+        damaged: list[pathlib.Path] = []
         for path in self._paths():
             arrays = _read(path)
             if arrays is not None:
@@ -123,7 +124,10 @@ class CheckpointFolder:
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray] | None:
     """The arrays of a checkpoint; None where it is not what was written."""
-    number, digest = _NAME.fullmatch(path.name).groups()
+    named = _NAME.fullmatch(path.name)
+    if named is None:
+        return None
+    number, digest = named.groups()
     try:
         if _digest(path) != digest:
             return None

@@ -26,6 +26,8 @@ _LARGEST = float(np.finfo(np.float32).max)
 class EndpointJob(evolution_run.EvolutionJob):
     """An evolution against an endpoint."""
 
+    scorer: endpoint_scorer.EndpointScorer
+
     def __init__(
         self,
         evolution: map_elites.Evolution,
@@ -39,28 +41,28 @@ class EndpointJob(evolution_run.EvolutionJob):
             scorer: What answers.
             path: The run folder.
         """
-        super().__init__(evolution)
-        self._scorer = scorer
+        super().__init__(evolution, scorer)
         self._path = path
-        self._answers = None
+        self._answers: Answers | None = None
 
     def begin(self, state: Mapping[str, np.ndarray] | None, note: Callable[[str], None]) -> None:
         """Checks, besides, that the run was begun with what answers now."""
         super().begin(state, note)
-        self._answers = Answers(self._path, self._scorer, self.evolution.generation)
+        self._answers = Answers(self._path, self.scorer, self.evolution.generation)
 
     def interrupt(self) -> None:
         """Ends all waiting for an endpoint that does not answer."""
-        self._scorer.interrupt()
+        self.scorer.interrupt()
 
     def _generation(self) -> map_elites.Generation:
         config = self.evolution.config
         births = config.batch + (0 if self.step else config.initial)
-        if not self._scorer.affords(
+        if not self.scorer.affords(
             config.runs * births
         ):  # a generation that cannot be completed is not begun
-            raise self._scorer.budget_error()
+            raise self.scorer.budget_error()
         generation = super()._generation()
+        assert self._answers is not None  # it has begun
         self._answers.note(generation.number)
         return generation
 

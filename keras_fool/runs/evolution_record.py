@@ -19,6 +19,7 @@ import numpy as np
 
 from evolvers import archive, genome_json, map_elites
 from keras_fool import foreign_files
+from keras_fool.models import scorer_contract
 from keras_fool.runs import (
     champion_png,
     checksums,
@@ -35,6 +36,7 @@ _FIRST_SUMS = "run_folder/first_sha256"
 _THRESHOLDS = (0.9, 0.99, 0.9999)
 
 Elites = Sequence[Sequence[archive.Elite]]
+Rows = list[dict[str, object]]  # of champions.csv
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,7 +54,7 @@ class Result:
     confidences: np.ndarray
 
 
-class EvolutionRecord(jobs.Record):
+class EvolutionRecord(jobs.Record[Result]):
     """What is written of an evolution."""
 
     headers: Mapping[str, str] = {
@@ -65,7 +67,7 @@ class EvolutionRecord(jobs.Record):
         self,
         folder: run_folder.RunFolder,
         evolution: map_elites.Evolution,
-        labels: Sequence[str],
+        scorer: scorer_contract.Scorer,
         *,
         title: str,
         montage_every: int = 20,
@@ -75,17 +77,17 @@ class EvolutionRecord(jobs.Record):
         Args:
             folder: Where.
             evolution: The runs.
-            labels: The names of the scorer's labels.
+            scorer: What is fooled.
             title: The gallery's first line.
             montage_every: Generations between TensorBoard's montages.
         """
         self._folder = folder
         self._evolution = evolution
-        self._labels = labels
+        self._scorer = scorer
         self._title = title
         self._montage_every = montage_every
         self._first_run = evolution.config.first_run
-        self._first_sums = {}
+        self._first_sums: dict[str, str] = {}
         self._counts_not_finite = False
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
@@ -135,23 +137,23 @@ class EvolutionRecord(jobs.Record):
 
     def finish(self) -> None:
         """Writes the last champions and the gallery, and completes the run folder."""
-        elites = [list(archive.elites) for archive in self._evolution.archives]
+        elites = [archive.filled() for archive in self._evolution.archives]
         rows, _ = self._write_champions("last", elites)
         confidences = np.stack([archive.confidences for archive in self._evolution.archives])
         sheet = contact_sheets.contact_sheet(
-            _images(elites), confidences, self._labels, self._title, self._first_run
+            _images(elites), confidences, self._scorer.labels, self._title, self._first_run
         )
         png = io.BytesIO()
         sheet.save(png, "PNG")
         self._folder.complete(rows, png.getvalue())
         if lost := self._evolution.not_finite.sum():
             self._folder.note(
-                f"{self._evolution.scorer.name} gave {lost} image{'s' if lost > 1 else ''} NaN or "
+                f"{self._scorer.name} gave {lost} image{'s' if lost > 1 else ''} NaN or "
                 "infinite confidences; they won no niche, and metrics.csv counts them "
                 "(not_finite)."
             )
 
-    def _write_champions(self, when: str, elites: Elites) -> tuple[list[dict], dict[str, str]]:
+    def _write_champions(self, when: str, elites: Elites) -> tuple[Rows, dict[str, str]]:
         """Writes the champions of all runs.
 
         Args:
@@ -161,12 +163,13 @@ class EvolutionRecord(jobs.Record):
         Returns:
             The rows of champions.csv, and the SHA-256 of the files by name.
         """
-        rows, sums = [], {}
+        rows: Rows = []
+        sums: dict[str, str] = {}
         for run, champions in enumerate(elites, self._first_run):
             images = {}
             for label, elite in enumerate(champions):
                 name = run_kinds.image_file(run, label, when)
-                row = tables.champion_row(run, label, elite, self._labels, name)
+                row = tables.champion_row(run, label, elite, self._scorer.labels, name)
                 about = {column: str(row[column]) for column in _IN_PNG}
                 genome = genome_json.dumps(elite.genome, self._evolution.canvas)
                 images[name] = champion_png.Champion(elite.image, genome, about)

@@ -26,13 +26,14 @@ _RANDOM_IMAGES = 64
 _KINDS = {"cppn": "images of CPPNs", "direct": "directly encoded images"}
 
 
-class EvolutionJob(jobs.Job):
+class EvolutionJob(jobs.Job[evolution_record.Result]):
     """An evolution; its steps are generations."""
 
     unit = "generation"
 
-    def __init__(self, evolution: map_elites.Evolution):
+    def __init__(self, evolution: map_elites.Evolution, scorer: scorer_contract.Scorer):
         self.evolution = evolution
+        self.scorer = scorer
 
     @property
     def step(self) -> int:
@@ -48,14 +49,14 @@ class EvolutionJob(jobs.Job):
         """Compiles, tells what the user should know of the classifier, and restores."""
         with compiling.told(note):
             self.evolution.warm_up()
-        for words in self.evolution.scorer.notes:
+        for words in self.scorer.notes:
             note(words)
         if state is not None:
             self.evolution.restore(state)
-        elif words := self._advice():
-            note(words)
+        elif advice := self._advice():
+            note(advice)
 
-    def advance(self, until: int) -> jobs.Advance:
+    def advance(self, until: int) -> jobs.Advance[evolution_record.Result]:
         """Makes the next generation."""
         del until  # one at a time
         try:
@@ -63,9 +64,9 @@ class EvolutionJob(jobs.Job):
         except scorer_contract.ScorerError as error:
             raise jobs.JobError(str(error), may_pass=error.may_pass) from error
         except map_elites.NotFiniteError as error:
-            raise jobs.JobError(f"{self.evolution.scorer.name} {error}") from error
+            raise jobs.JobError(f"{self.scorer.name} {error}") from error
         archives = self.evolution.archives
-        elites = [list(archive.elites) for archive in archives]
+        elites = [archive.filled() for archive in archives]
         confidences = np.stack([archive.confidences for archive in archives])
         return jobs.Advance(
             evolution_record.Result(generation, elites, confidences),
@@ -84,7 +85,7 @@ class EvolutionJob(jobs.Job):
         """Says where a classifier seems to be given other values than it was trained on."""
         from keras_fool.models import preprocess_advice
 
-        scorer = self.evolution.scorer
+        scorer = self.scorer
         if not preprocess_advice.may_scale_wrongly(scorer):
             return None
         if self.evolution.config.renderer == "cpu":
@@ -127,10 +128,12 @@ def open_scorer(
     Raises:
         ValueError: The model cannot be used.
     """
-    scorer = scorers.open_scorer(classifier, score_batch, draws=config.renderer == "tf")
+    draws = config.renderer == "tf"
+    if classifier.is_remote:
+        return scorers.open_scorer(classifier, score_batch, draws=draws)
+    scorer = classifier.open(score_batch, draws=draws)
     births = config.runs * config.batch
-    many = births * config.generations >= _IMAGES_WORTH_TUNING
-    if score_batch is None and many and not classifier.is_remote:
+    if score_batch is None and births * config.generations >= _IMAGES_WORTH_TUNING:
         scorer.tune(births)
     return scorer
 
@@ -188,16 +191,18 @@ def evolve(
                 )
             )
         )
-        job = EvolutionJob(evolution)
+        job = EvolutionJob(evolution, scorer)
         if classifier.is_remote:
             from keras_fool.runs import endpoint_run
+            from keras_fool.serving.client import endpoint_scorer
 
+            assert isinstance(scorer, endpoint_scorer.EndpointScorer)  # `scorers` opened it
             stack.callback(scorer.close)
             job = endpoint_run.EndpointJob(evolution, scorer, path)
         record = evolution_record.EvolutionRecord(
             folder,
             evolution,
-            scorer.labels,
+            scorer,
             title=f"{scorer.name} fooled by {_KINDS[config.encoding]}, seed {config.seed}",
             montage_every=montage_every,
         )

@@ -11,11 +11,13 @@ import pathlib
 import signal
 import time
 from collections.abc import Callable, Mapping
+from typing import Generic
 
 import numpy as np
 
 from keras_fool import errors
 from keras_fool.runs import background, jobs, progress, run_folder, stopping
+from keras_fool.runs.jobs import Result
 
 # Where writing a checkpoint takes long, checkpoints are rarer: at most this share of the time.
 _CHECKPOINT_SHARE = 0.05
@@ -51,7 +53,12 @@ class Due:
 
 
 def execute(
-    folder: run_folder.RunFolder, job: jobs.Job, record: jobs.Record, due: Due, *, command: str
+    folder: run_folder.RunFolder,
+    job: jobs.Job[Result],
+    record: jobs.Record[Result],
+    due: Due,
+    *,
+    command: str,
 ) -> None:
     """Executes a job in its folder to its end.
 
@@ -82,7 +89,7 @@ def execute(
         with _Writing(folder, job, record, due, is_new=state is None) as writing:
             with progress.Progress(job.step, job.total, job.unit, job.things) as shown:
 
-                def on_advance(advance: jobs.Advance) -> None:
+                def on_advance(advance: jobs.Advance[Result]) -> None:
                     writing.add(advance)
                     shown.advance(job.step, job.last_step, advance.words, advance.count)
 
@@ -110,11 +117,11 @@ def take_part(job: jobs.Job, due: Due, path: pathlib.Path, *, command: str) -> N
 
 
 def _advance(
-    job: jobs.Job,
+    job: jobs.Job[Result],
     due: Due,
     path: pathlib.Path,
     command: str,
-    on_advance: Callable[[jobs.Advance], None],
+    on_advance: Callable[[jobs.Advance[Result]], None],
     save: Callable[[], None],
 ) -> None:
     """The loop; `save` saves the last complete step."""
@@ -142,14 +149,14 @@ def _advance(
             raise errors.StoppedError(f"{stopped()}; to go on: {command}", number)
 
 
-class _Writing:
+class _Writing(Generic[Result]):
     """Has results and checkpoints written, in order, on a thread of their own."""
 
     def __init__(
         self,
         folder: run_folder.RunFolder,
-        job: jobs.Job,
-        record: jobs.Record,
+        job: jobs.Job[Result],
+        record: jobs.Record[Result],
         due: Due,
         *,
         is_new: bool,
@@ -165,14 +172,14 @@ class _Writing:
         self._saved_at = self._added_at = time.monotonic()
         self._seconds_to_save = 0.0
 
-    def __enter__(self) -> "_Writing":
+    def __enter__(self) -> "_Writing[Result]":
         return self
 
     def __exit__(self, *_) -> None:
         self._writer.finish()
         self._events.close()
 
-    def add(self, advance: jobs.Advance) -> None:
+    def add(self, advance: jobs.Advance[Result]) -> None:
         """Hands over a result, and the state where a checkpoint is due.
 
         Raises:
@@ -204,7 +211,7 @@ class _Writing:
         pictures, state = self._record.overview(), self._job.state()
         self._writer.submit(self._save, self._job.last_step, state, pictures)
 
-    def _write(self, result: object, number: int, seconds: float) -> None:
+    def _write(self, result: Result, number: int, seconds: float) -> None:
         self._record.write(result)
         for step, values in self._record.scalars(result, seconds):
             self._events.values(step, values)

@@ -6,14 +6,16 @@
 import abc
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 
 Images = Sequence[Sequence[np.ndarray]]  # in rows, each uint8 [height, width, channels]
+Result = TypeVar("Result")  # of some steps: what a job hands its record
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Advance:
+class Advance(Generic[Result]):
     """What one call of `Job.advance` brought.
 
     Attributes:
@@ -22,7 +24,7 @@ class Advance:
         words: How the job stands now, for the progress bar.
     """
 
-    result: object
+    result: Result
     count: int
     words: str
 
@@ -39,7 +41,7 @@ class JobError(Exception):
         self.may_pass = may_pass
 
 
-class Job(abc.ABC):
+class Job(abc.ABC, Generic[Result]):
     """What is computed, some steps at a time.
 
     Attributes:
@@ -80,7 +82,7 @@ class Job(abc.ABC):
         """
 
     @abc.abstractmethod
-    def advance(self, until: int) -> Advance:
+    def advance(self, until: int) -> Advance[Result]:
         """Takes some steps: at least one, and at most to step `until`.
 
         Raises:
@@ -95,11 +97,11 @@ class Job(abc.ABC):
         """Whether to stop here; processes that share a job decide together."""
         return stop
 
-    def interrupt(self) -> None:  # noqa: B027, most jobs wait for nothing
+    def interrupt(self) -> None:  # most jobs wait for nothing
         """Ends any waiting in `advance`; called from a signal's handler."""
 
 
-class Record:
+class Record(Generic[Result]):
     """What is written of a job; all but `overview` and `finish` on a thread of its own.
 
     Attributes:
@@ -122,10 +124,10 @@ class Record:
                 missing or damaged.
         """
 
-    def write(self, result: object) -> None:
+    def write(self, result: Result) -> None:
         """Writes rows and files of an `Advance.result`."""
 
-    def scalars(self, result: object, seconds: float) -> Iterable[tuple[int, dict[str, float]]]:
+    def scalars(self, result: Result, seconds: float) -> Iterable[tuple[int, dict[str, float]]]:
         """What TensorBoard plots of a result: the number of a step, and values by tag.
 
         Args:
@@ -135,7 +137,7 @@ class Record:
         del result, seconds
         return ()
 
-    def pictures(self, result: object) -> Images | None:
+    def pictures(self, result: Result) -> Images | None:
         """What TensorBoard shows of a result."""
 
     def overview(self) -> Images | None:

@@ -35,6 +35,9 @@ from keras_fool.runs import (
     workdir,
 )
 
+# The length of a table at a checkpoint in bytes, and their SHA-256; None where it is not known.
+_Kept = tuple[int | None, str | None]
+
 
 class RunFolder:
     """One run folder, held by this process alone until the context is left.
@@ -65,8 +68,8 @@ class RunFolder:
             OSError: It cannot be made or written.
         """
         self.path, self.settings, self.about, self.note = path, settings, about, note
-        self.image_sums = {}
-        self._tables = {}
+        self.image_sums: dict[str, str] = {}
+        self._tables: dict[str, files.GrowingFile] = {}
         self._table_keys = ("", "")
         self._checkpoints = checkpoints.CheckpointFolder(path / "checkpoint")
         self._lock = workdir.opened(path, settings, about, note)
@@ -90,7 +93,7 @@ class RunFolder:
         self._table_keys = record.table_keys
         state = self._checkpoints.resume(self.note)
         if state is None:
-            kept = dict.fromkeys(record.headers, (None, None))
+            kept: Mapping[str, _Kept] = dict.fromkeys(record.headers, (None, None))
             run_records.announce_repair(self.path, has_state=False, note=self.note)
             if any((self.path / name).exists() for name in record.headers):
                 self.note(f"{self.path} has no checkpoint: its run begins again.")
@@ -107,15 +110,18 @@ class RunFolder:
 
     def _recorded_tables(
         self, state: dict[str, np.ndarray], names: Sequence[str]
-    ) -> dict[str, tuple[int, str | None]]:
+    ) -> dict[str, _Kept]:
         """Lengths and SHA-256 of tables; None in checkpoints from before there were any."""
         if not names:
             return {}
         lengths, sums = (state.pop(key, None) for key in self._table_keys)
-        fits = lengths is not None and lengths.size == len(names) and lengths.dtype.kind == "i"
-        if sums is not None:
-            fits = fits and sums.size == len(names) and sums.dtype.kind == "U"
-        if not fits or (lengths < 0).any():
+        if (
+            lengths is None
+            or lengths.size != len(names)
+            or lengths.dtype.kind != "i"
+            or (lengths < 0).any()
+            or (sums is not None and (sums.size != len(names) or sums.dtype.kind != "U"))
+        ):
             raise ValueError(f"the newest checkpoint in {self.path} is not one of this run.")
         digests = [None] * len(names) if sums is None else sums.ravel().tolist()
         kept = zip(lengths.ravel().tolist(), digests, strict=True)

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import pathlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from keras_fool import foreign_files
 from keras_fool.foreign_files import SHARE, TEXT, whole
@@ -68,14 +68,14 @@ class RunRecords:
         rows = foreign_files.table(path, *self._columns())
         if not rows:
             raise ValueError(f"{path} names no champions.")
-        targets = self._targets()
+        targets: Iterable[tuple[int, int]] = self._targets()
         num_rows = len(self.kind.runs) * len(self.kind.niches)
         leaves_out = not self.kind.has_genomes and workdir.is_hashed(self.config)
         if len(rows) < num_rows and leaves_out:
             # Images that never had finite confidences are left out.
             there = {(row["run"], row["label"]) for row in rows}
-            targets = [target for target in targets if tuple(map(str, target)) in there]
-            num_rows = len(targets)
+            kept = [target for target in targets if tuple(map(str, target)) in there]
+            targets, num_rows = kept, len(kept)
         if len(rows) != num_rows:
             raise ValueError(
                 f"{path} is damaged: it has {len(rows)} rows, expected {num_rows}, one "

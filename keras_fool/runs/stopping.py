@@ -12,9 +12,11 @@ import types
 from collections.abc import Callable, Iterator
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
+# What `signal.signal` takes and returns.
+_Handler = Callable[[int, types.FrameType | None], object] | int | signal.Handlers | None
 _NOTHING = "nothing was written."
 _SOMETHING = "the results were being written, and may not be complete."
-_said = []  # what is true now, the newest last
+_said: list[str] = []  # what is true now, the newest last
 _wrote = False
 _has_begun = False
 _stderr = 2
@@ -115,9 +117,9 @@ class StopRequest:
         Args:
             on_stop: Called when the signal comes, from its handler.
         """
-        self.signal_number = None
+        self.signal_number: int | None = None
         self._on_stop = on_stop
-        self._handlers = {}
+        self._handlers: dict[int, _Handler] = {}
 
     def __enter__(self) -> "StopRequest":
         for number in NUMBERS:
@@ -135,7 +137,7 @@ class StopRequest:
         self._on_stop()
 
 
-def _take(handler: object) -> None:
+def _take(handler: _Handler) -> None:
     for number in NUMBERS:
         signal.signal(number, handler)
 

@@ -22,7 +22,7 @@ LINEAGE_HEADER = "id,ancestor_list,origin_time,run,labels\n"
 _IDS_PER_RUN = 10**9
 
 
-def number(value: float) -> str:
+def number(value: float | np.floating) -> str:
     """A float32, readable and exact."""
     return f"{value:.9g}"
 
@@ -108,7 +108,8 @@ def champion_row(
         file: The PNG, relative to the run folder.
     """
     top1 = int(np.argmax(elite.confidences))
-    is_cppn = isinstance(elite.genome, cppn.Cppn)
+    genome = elite.genome
+    size = (genome.num_nodes, genome.num_connections) if isinstance(genome, cppn.Cppn) else ("", "")
     return {
         "run": run,
         "label": label,
@@ -119,8 +120,8 @@ def champion_row(
         "top1_confidence": number(elite.confidences[top1]),
         "generation": elite.generation,
         "id": unique_id(run, elite.identity),
-        "num_nodes": elite.genome.num_nodes if is_cppn else "",
-        "num_connections": elite.genome.num_connections if is_cppn else "",
+        "num_nodes": size[0],
+        "num_connections": size[1],
         "file": file,
     }
 

@@ -18,7 +18,7 @@ from keras_fool.runs import execute, jobs, run_folder
 from trainers import classifier, config, sources, workers
 
 
-class TrainingJob(jobs.Job):
+class TrainingJob(jobs.Job[classifier.Progress]):
     """A training; steps count from 1."""
 
     things = "steps"
@@ -46,7 +46,7 @@ class TrainingJob(jobs.Job):
         if state is not None:
             training.restore(state)
 
-    def advance(self, until: int) -> jobs.Advance:
+    def advance(self, until: int) -> jobs.Advance[classifier.Progress]:
         """Takes the next steps, a hundred or so."""
         progress = self._training.advance(until)
         if progress.test_error_percent is not None:
@@ -63,7 +63,7 @@ class TrainingJob(jobs.Job):
         return self._training.workers.any(stop)
 
 
-class TrainingRecord(jobs.Record):
+class TrainingRecord(jobs.Record[classifier.Progress]):
     """What is written of a training: figures for TensorBoard."""
 
     def scalars(

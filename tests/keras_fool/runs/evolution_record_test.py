@@ -30,8 +30,8 @@ class Died(Exception):  # noqa: N818, it stands for a killed process
 class Mortal(evolution_run.EvolutionJob):
     """An evolution that dies after a generation."""
 
-    def __init__(self, evolution: map_elites.Evolution, last: int | None):
-        super().__init__(evolution)
+    def __init__(self, evolution: map_elites.Evolution, scorer: LinearScorer, last: int | None):
+        super().__init__(evolution, scorer)
         self._last = last
 
     def advance(self, until):
@@ -56,10 +56,10 @@ def evolve(
         contextlib.closing(map_elites.Evolution(config, scorer)) as evolution,
         contextlib.suppress(Died),
     ):
-        record = evolution_record.EvolutionRecord(folder, evolution, scorer.labels, title="a test")
+        record = evolution_record.EvolutionRecord(folder, evolution, scorer, title="a test")
         if stop_after == config.generations:
             record.finish = dies
-        job, due = Mortal(evolution, stop_after), execute.Due(checkpoint_every)
+        job, due = Mortal(evolution, scorer, stop_after), execute.Due(checkpoint_every)
         execute.execute(folder, job, record, due, command="again")
     return notes
 
