@@ -168,6 +168,8 @@ def _refuse(value: object, dtype: tf.DType, shape: list[int], level: int) -> Non
             f"Encountered list at unexpected size: {len(value)} at level: {level} expected "
             f"size: {shape[level]}"
         )
+    elif not value:  # it fits every type that JSON has
+        _check_value(value, dtype)
     else:
         bad = first_bad(value, lambda part: _fits(part, dtype, [len(part), *shape[level + 1 :]]))
         _refuse(value[bad], dtype, shape, level + 1)

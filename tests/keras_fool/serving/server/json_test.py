@@ -40,6 +40,15 @@ def refusal(function, *arguments) -> str | None:
     return None
 
 
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.complex64])
+@pytest.mark.parametrize("value", [1, [1], [], [[], []]])
+def test_a_type_that_json_does_not_have(dtype, value):
+    for document in ({"inputs": value}, {"instances": [value]}):
+        with pytest.raises(status.ServingError, match=f"to type: {dtype.name}") as refused:
+            arrays(document, x=dtype)
+        assert refused.value.code is status.grpc.StatusCode.UNIMPLEMENTED
+
+
 def carefully_checked(value, dtype) -> list[int]:
     """The shape, found value by value as the C++ server does it."""
     shape, inner = [], value
