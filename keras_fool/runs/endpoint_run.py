@@ -167,6 +167,7 @@ class Answers:
     def _compare(self, begun: list[list | None]) -> None:
         """Looks whether the version is the one of that number that it was."""
         probes = self._scorer.probes
+        assert probes is not None  # the version has not changed since it was tried
         if len(begun) != len(probes):
             raise ValueError(f"{self._path} is damaged: expected {len(probes)} probes.")
         # Of a NaN no comparison holds.

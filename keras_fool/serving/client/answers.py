@@ -36,13 +36,18 @@ class Answers:
         """
         self._meaning = meaning
         self._dtype = call.output_dtype
-        self._num_outputs = call.num_outputs  # None until the first answer, if need be
-        self._trial = None  # the outputs so far, while the model is tried out
+        self._said_outputs = call.num_outputs  # None until the first answer, if need be
+        self._trial: list[np.ndarray] | None = None  # the outputs, while the model is tried out
 
     @property
     def independent(self) -> bool:
         """Whether each label has a probability of its own."""
         return meanings.are_independent(self._num_outputs, self._meaning)
+
+    @property
+    def _num_outputs(self) -> int:
+        assert self._said_outputs is not None  # there was an answer
+        return self._said_outputs
 
     @property
     def num_labels(self) -> int:
@@ -60,11 +65,16 @@ class Answers:
     @property
     def num_tried(self) -> int:
         """How many images with finite outputs there were in the trial."""
-        return sum(map(len, self._trial))
+        return sum(map(len, self._tried))
 
     def trial_seems(self, check: Callable[[np.ndarray], bool]) -> bool:
         """Whether the outputs of the trial so far pass a check."""
-        return check(np.concatenate(self._trial))
+        return check(np.concatenate(self._tried))
+
+    @property
+    def _tried(self) -> list[np.ndarray]:
+        assert self._trial is not None  # it has begun
+        return self._trial
 
     def confidences(self, outputs: np.ndarray, num_sent: int, num_images: int) -> np.ndarray:
         """The confidences in an answer.
@@ -80,9 +90,9 @@ class Answers:
         Raises:
             NotConfidencesError: The outputs cannot be what they are said to mean.
         """
-        if self._num_outputs is None and outputs.ndim == 2:
-            self._num_outputs = outputs.shape[1]
-        expected = (num_sent, self._num_outputs)
+        if self._said_outputs is None and outputs.ndim == 2:
+            self._said_outputs = outputs.shape[1]
+        expected = (num_sent, self._said_outputs)
         if outputs.shape != expected:
             raise NotConfidencesError(
                 f"returned {list(outputs.shape)} numbers where {list(expected)} belong"

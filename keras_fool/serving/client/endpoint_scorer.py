@@ -78,7 +78,9 @@ class EndpointScorer:
         note = note or _to_stderr
         self._stop = threading.Event()
         self._pace = pacing.Pace(endpoint.options, self._stop)
-        self._failures = []  # of parts of a batch, in the order of time
+        self._failures: list[
+            endpoint_errors.EndpointError
+        ] = []  # of parts of a batch, in the order of time
         self._replicas = _connected(endpoint, self._stop, note)
         self._pool = concurrent.futures.ThreadPoolExecutor(endpoint.options.in_flight, "request")
         try:
@@ -91,8 +93,8 @@ class EndpointScorer:
             fitting = max(1, _MAX_REQUEST_BYTES // int(np.prod(self.image_shape)))
             wanted = min(score_batch or _MAX_BATCH, fitting)
             self._limit = self.call.batch or batch_shapes.limited(wanted)
-            self.notes = []
-            self.probes = self._probe()
+            self.notes: list[str] = []
+            self.probes: np.ndarray | None = self._probe()
             self.independent = self._answers.independent
             num_labels = self._answers.num_labels
             self.labels = endpoint.labels or tuple(str(label) for label in range(num_labels))
@@ -201,7 +203,8 @@ class EndpointScorer:
         """Asks every replica; all that answer must serve the same model."""
         ends = time.monotonic() + min(_FIRST_PATIENCE, self._options.patience)
         url = self._endpoint.url
-        found, last = {}, None
+        found: dict[image_call.ImageCall, int | None] = {}
+        last = None
         while not found:
             for replica in self._replicas.all:
                 begun = time.monotonic()
@@ -349,13 +352,18 @@ class EndpointScorer:
 def _connected(
     endpoint: endpoints.Endpoint, stop: threading.Event, note: Callable[[str], None]
 ) -> replicas.Replicas:
+    transport_to: Callable[[endpoints.Endpoint, str, str | None], transport.Transport]
     if endpoint.scheme.startswith("grpc"):
-        from keras_fool.serving.client.grpc_transport import GrpcTransport as Transport
+        from keras_fool.serving.client import grpc_transport
+
+        transport_to = grpc_transport.GrpcTransport
     else:
-        from keras_fool.serving.client.rest_transport import RestTransport as Transport
+        from keras_fool.serving.client import rest_transport
+
+        transport_to = rest_transport.RestTransport
     token = transport.bearer_token(endpoint)
     return replicas.Replicas(
-        [Transport(endpoint, address, token) for address in endpoint.addresses], stop, note
+        [transport_to(endpoint, address, token) for address in endpoint.addresses], stop, note
     )
 
 

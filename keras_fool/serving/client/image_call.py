@@ -14,6 +14,7 @@ _KINDS = {"uint8": "uint8", "string": "encoded", "float32": "float32"}
 _OUTPUT_TYPES = ("float32", "float64", "float16", "bfloat16")
 _CONFIDENCES, _LOGITS = "probabilities", "logits"
 _DEFAULT = "serving_default"
+_Sizes = tuple[int | None, int | None, int | None]  # (height, width, channels), None for any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,10 +119,9 @@ def _call(
     output_name, output = _output(endpoint, signature)
     num_outputs = output.shape[1] if output.shape else None
     num_labels = num_outputs and meanings.num_labels(num_outputs, endpoint.meaning)
-    if None not in (num_labels, endpoint.labels) and num_labels != len(endpoint.labels):
-        raise ValueError(
-            f"gives {num_labels} confidences, but {len(endpoint.labels)} labels are named"
-        )
+    said = endpoint.labels
+    if num_labels is not None and said is not None and num_labels != len(said):
+        raise ValueError(f"gives {num_labels} confidences, but {len(said)} labels are named")
     return ImageCall(
         name,
         input_name,
@@ -140,36 +140,38 @@ def _image_shape(
     info: transport.TensorInfo,
     signatures: dict[str, transport.Signature],
 ) -> tuple[int, int, int]:
+    unknown: _Sizes = (None, None, None)
+    sizes = _sizes(info)
     if info.dtype == "string":
         if info.shape is not None and len(info.shape) != 1:
             raise ValueError(f"takes {info}, not one encoded image each")
         # The model's other signatures show to which size it scales them.
-        others = [i for s in signatures.values() for i in s.inputs.values() if _is_image(i)]
-        sizes = {other.shape[1:] for other in others if None not in other.shape[1:]}
-        declared = sizes.pop() if len(sizes) == 1 else (None, None, None)
+        others = {_sizes(i) or unknown for s in signatures.values() for i in s.inputs.values()}
+        whole = {other for other in others if None not in other}
+        declared = whole.pop() if len(whole) == 1 else unknown
     elif info.shape is None:
-        declared = (None, None, None)
-    elif _is_image(info):
-        declared = info.shape[1:]
+        declared = unknown
+    elif sizes is not None:
+        declared = sizes
     else:
         raise ValueError(f"takes {info}, not images [batch, height, width, 1 or 3]")
-    given = endpoint.image_shape or declared
-    if None in given:
+    height, width, channels = endpoint.image_shape or declared
+    if height is None or width is None or channels is None:
         raise ValueError(
             f"takes {info}: say what images those are, such as ?image=224x224x3 behind the address"
         )
+    given = (height, width, channels)
     if any(size not in (None, said) for size, said in zip(declared, given, strict=True)):
         raise ValueError(f"takes {info}, not images of {'x'.join(map(str, given))}")
     return given
 
 
-def _is_image(info: transport.TensorInfo) -> bool:
-    return (
-        info.dtype in ("uint8", "float32")
-        and info.shape is not None
-        and len(info.shape) == 4
-        and info.shape[3] in (None, 1, 3)
-    )
+def _sizes(info: transport.TensorInfo) -> _Sizes | None:
+    """The sizes of an input that takes images; None for an input that takes something else."""
+    if info.dtype not in ("uint8", "float32") or info.shape is None or len(info.shape) != 4:
+        return None
+    _, height, width, channels = info.shape
+    return (height, width, channels) if channels in (None, 1, 3) else None
 
 
 def _output(

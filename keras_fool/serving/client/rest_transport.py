@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import orjson
@@ -70,12 +71,13 @@ class RestTransport:
         self, signature: str, names: tuple[str, str], batch: np.ndarray, version: int | None
     ) -> transport.Answer:
         """See `transport.Transport`."""
+        sent: Sequence[Mapping[str, str]] | np.ndarray
         if batch.dtype == object:
-            rows = [{"b64": base64.b64encode(content).decode("ascii")} for content in batch]
+            sent = [{"b64": base64.b64encode(content).decode("ascii")} for content in batch]
         else:
-            rows = np.ascontiguousarray(batch)
+            sent = np.ascontiguousarray(batch)
         body = orjson.dumps(
-            {"signature_name": signature, "instances": rows}, option=orjson.OPT_SERIALIZE_NUMPY
+            {"signature_name": signature, "instances": sent}, option=orjson.OPT_SERIALIZE_NUMPY
         )
         answer = self._call("POST", self._url(version) + ":predict", body, len(batch))
         try:
@@ -95,7 +97,9 @@ class RestTransport:
     def _url(self, version: int | None) -> str:
         return f"{self._endpoint.scheme}://{self.address}{self._endpoint.path(version)}"
 
-    def _call(self, method: str, url: str, body: bytes | None = None, batch: int | None = None):
+    def _call(
+        self, method: str, url: str, body: bytes | None = None, batch: int | None = None
+    ) -> dict:
         ends = time.monotonic() + self._deadline
         try:
             with self._session.request(

@@ -11,6 +11,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import grpc
 from google.protobuf import message
@@ -19,6 +20,14 @@ from google.protobuf import message
 WAITING = 256
 _SMALL_ANSWER = 2**16  # bytes; the connection's own buffers take it
 _MAX_CHECK_SECONDS = 0.5
+
+_Send = Callable[[message.Message | None], None]  # of a stream; None ends it
+
+
+class _WithoutThread(functools.partial[None]):
+    """The handler of a stream, which takes no thread while nothing happens."""
+
+    experimental_non_blocking = True
 
 
 class Admission(grpc.ServerInterceptor):
@@ -53,8 +62,7 @@ class Admission(grpc.ServerInterceptor):
             return handler
         parse = handler.request_deserializer
         if handler.response_streaming:
-            watch = functools.partial(self._stream, handler.unary_stream, parse)
-            watch.experimental_non_blocking = True  # it takes no thread while nothing happens
+            watch = _WithoutThread(self._stream, handler.unary_stream, parse)
             return grpc.stream_stream_rpc_method_handler(
                 watch, response_serializer=handler.response_serializer
             )
@@ -72,7 +80,7 @@ class Admission(grpc.ServerInterceptor):
     ) -> message.Message:
         request = self._received(parse, messages, context)
         if not self._places.acquire(blocking=False):
-            _refuse(context, "too many requests at a time; try again")
+            _full(context, "too many requests at a time; try again")
         try:
             answer = behaviour(request, context)
         finally:
@@ -80,7 +88,14 @@ class Admission(grpc.ServerInterceptor):
         self._hold(answer.ByteSize(), context)
         return answer
 
-    def _stream(self, behaviour, parse, messages, context, send) -> None:
+    def _stream(
+        self,
+        behaviour: Callable[[message.Message, grpc.ServicerContext, _Send], None],
+        parse: Callable[[bytes], message.Message],
+        messages: Iterator[bytes],
+        context: grpc.ServicerContext,
+        send: _Send,
+    ) -> None:
         behaviour(self._received(parse, messages, context), context, send)
 
     def _received(
@@ -92,11 +107,11 @@ class Admission(grpc.ServerInterceptor):
         with self._limits.until_done(context):
             content = next(messages, None)
         if content is None:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request has no message")
+            _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "the request has no message")
         try:
             return parse(content)
         except message.DecodeError:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be parsed")
+            _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be parsed")
 
     def _hold(self, size: int, context: grpc.ServicerContext) -> None:
         """Counts the bytes of an answer until it is read or cancelled."""
@@ -107,7 +122,7 @@ class Admission(grpc.ServerInterceptor):
             if fits:
                 self._answer_bytes += size
         if not fits:
-            _refuse(context, "too many answers wait to be read; try again")
+            _full(context, "too many answers wait to be read; try again")
         limit = self._limits.begin(context)
 
         def given_back() -> None:
@@ -160,5 +175,10 @@ class _TimeLimits:
                 context.cancel()
 
 
-def _refuse(context: grpc.ServicerContext, reason: str) -> None:
-    context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, reason)
+def _full(context: grpc.ServicerContext, reason: str) -> NoReturn:
+    _refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, reason)
+
+
+def _refuse(context: grpc.ServicerContext, code: grpc.StatusCode, reason: str) -> NoReturn:
+    context.abort(code, reason)
+    raise AssertionError("abort raises")

@@ -7,6 +7,7 @@ rows.
 import dataclasses
 import json
 from collections.abc import Mapping
+from typing import NoReturn
 
 import numpy as np
 import orjson
@@ -118,13 +119,14 @@ def _from_inputs(value: object, inputs: Mapping[str, tf.DType]) -> dict[str, np.
                 "required as per tensorinfo_map"
             )
         value = dict.fromkeys(inputs, value)
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for alias, dtype in inputs.items():
         if alias not in value:
             raise status.invalid(f"Missing named input: {alias} in '{INPUTS}' object.")
-        found[alias] = json_values.array(value[alias], dtype)
-        if found[alias] is None:
-            json_values.checked_shape(value[alias], dtype)  # raises
+        array = json_values.array(value[alias], dtype)
+        if array is None:
+            json_values.refuse(value[alias], dtype)
+        found[alias] = array
     return found
 
 
@@ -158,14 +160,19 @@ def _accepted(rows: list, inputs: Mapping[str, tf.DType]) -> dict[str, np.ndarra
         if len(inputs) != 1 or (dict in set(map(type, rows)) and any(map(_is_object, rows))):
             return None
         columns = dict.fromkeys(inputs, rows)
-    try:
-        found = {alias: json_values.array(columns[alias], dtype) for alias, dtype in inputs.items()}
-    except status.ServingError:
-        return None
-    return None if any(array is None for array in found.values()) else found
+    found: dict[str, np.ndarray] = {}
+    for alias, dtype in inputs.items():
+        try:
+            array = json_values.array(columns[alias], dtype)
+        except status.ServingError:
+            return None
+        if array is None:
+            return None
+        found[alias] = array
+    return found
 
 
-def _refuse_row(rows: list, number: int, inputs: Mapping[str, tf.DType]) -> None:
+def _refuse_row(rows: list, number: int, inputs: Mapping[str, tf.DType]) -> NoReturn:
     """Raises the error of row `number`, the first that is wrong."""
     row, as_objects = rows[number], _is_object(rows[0])
     if _is_object(row) != as_objects:

@@ -8,6 +8,7 @@ import binascii
 import itertools
 import json
 from collections.abc import Callable
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -63,7 +64,8 @@ def array(value: object, dtype: tf.DType) -> np.ndarray | None:
     Raises:
         ServingError: INVALID_ARGUMENT, base64 does not decode.
     """
-    shape, flat = [], [value]
+    shape: list[int] = []
+    flat: list[Any] = [value]
     while flat and type(flat[0]) is list:
         if set(map(type, flat)) != {list} or len(set(map(len, flat))) != 1:
             return None
@@ -125,6 +127,16 @@ def checked_shape(value: object, dtype: tf.DType) -> list[int]:
     return shape
 
 
+def refuse(value: object, dtype: tf.DType) -> NoReturn:
+    """Says why `array` makes nothing of a value.
+
+    Raises:
+        ServingError: As `checked_shape` does.
+    """
+    checked_shape(value, dtype)
+    raise AssertionError(f"{shown(value)} fits {dtype.name}")
+
+
 def first_bad(items: list, are_good: Callable[[list], bool]) -> int:
     """The index of the first bad item, found by bisection: there may be millions.
 
@@ -176,7 +188,7 @@ def _refuse(value: object, dtype: tf.DType, shape: list[int], level: int) -> Non
 
 
 def _check_value(value: object, dtype: tf.DType) -> None:
-    is_int = isinstance(value, int) and not isinstance(value, bool)
+    number = value if isinstance(value, int) and not isinstance(value, bool) else None
     if dtype == tf.string:
         if isinstance(value, dict) and not is_base64(value):
             raise status.invalid(
@@ -189,11 +201,11 @@ def _check_value(value: object, dtype: tf.DType) -> None:
     elif dtype == tf.bool:
         fits = isinstance(value, bool)
     elif dtype in _FLOATS:
-        if is_int and abs(value) > _LARGEST_FLOAT:
+        if number is not None and abs(number) > _LARGEST_FLOAT:
             raise status.invalid("JSON Parse error: Number too big to be stored in double.")
-        fits = is_int or isinstance(value, float)
+        fits = number is not None or isinstance(value, float)
     elif dtype in INTEGERS:
-        fits = is_int and INTEGERS[dtype].min <= value <= INTEGERS[dtype].max
+        fits = number is not None and INTEGERS[dtype].min <= number <= INTEGERS[dtype].max
     else:
         raise status.ServingError(
             status.grpc.StatusCode.UNIMPLEMENTED,

@@ -5,7 +5,7 @@ tensors by name. `session.run` would cast a wrong dtype silently; a callable ref
 """
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +23,7 @@ _METHODS = (
 WARM_UP_FILE = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
 _MAX_WARM_UP_RECORDS = 1000
 _WARM_UP_BYTES = 2**30
+_Value = np.ndarray | np.generic | bytes  # what TensorFlow gives for a tensor
 
 
 class LoadedVersion:
@@ -45,7 +46,7 @@ class LoadedVersion:
         """
         self.number = number
         self._session = tf.compat.v1.Session(graph=tf.Graph())
-        self._calls = {}
+        self._calls: dict[str, Callable[..., Sequence[_Value]]] = {}
         try:
             with self._session.graph.as_default():
                 meta_graph = tf.compat.v1.saved_model.loader.load(
@@ -114,7 +115,7 @@ class LoadedVersion:
         self._calls.clear()
         self._session.close()
 
-    def _callable(self, signature: meta_graph_pb2.SignatureDef):
+    def _callable(self, signature: meta_graph_pb2.SignatureDef) -> Callable[..., Sequence[_Value]]:
         options = config_pb2.CallableOptions()
         options.feed.extend(signature.inputs[alias].name for alias in sorted(signature.inputs))
         options.fetch.extend(_fetched(signature))
@@ -172,7 +173,7 @@ def _fetched(signature: meta_graph_pb2.SignatureDef) -> list[str]:
     return sorted({info.name for info in signature.outputs.values()})
 
 
-def _as_array(value: np.ndarray | np.generic | bytes) -> np.ndarray:
+def _as_array(value: _Value) -> np.ndarray:
     return np.asarray(value, object if isinstance(value, bytes) else None)
 
 

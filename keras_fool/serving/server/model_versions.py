@@ -134,8 +134,9 @@ class ModelVersions:
         """
         with self._lock:
             found = self._resolved(name, version, label)
-            found.users += 1
             loaded = found.loaded
+            assert loaded is not None  # it is available
+            found.users += 1
         try:
             yield loaded
         finally:
@@ -229,6 +230,7 @@ class ModelVersions:
             self._close(version)
 
     def _close(self, version: _Version) -> None:
+        assert version.loaded is not None  # it was available
         version.loaded.close()
         with self._lock:
             version.loaded, version.attempts, version.next_attempt = None, 0, 0.0

@@ -111,17 +111,17 @@ class RestServer:
             auto_decompress=False,  # it takes gzip whose end is missing
         )
         await runner.setup()
+        server = runner.server
+        assert server is not None  # it is set up
         accepted = await self._loop.create_server(
-            lambda: _Refused() if self._is_full(runner) else runner.server(), sock=self._socket
+            lambda: server() if len(server.connections) < _MAX_CONNECTIONS else _Refused(),
+            sock=self._socket,
         )
         await self._stop.wait()
         accepted.close()
-        runner.server.pre_shutdown()
-        await runner.server.shutdown(self._grace)
+        server.pre_shutdown()
+        await server.shutdown(self._grace)
         await runner.cleanup()
-
-    def _is_full(self, runner: web.AppRunner) -> bool:
-        return len(runner.server.connections) >= _MAX_CONNECTIONS
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[self._malformed])

@@ -66,8 +66,9 @@ def save(
 def _outputs(
     classifier: classifiers.Classifier | classifiers.Ensemble, scorer: scoring.LocalScorer
 ) -> signatures.Outputs:
-    if [member.views.crops for member in classifier.members] == [1]:
-        network = networks.Network(classifier)
+    first, *others = classifier.members
+    if not others and first.views.crops == 1:
+        network = networks.Network(first)
         if network.take_softmax_off():
             return lambda images: _of_logits(network.outputs(images))
     make = _of_probabilities if scorer.independent else _of_confidences

@@ -112,8 +112,8 @@ class Scheduler:
 
 
 class _Batch:
-    def __init__(self):
-        self.requests: list[tuple[Arrays, int, futures.Future]] = []
+    def __init__(self) -> None:
+        self.requests: list[tuple[Arrays, int, futures.Future[Arrays]]] = []
         self.size = 0
         self.full = threading.Event()
 
@@ -180,29 +180,31 @@ class BatchScheduler(Scheduler):
                 f"Task size {size} is larger than maximum input batch size {self._max_batch_size}"
             )
         rows = tuple((alias, a.dtype.str, a.shape[1:]) for alias, a in sorted(inputs.items()))
-        future = futures.Future()
+        future: futures.Future[Arrays] = futures.Future()
         batch, leads = self._join((key, rows), inputs, size, future)
         if leads:
             self._lead((key, rows), batch, call)
         return future.result()
 
     def _join(
-        self, key: Hashable, inputs: Arrays, size: int, future: futures.Future
+        self, key: Hashable, inputs: Arrays, size: int, future: futures.Future[Arrays]
     ) -> tuple[_Batch, bool]:
         with self._lock:
-            batch = self._open.get(key)
-            leads = batch is None or batch.size + size > self._max_batch_size
-            if leads:
+            waiting = self._open.get(key)
+            leads = waiting is None or waiting.size + size > self._max_batch_size
+            if waiting is None or leads:
                 if self._enqueued >= self._max_enqueued_batches:
                     raise status.ServingError(
                         status.grpc.StatusCode.UNAVAILABLE,
                         "The batch scheduling queue to which this task was submitted is full; "
                         f"{self._enqueued} batches wait",
                     )
-                if batch is not None:
-                    batch.full.set()
+                if waiting is not None:
+                    waiting.full.set()
                 batch = self._open[key] = _Batch()
                 self._enqueued += 1
+            else:
+                batch = waiting
             batch.requests.append((inputs, size, future))
             batch.size += size
             if batch.size == self._max_batch_size:
@@ -277,9 +279,9 @@ def _same(array: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _rows(inputs: Arrays) -> int:
-    sizes = {array.shape[0] if array.ndim else None for array in inputs.values()}
-    if None in sizes or not sizes:
+    if not inputs or not all(array.ndim for array in inputs.values()):
         raise status.invalid("Batching Run() input tensors must have at least one dimension")
+    sizes = {len(array) for array in inputs.values()}
     if len(sizes) > 1:
         raise status.invalid("Batching Run() input tensors must have equal 0th-dimension size")
     return sizes.pop()
