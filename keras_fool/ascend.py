@@ -139,7 +139,7 @@ USES = flag_groups.Groups(
     expert=(
         *_PARTS_OF_PRESET,
         _DATA_MEAN,
-        *model_flags.EXPERT,
+        *model_flags.OF_ONE,
         flag_groups.Told(
             common_flags.SCORE_BATCH,
             "Images in one call of the model; auto takes as many as memory allows. Results "
@@ -165,16 +165,15 @@ def main(arguments: Sequence[str]) -> None:
     with errors.reported(ValueError):
         classifier = model_flags.classifier()
     model = str(common_flags.MODEL.value)
-    if not classifier.gives_gradients:
-        raise errors.UsageError(
-            f"{model} is an endpoint, and an endpoint gives no gradients to "
-            "follow. Evolution needs none: "
-            f"python -m keras_fool.evolve --model={shlex.quote(model)}"
-        )
+    if classifier.is_remote or not classifier.gives_gradients:
+        raise errors.UsageError(_no_gradients(f"{model} {classifier.why_no_gradients}", model))
     with errors.reported(ValueError), cli.native_messages_hidden():
         from keras_fool.runs import ascent_run
 
         scorer = classifier.open()
+        if not scorer.gives_gradients:
+            why = f"{scorer.name} has an operation without a gradient: it gives no gradients"
+            raise ValueError(_no_gradients(why, model))
     with errors.reported(ValueError, as_error=errors.UsageError):
         labels = _labels(scorer.labels)
         mean = _mean(classifier, scorer.image_shape[2])
@@ -196,6 +195,13 @@ def main(arguments: Sequence[str]) -> None:
     if complete:
         print(f"{path} is complete already; nothing was changed.")
     print(run_tables.ascended(path, model_flags.remark(classifier)))
+
+
+def _no_gradients(why: str, model: str) -> str:
+    return (
+        f"{why} to follow. Evolution needs none: "
+        f"python -m keras_fool.evolve --model={shlex.quote(model)}"
+    )
 
 
 def _config() -> config_module.Config:

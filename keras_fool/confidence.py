@@ -56,7 +56,7 @@ USES = flag_groups.Groups(
         ),
         common_flags.OVERWRITE,
     ),
-    expert=model_flags.EXPERT,
+    expert=model_flags.OF_ONE,
 )
 
 

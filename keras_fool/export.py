@@ -3,8 +3,8 @@ r"""Writes any classifier as a folder that TF Serving loads.
     python -m keras_fool.export --model=my_model.keras --preprocess=tf --output=exports/mine
     python -m keras_fool.serve --model_base_path=exports/mine
 
-Reads the classifier that --model names: one that `train` wrote, a .keras file, a network of
-keras.applications, or several with commas between them, whose confidences are averaged.
+Reads the classifier that --model names: one that `train` wrote, a .keras or .h5 file, a network
+of keras.applications, or several with commas between them, whose confidences are averaged.
 
 Writes --output: a version folder such as exports/mine/3, or a folder of versions such as
 exports/mine (by default exports/ and the classifier's name), which gets a new version with the
@@ -35,7 +35,7 @@ USES = flag_groups.Groups(
             "exports/<classifier>).",
         ),
     ),
-    expert=model_flags.EXPERT,
+    expert=model_flags.OF_ONE,
 )
 
 

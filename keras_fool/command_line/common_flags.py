@@ -31,7 +31,7 @@ MODEL = flags.DEFINE(
     "model",
     None,
     "The classifier: a name under saved_models/ (its newest version), a version folder, a "
-    ".keras file, or a network of keras.applications such as MobileNet. Several with commas "
+    ".keras or .h5 file, or a network of keras.applications such as MobileNet. Several with commas "
     "between them are an ensemble, whose confidences are averaged. Options follow each after "
     "colons: squeezenet.keras:bgr or MobileNet:alpha=0.25:size=128:weights=FILE.",
 )
@@ -59,11 +59,16 @@ OUTPUTS = flags.DEFINE_enum(
     "does; or sigmoid, a probability of its own for each label, where one output p stands for "
     "two labels, 1 - p and p (default: read from the last layer). It is checked.",
 )
+OUTPUT_NAME = flags.DEFINE_string(
+    "output_name",
+    None,
+    "The output of --model that has the confidences, by its name, where there are several.",
+)
 IMAGE_SIZE = flags.DEFINE_integer(
     "image_size",
     None,
     "Side of an image in pixels (default: what the network takes). Of a larger image the network "
-    "sees crops.",
+    "sees crops; a network that takes images of any size sees the image.",
     lower_bound=8,
     upper_bound=8192,
 )
@@ -136,7 +141,7 @@ MODELS = flags.DEFINE(
     "models",
     None,
     "Classifiers, with commas between them, each a name under saved_models/, a version folder, a "
-    ".keras file or a network of keras.applications. Options follow each after colons: "
+    ".keras or .h5 file or a network of keras.applications. Options follow each after colons: "
     "my.keras:tf:logits or MobileNet:weights=imagenet. Plus signs make an ensemble: a+b,c.",
 )
 OUTPUT = flags.DEFINE(path_flags.Path(), "output", None, "What is written.")

@@ -27,6 +27,8 @@ WHAT_OR_ENDPOINT = (
 )
 CROPS = (common_flags.IMAGE_SIZE, common_flags.CROPS)
 EXPERT = (common_flags.CROP_SIZE, common_flags.VIEW)
+_NAMES = (common_flags.OUTPUT_NAME,)
+OF_ONE = (*EXPERT, *_NAMES)  # for commands with a --model
 
 
 def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
@@ -86,6 +88,7 @@ def _members() -> list[str] | None:
         "weights": common_flags.WEIGHTS.value,
         "preprocess": common_flags.PREPROCESS.value,
         "outputs": common_flags.OUTPUTS.value,
+        "output_name": common_flags.OUTPUT_NAME.value,
     }
     said = [name for name, value in values.items() if value]
     model = common_flags.MODEL.value
@@ -109,4 +112,5 @@ def _members() -> list[str] | None:
     words = members
     words += [f"weights={values['weights']}"] if "weights" in said else []
     words += [str(values[name]) for name in ("preprocess", "outputs") if name in said]
+    words += [f"output={values['output_name']}"] if "output_name" in said else []
     return [":".join(words)]

@@ -3,7 +3,9 @@
 Found, without TensorFlow:
 
     meanings            what outputs mean: confidences, logits, sigmoid; checked on data
+    model_formats       which format a file or folder has, and what to do about others
     keras_archives      what a .keras file says of itself, before anything is loaded
+    keras_h5            the same of an .h5 file
     heads               what its last layer says that its outputs mean
     endpoints           addresses of served classifiers
     model_specs         WHAT[:option]..., as a command line names classifiers
@@ -19,6 +21,9 @@ Loaded and scored:
 
     keras_models        Keras models as data: no code of a file runs
     preprocessing       what turns bytes into the input of a network: one table
+    layouts             how a network takes its image: size, channels, their order
+    cores               a model alone: prepared images -> rows of outputs
+    keras_core          the same of a Keras model
     networks            one network as a TensorFlow function: images 0..255 -> confidences
     crops               what it sees of a larger image
     image_views         what reaches it of a grey image: the image, or the published code's view

@@ -18,6 +18,7 @@ from keras_fool.models import (
     image_views,
     label_orders,
     meanings,
+    model_formats,
 )
 
 if TYPE_CHECKING:  # TensorFlow
@@ -72,7 +73,12 @@ class _Local:
     """What runs on this machine."""
 
     is_remote: ClassVar[Literal[False]] = False
-    gives_gradients: ClassVar[Literal[True]] = True
+    why_no_gradients: str | None
+
+    @property
+    def gives_gradients(self) -> bool:
+        """Whether it may give gradients; `scoring.LocalScorer.gives_gradients` tries it."""
+        return self.why_no_gradients is None
 
     def open(self, score_batch: int | None = None, *, draws: bool = False) -> "LocalScorer":
         """Its scorer.
@@ -96,8 +102,8 @@ class Classifier(_Local):
 
     Attributes:
         name: What reports call it, such as "mnist_a/1" or "my_model.keras".
-        path: The `.keras` file, or the file of weights of an `application`; None where
-            Keras has the weights.
+        path: The file or folder of the model, or the file of weights of an `application`;
+            None where Keras has the weights.
         labels: The names of its outputs; None where nothing tells them.
         preprocess: What turns bytes 0..255 into its input, one of `preprocessing.METHODS`:
             "none" (bytes as they are), "unit" (to [0, 1]), what `keras.applications` calls
@@ -106,6 +112,7 @@ class Classifier(_Local):
             nothing is said, and its last layer tells.
         application: The network, where `path` holds only weights.
         views: What it sees of an image.
+        output: Which of several outputs has the confidences, by its name; None for the only one.
     """
 
     name: str
@@ -115,13 +122,26 @@ class Classifier(_Local):
     outputs: str | None = None
     application: applications.Application | None = None
     views: Views = Views()
+    output: str | None = None
+
+    @functools.cached_property
+    def format(self) -> model_formats.Format:
+        """The format of its file or folder."""
+        if self.path is None or self.application is not None:
+            return model_formats.KERAS
+        return model_formats.of(self.path) or model_formats.KERAS
+
+    @property
+    def why_no_gradients(self) -> str | None:  # type: ignore[override]
+        """Says, after its name, why it can give no gradients; None where it may give some."""
+        return None
 
     @functools.cached_property
     def head(self) -> heads.Head | None:
         """The layer that tells what its outputs mean; None where none does."""
-        if self.path is None or self.application is not None:
+        if self.path is None or self.application is not None or not self.format.has_layers:
             return None
-        return heads.head(self.path)
+        return heads.head(self.path, self.output)
 
     @property
     def meaning(self) -> str:
@@ -157,6 +177,8 @@ class Classifier(_Local):
             identity["views"] = {name: getattr(views, name) for name in sizes}
         if views.view != image_views.PLAIN:
             identity["view"] = views.view
+        if self.output is not None:
+            identity["output"] = self.output
         if self.mean_path is not None:
             identity["mean_sha256"] = _sha256(self.mean_path)
         return identity
@@ -206,6 +228,7 @@ class Classifier(_Local):
         if views.image_size is not None:
             words += [f"image={views.image_size}", f"crops={views.crops}"]
             words += [f"crop={views.crop_size}"] if views.crop_size else []
+        words += [f"output={self.output}"] if self.output else []
         words += [f"view={views.view}"] if views.view != image_views.PLAIN else []
         return ":".join(words)
 
@@ -259,6 +282,12 @@ class Ensemble(_Local):
             order = label_orders.find(first.labels, member.labels, first.name, member.name)
             found.append(None if order.is_same else order.places)
         return tuple(found)
+
+    @property
+    def why_no_gradients(self) -> str | None:  # type: ignore[override]
+        """As a classifier has it, of the first member that gives none."""
+        reasons = (member.why_no_gradients for member in self.members)
+        return next(filter(None, reasons), None)
 
     @functools.cached_property
     def identity(self) -> dict:

@@ -1,7 +1,7 @@
 """Finds classifiers by the names that users give them, without loading them (no TensorFlow).
 
-A classifier is a folder or a `.keras` file (`saved_classifiers`), a network of
-`keras.applications`, an endpoint, or an ensemble of several. `model_specs` has the words that
+A classifier is a file or a folder (`saved_classifiers`), a network of `keras.applications`, an
+endpoint, or an ensemble of several. `model_specs` has the words that
 users name them with; what is found is one of `classifier_kinds`, whose names are here, too.
 """
 
@@ -107,7 +107,7 @@ def find(
 
     Args:
         model: A name under ./saved_models/ or under the shipped saved_models/ (the newest
-            version is taken), a version folder, a `.keras` file, or a network of
+            version is taken), a version folder, a model file or folder, or a network of
             `keras.applications`, with the options of `model_specs`; or the address of
             an endpoint, which crops by itself if at all.
         dataset: Without a model, the data set whose shipped classifier is meant.
@@ -142,6 +142,8 @@ def find(
         views, **{name: value for name, value in said.items() if value is not None}
     )
     if spec.is_application:
+        if spec.output is not None:
+            raise ValueError(f"{spec.what} has one output: leave output={spec.output} out.")
         if views.view != image_views.PLAIN:
             raise ValueError(f"view={views.view} is of grey images; {spec.what} takes colour.")
         return _application(spec, views)
@@ -156,6 +158,7 @@ def find(
             saved_classifiers.find(spec.what, dataset),
             preprocess=spec.preprocess or "none",
             outputs=spec.outputs,
+            output=spec.output,
             views=dataclasses.replace(views, view=image_views.PLAIN),
         ),
         views.view,

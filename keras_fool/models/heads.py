@@ -1,4 +1,4 @@
-"""What the last layer of a .keras file says its outputs mean, read without Keras.
+"""What the last layer of a .keras or .h5 file says its outputs mean, read without Keras.
 
 Softmax gives confidences, a sigmoid independent labels, a linear layer logits, unless the loss
 that the model was trained with tells otherwise.
@@ -7,9 +7,10 @@ that the model was trained with tells otherwise.
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from keras_fool.models import keras_archives, meanings
+from keras_fool.models import keras_archives, keras_h5, meanings, model_formats
 
 # Layers that leave the meaning of what passes through them as it is.
 _PASSING = {
@@ -75,32 +76,34 @@ class Head:
         return self.activation == "linear" and not self.single and self.loss in _BINARY
 
 
-def head(path: pathlib.Path) -> Head | None:
+def head(path: pathlib.Path, output: str | None = None) -> Head | None:
     """The layer that tells what a model's outputs mean.
 
     Args:
         path: Any file.
+        output: Which of several outputs is meant, by its name; None for the only one.
 
     Returns:
-        None where there is no single such layer, or the file is not a .keras file.
+        None where there is no single such layer, or the file does not describe its layers.
     """
     try:
         stat = path.stat()
     except OSError:
         return None
-    return _head(path, stat.st_mtime_ns, stat.st_size)
+    return _head(path, output, stat.st_mtime_ns, stat.st_size)
 
 
 @functools.lru_cache(maxsize=32)
-def _head(path: pathlib.Path, *_: int) -> Head | None:
+def _head(path: pathlib.Path, output: str | None, *_: int) -> Head | None:
     try:
-        found = keras_archives.config(path)
-        return _with_loss(_head_of(found), _loss(found.get("compile_config")))
+        is_hdf5 = model_formats.of(path) is model_formats.HDF5
+        found = (keras_h5 if is_hdf5 else keras_archives).config(path)
+        return _with_loss(_head_of(found, output), _loss(found.get("compile_config")))
     except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError):
         return None  # loading the file tells what is wrong with it
 
 
-def _head_of(model: Mapping) -> Head | None:
+def _head_of(model: Mapping, output: str | None = None) -> Head | None:
     """The head of a model's description."""
     if model["class_name"] not in _MODELS:
         return None
@@ -108,7 +111,7 @@ def _head_of(model: Mapping) -> Head | None:
     if model["class_name"] == "Sequential":
         places = reversed(layers)
     else:
-        places = _backwards(model["config"])
+        places = _backwards(model["config"], output)
     for layer in places:
         kind, settings = layer["class_name"], layer["config"]
         if kind in _MODELS:
@@ -146,27 +149,41 @@ def _loss(compiled: object) -> str | None:
     return loss if isinstance(loss, str) else None
 
 
-def _backwards(functional: Mapping) -> Iterator[Mapping]:
-    """The layers from the only output to where the way forks."""
-    ends = functional["output_layers"]
-    if isinstance(ends, dict):
-        ends = list(ends.values())
-    if isinstance(ends[0], list):
-        (ends,) = ends
+def _backwards(functional: Mapping, output: str | None) -> Iterator[Mapping]:
+    """The layers from the output that is meant to where the way forks."""
+    name, node, *_ = _end(functional["output_layers"], output)
     by_name = {layer["config"]["name"]: layer for layer in functional["layers"]}
-    name, node = ends[0], ends[1]
     for _ in by_name:
         layer = by_name[name]
         yield layer
         calls = layer["inbound_nodes"]
-        sources = [
-            of["config"]["keras_history"]
-            for of in keras_archives.objects(calls[node])
-            if of["class_name"] == "__keras_tensor__"
-        ]
+        sources = list(_sources(calls[node]))
         if len(sources) != 1:
             return
-        name, node, _ = sources[0]
+        name, node, *_ = sources[0]
+
+
+def _end(ends: Any, output: str | None) -> Sequence:
+    """Where the layer of an output is: [name, node, tensor]."""
+    if isinstance(ends, dict):
+        if output in ends:
+            return ends[output]
+        ends = list(ends.values())
+    if not isinstance(ends[0], list):
+        return ends
+    found = [end for end in ends if output is None or end[0] == output]
+    (end,) = found
+    return end
+
+
+def _sources(call: Any) -> Iterator[Sequence]:
+    """What a layer is called on: [name, node, tensor, ...] of each, in the form of either Keras."""
+    if isinstance(call, list):  # Keras 2: [["dense", 0, 0, {}]]
+        yield from call
+        return
+    for found in keras_archives.objects(call):
+        if found["class_name"] == "__keras_tensor__":
+            yield found["config"]["keras_history"]
 
 
 def _activation(settings: Mapping) -> str | None:

@@ -16,13 +16,22 @@ import numpy as np
 import tensorflow as tf
 
 import trainers.layers  # noqa: F401, so that Keras knows the layers of Caffe's networks
-from keras_fool.models import applications, classifiers, keras_archives
+from keras_fool.models import (
+    applications,
+    classifiers,
+    keras_archives,
+    keras_h5,
+    model_formats,
+)
 
 # Weights that a description may build beyond those that the file holds, in bytes: what a
 # layer keeps besides its weights is small.
 _SPARE_BYTES = 64 * 2**20
 _MOST_VALUES = 2**28  # of an image, in one layer
 _LONGEST_REASON = 200
+# Where Keras's own classes are, and names of them in older files.
+_PLACES = (keras.layers, keras.initializers, keras.regularizers, keras.constraints, keras)
+_OLD_NAMES = {"Functional", "Policy", "TensorShape"}
 # What Keras suggests, and no user of a command can do.
 _ADVICE = re.compile(
     r"safe_mode|custom_object|enable_unsafe|register_keras|deserializ|unsafe", re.I
@@ -61,29 +70,31 @@ def loaded(classifier: classifiers.Classifier) -> keras.Model:
 
 
 def _load(path: pathlib.Path) -> keras.Model:
+    is_hdf5 = model_formats.of(path) is model_formats.HDF5
     try:
-        config = keras_archives.check(path)
+        config = (keras_h5 if is_hdf5 else keras_archives).check(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
-    _check_memory(path, config)
+    if is_hdf5 and (words := _code(config, is_hdf5)):  # before any of it is built
+        raise ValueError(f"{path} is not a model that loads safely: {words}")
+    _check_memory(path, config, is_hdf5)
     try:
         # safe_mode: a model is data; a Lambda layer in it would be code.
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what it meets: OSError, KeyError, TypeError, ...
-        reason = _code(config) or _first_line(error)
+        reason = _code(config, is_hdf5) or _first_line(error)
         raise ValueError(f"{path} is not a model that loads safely: {reason}") from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"{path} holds a {type(model).__name__}, not a model.")
     return model
 
 
-def _check_memory(path: pathlib.Path, config: dict) -> None:
+def _check_memory(path: pathlib.Path, config: dict, is_hdf5: bool) -> None:
     """Builds the layers without their weights, and compares them with what the file holds."""
     drawn_from = random.getstate()  # layers draw seeds
     try:
         with keras.StatelessScope(initialize_variables=False):
-            # Keras takes apart what it is given.
-            model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
+            model = _without_weights(copy.deepcopy(config), is_hdf5)  # Keras takes it apart
         needed = sum(
             math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in model.variables
         )
@@ -92,7 +103,7 @@ def _check_memory(path: pathlib.Path, config: dict) -> None:
         return
     finally:
         random.setstate(drawn_from)
-    held = keras_archives.weight_bytes(path)
+    held = path.stat().st_size if is_hdf5 else keras_archives.weight_bytes(path)
     if needed > 2 * held + _SPARE_BYTES:
         raise ValueError(
             f"{path} is not a model that loads safely: its layers have {needed:,} bytes of "
@@ -103,6 +114,20 @@ def _check_memory(path: pathlib.Path, config: dict) -> None:
             f"{path} is not a model that loads safely: one of its layers gives {values:,} values "
             f"for each image; at most {_MOST_VALUES:,} fit."
         )
+
+
+def _without_weights(config: dict, is_hdf5: bool) -> keras.Model:
+    if not is_hdf5:
+        return keras.saving.deserialize_keras_object(config, safe_mode=True)
+    # What `keras.saving.load_model` does first with such a file; it has no name of its own.
+    from keras.src.legacy.saving import saving_options, saving_utils
+    from keras.src.saving import serialization_lib
+
+    with (
+        saving_options.keras_option_scope(use_legacy_config=True),
+        serialization_lib.SafeModeScope(True),
+    ):
+        return saving_utils.model_from_config(config)
 
 
 def operations(model: keras.Model) -> list[keras.Operation]:
@@ -137,7 +162,7 @@ def _check_finite(name: str, model: keras.Model) -> None:
             )
 
 
-def _code(config: Mapping) -> str | None:
+def _code(config: Mapping, is_hdf5: bool = False) -> str | None:
     """Says what of a model only code could build; None where Keras knows all of it."""
     lambdas, custom = [], []
     for found in keras_archives.objects(config):
@@ -145,7 +170,7 @@ def _code(config: Mapping) -> str | None:
         named = isinstance(settings, dict) and settings.get("name")
         if kind in ("Lambda", "__lambda__"):
             lambdas.append(repr(named) if named else "a function")
-        elif not _is_known(found):
+        elif not (_is_known_in_hdf5(found) if is_hdf5 else _is_known(found)):
             function = kind == "function"
             what = f"the function {settings!r}" if function else f"the class {kind}"
             custom.append(f"{what} (of layer {named!r})" if named else what)
@@ -171,6 +196,16 @@ def _is_known(found: Mapping) -> bool:
     return isinstance(module, str) and (
         module.split(".")[0] == "keras" or (module == "builtins" and not name)
     )
+
+
+def _is_known_in_hdf5(found: Mapping) -> bool:
+    """The same for older descriptions, which name Keras's own classes without their modules."""
+    name = str(found["class_name"])
+    if found.get("module") is not None or name.startswith("__"):
+        return _is_known(found)
+    if keras.saving.get_registered_object(name) is not None:
+        return True
+    return name in _OLD_NAMES or any(hasattr(place, name) for place in _PLACES)
 
 
 def _some(names: list[str], most: int = 3) -> str:

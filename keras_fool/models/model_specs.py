@@ -6,6 +6,7 @@
     MobileNet:alpha=0.25:size=128:weights=mobilenet.weights.h5
     squeezenet.keras:bgr:image=256:crops=10
     mnist_a:view=published
+    detector.keras:output=class_scores
     grpc://127.0.0.1:8500/mnist_a
 
 With commas between them several are one ensemble. Everything after grpc:// and the like is
@@ -23,7 +24,12 @@ from trainers import names
 
 URL_SCHEMES = ("grpc://", "grpcs://", "http://", "https://")
 _NUMBERS = {"size": int, "alpha": float, "image": int, "crops": int, "crop": int}
-_WORDS = (*preprocessing.METHODS, "logits", "weights=", "view=", *(f"{name}=" for name in _NUMBERS))
+_TEXTS = ("weights", "output")
+_WORDS = (
+    *preprocessing.METHODS,
+    *meanings.MEANINGS,
+    *(f"{name}=" for name in (*_TEXTS, "view", *_NUMBERS)),
+)
 _WEIGHTS = "weights="
 
 
@@ -42,6 +48,7 @@ class Spec:
         crops: How many crops of them the network sees.
         crop: Side of a crop, in pixels.
         view: What reaches the network of a grey image, one of `image_views.VIEWS`.
+        output: The name of the output that has the confidences, where there are several.
     """
 
     what: str
@@ -54,6 +61,7 @@ class Spec:
     crops: int | None = None
     crop: int | None = None
     view: str | None = None
+    output: str | None = None
 
     @property
     def is_url(self) -> bool:
@@ -175,7 +183,7 @@ def _option(text: str) -> tuple[str, Any] | None:
     if text in meanings.MEANINGS:
         return "outputs", text
     name, _, value = text.partition("=")
-    if name == "weights" and value:
+    if name in _TEXTS and value:
         return name, value
     if name == "view":
         if value not in image_views.VIEWS:

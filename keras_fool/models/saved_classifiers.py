@@ -1,4 +1,4 @@
-"""Classifiers on disk: saved_models/<name>/<version>/, and other .keras files.
+"""Classifiers on disk: saved_models/<name>/<version>/, and any other model file or folder.
 
 A version folder holds `classifier.keras` and `card.json`, which names the labels and the data
 set.
@@ -6,11 +6,10 @@ set.
 
 import os
 import pathlib
-import zipfile
 from typing import Any
 
 from keras_fool import foreign_files
-from keras_fool.models import applications, keras_archives, model_specs
+from keras_fool.models import applications, model_formats, model_specs
 from keras_fool.models.classifier_kinds import Classifier
 from trainers import names, regular_file
 
@@ -35,7 +34,7 @@ def find(model: str, dataset: str | None) -> Classifier:
 
     Args:
         model: A name under ./saved_models/ or under the shipped saved_models/ (the newest
-            version is taken), a version folder, or a `.keras` file.
+            version is taken), a version folder, or the path of a model (`model_formats`).
         dataset: The data set that it must have been trained on; None for any.
 
     Raises:
@@ -47,34 +46,45 @@ def find(model: str, dataset: str | None) -> Classifier:
     path = pathlib.Path(model)
     if path.name == MODEL_FILE and (path.parent / CARD_FILE).is_file():
         return _with_card(path.resolve().parent, dataset)
-    if path.suffix == ".keras" and path.is_file():
+    if model_formats.of(path) is not None:
+        if words := _refusal(path):
+            raise ValueError(f"{model} {words}")
         return Classifier(names.shown(printable(path.name)), path.resolve())
     if not path.exists() and (wrong := model_specs.wrong_option(model, exists)):
         raise ValueError(wrong)
     raise ValueError(_not_found(model, path))
 
 
+def _refusal(path: pathlib.Path) -> str | None:
+    try:
+        return model_formats.refusal(path)
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}."
+
+
 def _not_found(model: str, path: pathlib.Path) -> str:
-    """Says what a path is, or what may have been meant, where it is not a .keras file."""
+    """Says what a path is, or what may have been meant, where it is no model that loads."""
     if path.exists():
-        kind = keras_archives.other_kind(path)
-        if kind is None and path.is_file() and zipfile.is_zipfile(path):
-            kind = f"is an archive by another name: rename it {path.with_suffix('.keras')}."
-        expected = f"is not a classifier: a .keras file, or a folder with {MODEL_FILE} in it, is."
-        return f"{model} {kind or expected}"
+        expected = f"{model_formats.EXPECTED}, or a folder with {MODEL_FILE} in it, is."
+        return f"{model} {_refusal(path) or f'is not a classifier: {expected}'}"
     # A suffix that is missing, or capital letters.
-    stem = path.name.lower().removesuffix(".keras")
-    there = [file for file in path.parent.glob("*") if file.suffix.lower() == ".keras"]
-    same = [file for file in there if file.name.lower().removesuffix(".keras") == stem]
-    if path.suffix.lower() == ".keras":
+    suffixes = model_formats.SUFFIXES
+    there = [file for file in path.parent.glob("*") if file.suffix.lower() in suffixes]
+    same = [file for file in there if _stem(file) == _stem(path)]
+    if path.suffix.lower() in suffixes:
         meant = names.did_you_mean(path.name, [file.name for file in same or there])
         return f"there is no file {model}{meant or '.'}"
     if same:
         return f"there is no model {model!r}, did you mean {path.with_name(same[0].name)}?"
     return (
         f"{names.unknown('model', model, known(), also=tuple(applications.SIZES))} "
-        "Or give a version folder or a .keras file."
+        f"Or give a version folder, {model_formats.EXPECTED}."
     )
+
+
+def _stem(path: pathlib.Path) -> str:
+    name, suffix = path.name.lower(), path.suffix.lower()
+    return name.removesuffix(suffix) if suffix in model_formats.SUFFIXES else name
 
 
 def printable(name: str) -> str:

@@ -23,6 +23,7 @@ _TUNED_BATCHES = tuple(batch_shapes.UNIT * units for units in (11, 22, 44, 88, 1
 _GAIN = 1.03
 # Bytes of images in a batch; what a network makes of them is some hundred times larger.
 _BYTES_OF_BATCH = 2**24
+_LONGEST_REASON = 300
 
 
 class LocalScorer:
@@ -128,6 +129,11 @@ class LocalScorer:
         return self._mean([network.confidences(images) for network in self._networks])
 
     @property
+    def gives_gradients(self) -> bool:
+        """Whether a gradient reaches the images through every network: it is tried."""
+        return all(network.gives_gradients for network in self._networks)
+
+    @property
     def preprocesses(self) -> list[str]:
         """Other ways of preparing bytes, as far as one of them might be meant.
 
@@ -209,7 +215,9 @@ class LocalScorer:
             if problem := network.contradiction(outputs):
                 raise ScorerError(f"{network.name} {problem}")
         self._check(confidences)
-        self.notes: list[str] = []
+        self.notes: list[str] = [
+            f"{network.name} {words}" for network in self._networks for words in network.notes
+        ]
         for network, outputs in zip(self._networks, each, strict=True):
             if meanings.is_constant(outputs) or meanings.is_one_hot(outputs):
                 self._look_closer(network, outputs)
@@ -228,7 +236,10 @@ class LocalScorer:
         """The confidences of a few images, and what each member itself gave for them."""
         if self._trial is None:
             self._trial = tf.function(self._traced_trial, autograph=False)
-        return [found.numpy() for found in self._trial(tf.constant(images))]
+        try:
+            return [found.numpy() for found in self._trial(tf.constant(images))]
+        except (tf.errors.OpError, NotImplementedError) as error:
+            raise ScorerError(f"{self.name} cannot be run here: {_reason(error)}") from error
 
     def _traced_trial(self, images: tf.Tensor) -> list[tf.Tensor]:
         each = [network.outputs(images) for network in self._networks]
@@ -264,6 +275,13 @@ def _finite_rows(outputs: np.ndarray) -> np.ndarray:
     """The rows that say what outputs mean; all where none is finite, which is refused."""
     finite = scorer_contract.is_finite(outputs)
     return outputs[finite] if finite.any() else outputs
+
+
+def _reason(error: Exception) -> str:
+    """The line of TensorFlow's messages that says what is wrong, without where."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("[[", "File ", "Detected at"))]
+    return (kept or [type(error).__name__])[-1].partition(" [[")[0][:_LONGEST_REASON]
 
 
 def _seconds(function: Callable[[], object]) -> float:

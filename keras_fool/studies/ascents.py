@@ -166,8 +166,8 @@ def networks_of(context: experiment.Context, count: int) -> list[Ascendable]:
 def _checked(found: classifiers.AnyClassifier) -> Ascendable:
     if not found.gives_gradients:
         raise ValueError(
-            f"{found.name} is an endpoint, and an endpoint gives no gradients to ascend: name a "
-            "model that runs on this machine in --models."
+            f"{found.name} {found.why_no_gradients} to ascend: name another model in --models, "
+            "one that TensorFlow runs on this machine."
         )
     return found
 

@@ -260,7 +260,7 @@ def test_what_is_said_is_checked(command, models, options, code, facts):
         ("plain", ("archive", "plain.keras")),
         ("unpacked.keras", ("folder", "unpacked")),
         ("unpacked", ("folder", "unpacked")),
-        ("old.h5", ("HDF5",)),
+        ("old.hdf", ("HDF5", "old.h5")),
         ("missing.keras", ("no file",)),
     ],
 )
@@ -271,7 +271,7 @@ def test_names_that_are_nearly_right_are_told(here, models, given, facts):
     for name in ("unpacked.keras", "unpacked"):
         (here / name).mkdir()
         (here / name / "config.json").write_text("{}")
-    (here / "old.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    (here / "old.hdf").write_bytes(b"\x89HDF\r\n\x1a\n")
 
     with pytest.raises(ValueError, match=given) as raised:
         classifiers.find(given)

@@ -1,0 +1,88 @@
+"""Every accepted format scores as its own framework does; every other one gets one line."""
+
+import re
+
+import numpy as np
+import pytest
+
+from keras_fool.models import classifiers, scoring
+from tests.keras_fool.models.formats import FORMATS, REFUSED, SIDE
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """As `tf_keras_files/make.py` has them."""
+    return np.random.default_rng(3).integers(0, 256, (40, SIDE, SIDE, 3), np.uint8)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_scored_as_by_its_own_framework(name, tmp_path, images):
+    form = FORMATS[name]
+    path, rows = form.build(tmp_path)
+    expected = rows(images)
+    classifier = classifiers.find(":".join(filter(None, (str(path), form.options))))
+
+    scorer = scoring.LocalScorer(classifier)
+
+    confidences = scorer.score(images)
+    assert np.ptp(confidences, axis=0).max() > 5e-4, "images make a difference"
+    np.testing.assert_allclose(confidences, expected, rtol=0, atol=1e-5)
+    assert scorer.labels == form.labels
+    assert scorer.image_shape == (SIDE, SIDE, 3)
+    assert scorer.gives_gradients == form.gives_gradients
+    assert form.noted in " ".join(scorer.notes)
+    assert bool(scorer.notes) == bool(form.noted)
+    again = classifiers.find(classifier.spec)
+    assert again.identity == classifier.identity
+    assert again.output == classifier.output
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_in_one_line_that_says_what_to_do(name, tmp_path):
+    build, facts = REFUSED[name]
+    path = build(tmp_path)
+
+    with pytest.raises(ValueError, match=re.escape(path.name)) as raised:
+        scoring.LocalScorer(classifiers.find(str(path)))
+
+    message = str(raised.value)
+    assert "\n" not in message.strip()
+    for fact in facts:
+        assert re.search(fact, message), message
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "facts"),
+    [
+        ("any size", "", ("any size", "--image_size=")),
+        ("any size", "image=16:crops=10", ("any size", "--crop_size=14")),
+        ("any height", "image=16", ("any number of x 8", "16 x 16")),
+        ("two outputs", "", (r"boxes \[None, 4\], scores \[None, 3\]", "--output_name=boxes")),
+        ("two outputs", "output=labls", ("no output 'labls'", "scores")),
+        ("dictionary of outputs", "output=lables", ("did you mean labels",)),
+        ("Keras 3 .keras", "output=other", ("no output 'other'", "scores")),
+        ("RGBA", "caffe", ("RGBA", "--preprocess=caffe")),
+    ],
+)
+def test_options_that_contradict_the_model(name, options, facts, tmp_path):
+    path, _ = FORMATS[name].build(tmp_path)
+
+    with pytest.raises(ValueError, match=re.escape(path.name)) as raised:
+        scoring.LocalScorer(classifiers.find(f"{path}:{options}" if options else str(path)))
+
+    assert "\n" not in str(raised.value)
+    for fact in facts:
+        assert re.search(fact, str(raised.value)), raised.value
+
+
+def test_crops_of_a_network_of_any_size(tmp_path):
+    path, rows = FORMATS["any size"].build(tmp_path)
+    larger = np.random.default_rng(0).integers(0, 256, (30, 12, 12, 3), np.uint8)
+    corners = [(0, 0), (4, 0), (0, 4), (4, 4), (2, 2)]
+    cut = [larger[:, y : y + SIDE, x : x + SIDE] for x, y in corners]
+    cut += [part[:, :, ::-1] for part in cut]
+
+    scorer = scoring.LocalScorer(classifiers.find(f"{path}:image=12:crops=10:crop={SIDE}"))
+
+    expected = np.mean([rows(part) for part in cut], axis=0)
+    np.testing.assert_allclose(scorer.score(larger), expected, atol=1e-5)
