@@ -18,6 +18,9 @@ SERVING = [
     "urllib3>=2.7.0",  # of requests, which would take an older one
 ]
 
+# Scores .onnx files.
+ONNX = ["onnxruntime>=1.23"]
+
 ROOT = pathlib.Path(__file__).parent
 # Read, not imported: the package's requirements may not be installed yet.
 VERSION = re.search(
@@ -73,7 +76,16 @@ setup(
     ],
     extras_require={
         "serving": SERVING,
-        "test": [*SERVING, "hypothesis>=6.100", "psutil>=6.0", "pytest>=8.0", "pytest-xdist>=3.6"],
+        "onnx": ONNX,
+        "test": [
+            *SERVING,
+            *ONNX,
+            "hypothesis>=6.100",
+            "onnx>=1.19",
+            "psutil>=6.0",
+            "pytest>=8.0",
+            "pytest-xdist>=3.6",
+        ],
         "dev": ["mypy>=1.15", "pre-commit>=4.0", "ruff>=0.14"],
         # What benchmarks/ascent.py compares with.
         "benchmark": ["tf-keras-vis>=0.8.7"],

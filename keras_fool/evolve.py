@@ -11,10 +11,11 @@ CPPN) or made of evolved pixels. Nguyen, Yosinski and Clune, 2015,
 https://arxiv.org/abs/1412.1897.
 
 Reads the classifier: a name under ./saved_models/ or among the shipped ones, a version folder,
-any Keras model in a .keras or .h5 file that takes one image and gives a confidence per label, a
-network of keras.applications, or an ensemble of several. What its outputs mean is read from its
-last layer, or given by --outputs, and checked. Independent labels (several sigmoids) are fooled
-each by its own probability; a single sigmoid p stands for two labels, 1 - p and p, in this order.
+any model in a .keras, .h5 or .onnx file or the folder of a SavedModel that takes one image and
+gives a confidence per label, a network of keras.applications, or an ensemble of several. What its
+outputs mean is read from its last layer, or given by --outputs, and checked. Independent labels
+(several sigmoids) are fooled each by its own probability; a single sigmoid p stands for two labels,
+1 - p and p, in this order.
 
 Endpoints are asked for nothing but confidences. Their addresses:
   grpc://host:port[,host:port...]/name[/version or @label]      grpcs:// with TLS

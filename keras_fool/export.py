@@ -3,8 +3,9 @@ r"""Writes any classifier as a folder that TF Serving loads.
     python -m keras_fool.export --model=my_model.keras --preprocess=tf --output=exports/mine
     python -m keras_fool.serve --model_base_path=exports/mine
 
-Reads the classifier that --model names: one that `train` wrote, a .keras or .h5 file, a network
-of keras.applications, or several with commas between them, whose confidences are averaged.
+Reads the classifier that --model names: one that `train` wrote, a .keras or .h5 file, the folder
+of a SavedModel, a network of keras.applications, or several with commas between them, whose
+confidences are averaged.
 
 Writes --output: a version folder such as exports/mine/3, or a folder of versions such as
 exports/mine (by default exports/ and the classifier's name), which gets a new version with the
@@ -48,6 +49,10 @@ def main(arguments: Sequence[str]) -> None:
         raise errors.UserError(
             f"{classifier.name} is an endpoint, which is served already: export a classifier."
         )
+    if not classifier.in_tensorflow:
+        raise errors.UserError(
+            f"{classifier.name} is not computed by TensorFlow, as what TF Serving serves must be."
+        )
     folder = _version_folder(classifier.name)
     if folder.exists():
         raise errors.UserError(f"{folder} exists and was not changed; choose another --output.")
@@ -72,7 +77,7 @@ def _remark(independent: bool) -> str:
 
 def _version_folder(name: str) -> pathlib.Path:
     if common_flags.OUTPUT.value is None:
-        stem = re.sub(r"(/[0-9]+|\.keras)$", "", name)
+        stem = re.sub(r"(/[0-9]+|\.keras|\.h5|\.hdf5)$", "", name)
         output = pathlib.Path("exports") / re.sub("[^A-Za-z0-9_.-]+", "_", stem)
     else:
         output = pathlib.Path(common_flags.OUTPUT.value)

@@ -31,9 +31,10 @@ MODEL = flags.DEFINE(
     "model",
     None,
     "The classifier: a name under saved_models/ (its newest version), a version folder, a "
-    ".keras or .h5 file, or a network of keras.applications such as MobileNet. Several with commas "
-    "between them are an ensemble, whose confidences are averaged. Options follow each after "
-    "colons: squeezenet.keras:bgr or MobileNet:alpha=0.25:size=128:weights=FILE.",
+    ".keras, .h5 or .onnx file, the folder of a SavedModel, or a network of keras.applications "
+    "such as MobileNet. Several with commas between them are an ensemble, whose confidences are "
+    "averaged. Options follow each after colons: squeezenet.keras:bgr or "
+    "MobileNet:alpha=0.25:size=128:weights=FILE.",
 )
 WEIGHTS = flags.DEFINE(
     path_flags.Path(),
@@ -63,6 +64,11 @@ OUTPUT_NAME = flags.DEFINE_string(
     "output_name",
     None,
     "The output of --model that has the confidences, by its name, where there are several.",
+)
+SIGNATURE_NAME = flags.DEFINE_string(
+    "signature_name",
+    None,
+    "The signature of --model that takes images, where it is a SavedModel with several.",
 )
 IMAGE_SIZE = flags.DEFINE_integer(
     "image_size",
@@ -141,8 +147,9 @@ MODELS = flags.DEFINE(
     "models",
     None,
     "Classifiers, with commas between them, each a name under saved_models/, a version folder, a "
-    ".keras or .h5 file or a network of keras.applications. Options follow each after colons: "
-    "my.keras:tf:logits or MobileNet:weights=imagenet. Plus signs make an ensemble: a+b,c.",
+    "model file, the folder of a SavedModel or a network of keras.applications. Options follow "
+    "each after colons: my.keras:tf:logits or MobileNet:weights=imagenet. Plus signs make an "
+    "ensemble: a+b,c.",
 )
 OUTPUT = flags.DEFINE(path_flags.Path(), "output", None, "What is written.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is written if it is there.")

@@ -27,7 +27,7 @@ WHAT_OR_ENDPOINT = (
 )
 CROPS = (common_flags.IMAGE_SIZE, common_flags.CROPS)
 EXPERT = (common_flags.CROP_SIZE, common_flags.VIEW)
-_NAMES = (common_flags.OUTPUT_NAME,)
+_NAMES = (common_flags.OUTPUT_NAME, common_flags.SIGNATURE_NAME)
 OF_ONE = (*EXPERT, *_NAMES)  # for commands with a --model
 
 
@@ -89,6 +89,7 @@ def _members() -> list[str] | None:
         "preprocess": common_flags.PREPROCESS.value,
         "outputs": common_flags.OUTPUTS.value,
         "output_name": common_flags.OUTPUT_NAME.value,
+        "signature_name": common_flags.SIGNATURE_NAME.value,
     }
     said = [name for name, value in values.items() if value]
     model = common_flags.MODEL.value
@@ -112,5 +113,6 @@ def _members() -> list[str] | None:
     words = members
     words += [f"weights={values['weights']}"] if "weights" in said else []
     words += [str(values[name]) for name in ("preprocess", "outputs") if name in said]
-    words += [f"output={values['output_name']}"] if "output_name" in said else []
+    for option in ("output", "signature"):
+        words += [f"{option}={values[f'{option}_name']}"] if f"{option}_name" in said else []
     return [":".join(words)]

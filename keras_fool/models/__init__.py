@@ -4,6 +4,7 @@ Found, without TensorFlow:
 
     meanings            what outputs mean: confidences, logits, sigmoid; checked on data
     model_formats       which format a file or folder has, and what to do about others
+    model_files         the SHA-256 of a model's files, and labels among them
     keras_archives      what a .keras file says of itself, before anything is loaded
     keras_h5            the same of an .h5 file
     heads               what its last layer says that its outputs mean
@@ -24,6 +25,8 @@ Loaded and scored:
     layouts             how a network takes its image: size, channels, their order
     cores               a model alone: prepared images -> rows of outputs
     keras_core          the same of a Keras model
+    saved_model_core    the same of a SavedModel
+    onnx_core           the same of an ONNX file
     networks            one network as a TensorFlow function: images 0..255 -> confidences
     crops               what it sees of a larger image
     image_views         what reaches it of a grey image: the image, or the published code's view

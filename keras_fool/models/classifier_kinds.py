@@ -6,7 +6,6 @@ it is named again, whether it gives gradients, and, on this machine, how it is o
 
 import dataclasses
 import functools
-import hashlib
 import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,6 +17,7 @@ from keras_fool.models import (
     image_views,
     label_orders,
     meanings,
+    model_files,
     model_formats,
 )
 
@@ -74,6 +74,12 @@ class _Local:
 
     is_remote: ClassVar[Literal[False]] = False
     why_no_gradients: str | None
+    members: "tuple[Classifier, ...]"
+
+    @property
+    def in_tensorflow(self) -> bool:
+        """Whether TensorFlow computes all of it, so that it can be exported."""
+        return all(member.format.in_tensorflow for member in self.members)
 
     @property
     def gives_gradients(self) -> bool:
@@ -113,6 +119,7 @@ class Classifier(_Local):
         application: The network, where `path` holds only weights.
         views: What it sees of an image.
         output: Which of several outputs has the confidences, by its name; None for the only one.
+        signature: Which signature of a SavedModel is called; None for the one that takes images.
     """
 
     name: str
@@ -123,6 +130,7 @@ class Classifier(_Local):
     application: applications.Application | None = None
     views: Views = Views()
     output: str | None = None
+    signature: str | None = None
 
     @functools.cached_property
     def format(self) -> model_formats.Format:
@@ -134,7 +142,9 @@ class Classifier(_Local):
     @property
     def why_no_gradients(self) -> str | None:  # type: ignore[override]
         """Says, after its name, why it can give no gradients; None where it may give some."""
-        return None
+        if self.format.in_tensorflow:
+            return None
+        return f"is {self.format.title}, which gives no gradients"
 
     @functools.cached_property
     def head(self) -> heads.Head | None:
@@ -161,7 +171,7 @@ class Classifier(_Local):
     def identity(self) -> dict:
         """What makes its confidences, as JSON; `path` only says where it was found."""
         identity: dict[str, Any] = {
-            "sha256": _sha256(self.path) if self.path else None,
+            "sha256": model_files.sha256(self.path) if self.path else None,
             "preprocess": self.preprocess,
             "from_logits": self.from_logits,
             "path": str(self.path) if self.path else None,
@@ -179,8 +189,10 @@ class Classifier(_Local):
             identity["view"] = views.view
         if self.output is not None:
             identity["output"] = self.output
+        if self.signature is not None:
+            identity["signature"] = self.signature
         if self.mean_path is not None:
-            identity["mean_sha256"] = _sha256(self.mean_path)
+            identity["mean_sha256"] = model_files.sha256(self.mean_path)
         return identity
 
     @property
@@ -188,10 +200,11 @@ class Classifier(_Local):
         """The file with the mean training image, where its view subtracts that."""
         if self.path is None or not image_views.subtracts_mean(self.views.view):
             return None
-        return self.path.with_name(image_views.MEAN_FILE)
+        folder = self.path if self.format is model_formats.SAVED_MODEL else self.path.parent
+        return folder / image_views.MEAN_FILE
 
     @property
-    def members(self) -> "tuple[Classifier, ...]":
+    def members(self) -> "tuple[Classifier, ...]":  # type: ignore[override]
         """Itself, as an ensemble's members are several."""
         return (self,)
 
@@ -229,6 +242,7 @@ class Classifier(_Local):
             words += [f"image={views.image_size}", f"crops={views.crops}"]
             words += [f"crop={views.crop_size}"] if views.crop_size else []
         words += [f"output={self.output}"] if self.output else []
+        words += [f"signature={self.signature}"] if self.signature else []
         words += [f"view={views.view}"] if views.view != image_views.PLAIN else []
         return ":".join(words)
 
@@ -354,8 +368,3 @@ def with_view(classifier: Classifier, view: str) -> Classifier:
             "train writes it, and import_caffe --mean."
         )
     return found
-
-
-def _sha256(path: pathlib.Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

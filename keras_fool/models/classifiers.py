@@ -10,7 +10,14 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from keras_fool.models import applications, endpoints, image_views, model_specs, saved_classifiers
+from keras_fool.models import (
+    applications,
+    endpoints,
+    image_views,
+    model_formats,
+    model_specs,
+    saved_classifiers,
+)
 from keras_fool.models.classifier_kinds import (  # noqa: F401, this is their door
     AnyClassifier,
     Classifier,
@@ -142,8 +149,8 @@ def find(
         views, **{name: value for name, value in said.items() if value is not None}
     )
     if spec.is_application:
-        if spec.output is not None:
-            raise ValueError(f"{spec.what} has one output: leave output={spec.output} out.")
+        if spec.output is not None or spec.signature is not None:
+            raise ValueError(f"{spec.what} has one output: leave output= and signature= out.")
         if views.view != image_views.PLAIN:
             raise ValueError(f"view={views.view} is of grey images; {spec.what} takes colour.")
         return _application(spec, views)
@@ -153,12 +160,18 @@ def find(
                 f"{option} is for networks of keras.applications, such as MobileNet; "
                 f"{spec.what} is none."
             )
+    found = saved_classifiers.find(spec.what, dataset)
+    if spec.signature is not None and found.format is not model_formats.SAVED_MODEL:
+        raise ValueError(
+            f"signature={spec.signature} is for SavedModels; {found.name} is {found.format.title}."
+        )
     return with_view(
         dataclasses.replace(
-            saved_classifiers.find(spec.what, dataset),
+            found,
             preprocess=spec.preprocess or "none",
             outputs=spec.outputs,
             output=spec.output,
+            signature=spec.signature,
             views=dataclasses.replace(views, view=image_views.PLAIN),
         ),
         views.view,

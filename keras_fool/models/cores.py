@@ -8,7 +8,7 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from keras_fool.models import classifiers, layouts
+from keras_fool.models import classifiers, layouts, model_formats
 from trainers import names
 
 Shape = Sequence[int | None] | None
@@ -64,6 +64,14 @@ def load(classifier: classifiers.Classifier) -> Core:
     Raises:
         ValueError: It does not load safely; the message names it.
     """
+    if classifier.format is model_formats.SAVED_MODEL:
+        from keras_fool.models import saved_model_core
+
+        return saved_model_core.SavedModelCore(classifier)
+    if classifier.format is model_formats.ONNX:
+        from keras_fool.models import onnx_core
+
+        return onnx_core.OnnxCore(classifier)
     from keras_fool.models import keras_core
 
     return keras_core.KerasCore(classifier)

@@ -88,6 +88,7 @@ class Endpoint:
 
     is_remote: ClassVar[Literal[True]] = True
     gives_gradients: ClassVar[Literal[False]] = False
+    in_tensorflow: ClassVar[bool] = False
     why_no_gradients: ClassVar[str] = "is an endpoint, and an endpoint gives no gradients"
 
     @property

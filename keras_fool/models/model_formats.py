@@ -21,21 +21,26 @@ class Format:
 
     Attributes:
         title: What messages call it.
-        suffixes: How the names of its files end.
+        suffixes: How the names of its files end; empty for folders.
         has_layers: Whether the file describes its layers, which tell what the outputs mean.
+        in_tensorflow: Whether TensorFlow computes it: then it may give gradients, and can be
+            exported.
     """
 
     title: str
     suffixes: tuple[str, ...] = ()
     has_layers: bool = False
+    in_tensorflow: bool = True
 
 
 KERAS = Format("a .keras file", (".keras",), has_layers=True)
 HDF5 = Format("an HDF5 file of Keras", (".h5", ".hdf5"), has_layers=True)
-FORMATS = (KERAS, HDF5)
+SAVED_MODEL = Format("a SavedModel")
+ONNX = Format("an ONNX file", (".onnx",), in_tensorflow=False)
+FORMATS = (KERAS, HDF5, SAVED_MODEL, ONNX)
 SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
 # For messages.
-EXPECTED = "a .keras or .h5 file"
+EXPECTED = "a .keras, .h5 or .onnx file, or the folder of a SavedModel"
 _FUNCTION = "keras_fool.Classifier(function, image_shape=(height, width, channels)) in Python"
 WEIGHTS_ONLY = (
     "holds weights without the network: build the network in Python, load them into it "
@@ -82,6 +87,8 @@ _OTHERS = {
 
 def of(path: pathlib.Path) -> Format | None:
     """The format of what is there, going by names and content; None where it is none of them."""
+    if path.is_dir():
+        return SAVED_MODEL if (path / SAVED_MODEL_FILE).is_file() else None
     if not path.is_file():
         return None
     return next((known for known in FORMATS if path.suffix in known.suffixes), None)
@@ -130,10 +137,7 @@ def refusal(path: pathlib.Path) -> str | None:
 
 def _of_folder(path: pathlib.Path) -> str | None:
     if (path / SAVED_MODEL_FILE).is_file():
-        return (
-            "is a SavedModel, which is served, not loaded here: python -m keras_fool.serve, or "
-            "save the Keras model as a .keras file."
-        )
+        return None
     if (path / CONFIG).is_file():
         return (
             "is a folder, an unpacked .keras archive: pack its files into one, such as by "

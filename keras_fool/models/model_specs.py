@@ -7,6 +7,7 @@
     squeezenet.keras:bgr:image=256:crops=10
     mnist_a:view=published
     detector.keras:output=class_scores
+    exports/mine:signature=serve
     grpc://127.0.0.1:8500/mnist_a
 
 With commas between them several are one ensemble. Everything after grpc:// and the like is
@@ -24,7 +25,7 @@ from trainers import names
 
 URL_SCHEMES = ("grpc://", "grpcs://", "http://", "https://")
 _NUMBERS = {"size": int, "alpha": float, "image": int, "crops": int, "crop": int}
-_TEXTS = ("weights", "output")
+_TEXTS = ("weights", "output", "signature")
 _WORDS = (
     *preprocessing.METHODS,
     *meanings.MEANINGS,
@@ -49,6 +50,7 @@ class Spec:
         crop: Side of a crop, in pixels.
         view: What reaches the network of a grey image, one of `image_views.VIEWS`.
         output: The name of the output that has the confidences, where there are several.
+        signature: The name of the signature of a SavedModel that takes images.
     """
 
     what: str
@@ -62,6 +64,7 @@ class Spec:
     crop: int | None = None
     view: str | None = None
     output: str | None = None
+    signature: str | None = None
 
     @property
     def is_url(self) -> bool:

@@ -47,7 +47,7 @@ def of_random_images(scorer: scorer_contract.Scorer, images: np.ndarray) -> str 
     least = min(shares, key=lambda word: shares[word])
     said = (
         f"{scorer.name} is at least {_SURE:g} sure of {share:.0%} of {len(images)} random images, "
-        "and no layer in it scales bytes 0..255"
+        "and nothing in it is known to scale bytes 0..255"
     )
     if shares[least] < share / 2:
         return (

@@ -1,7 +1,7 @@
 """Classifiers on disk: saved_models/<name>/<version>/, and any other model file or folder.
 
 A version folder holds `classifier.keras` and `card.json`, which names the labels and the data
-set.
+set; or it is a SavedModel, as `export` writes it, with the labels in assets/labels.txt.
 """
 
 import os
@@ -9,7 +9,7 @@ import pathlib
 from typing import Any
 
 from keras_fool import foreign_files
-from keras_fool.models import applications, model_formats, model_specs
+from keras_fool.models import applications, model_files, model_formats, model_specs
 from keras_fool.models.classifier_kinds import Classifier
 from trainers import names, regular_file
 
@@ -42,13 +42,16 @@ def find(model: str, dataset: str | None) -> Classifier:
     """
     folder = _version_folder(model)
     if folder is not None:
-        return _with_card(folder, dataset)
+        has_file = (folder / MODEL_FILE).is_file()
+        return _with_card(folder, dataset) if has_file else _saved_model(folder)
     path = pathlib.Path(model)
     if path.name == MODEL_FILE and (path.parent / CARD_FILE).is_file():
         return _with_card(path.resolve().parent, dataset)
     if model_formats.of(path) is not None:
         if words := _refusal(path):
             raise ValueError(f"{model} {words}")
+        if path.is_dir():
+            return _saved_model(path.resolve())
         return Classifier(names.shown(printable(path.name)), path.resolve())
     if not path.exists() and (wrong := model_specs.wrong_option(model, exists)):
         raise ValueError(wrong)
@@ -108,17 +111,27 @@ def _versions(folder: pathlib.Path) -> list[pathlib.Path]:
     if not folder.is_dir():
         return []
     versions = [path for path in folder.iterdir() if path.name.isdecimal()]
-    versions = [path for path in versions if (path / MODEL_FILE).is_file()]
+    versions = [path for path in versions if _is_version(path)]
     return sorted(versions, key=lambda path: int(path.name))
 
 
 def _version_folder(model: str) -> pathlib.Path | None:
     for path in [*(base / model for base in _bases()), pathlib.Path(model).resolve()]:
-        if (path / MODEL_FILE).is_file():
+        if _is_version(path):
             return path
         if versions := _versions(path):
             return versions[-1]
     return None
+
+
+def _is_version(path: pathlib.Path) -> bool:
+    return any((path / file).is_file() for file in (MODEL_FILE, model_formats.SAVED_MODEL_FILE))
+
+
+def _saved_model(folder: pathlib.Path) -> Classifier:
+    """The classifier in the folder of a SavedModel, called as the folder, or `name/version`."""
+    called = f"{folder.parent.name}/{folder.name}" if folder.name.isdecimal() else folder.name
+    return Classifier(names.shown(printable(called)), folder, model_files.labels(folder))
 
 
 def _with_card(folder: pathlib.Path, dataset: str | None) -> Classifier:
