@@ -167,6 +167,8 @@ def main(arguments: Sequence[str]) -> None:
     model = str(common_flags.MODEL.value)
     if classifier.is_remote or not classifier.gives_gradients:
         raise errors.UsageError(_no_gradients(f"{model} {classifier.why_no_gradients}", model))
+    path = cli.run_path(f"{classifier.name}-ascent-{_PRESET.value}")
+    cli.loading(path)
     with errors.reported(ValueError), cli.native_messages_hidden():
         from keras_fool.runs import ascent_run
 
@@ -177,7 +179,6 @@ def main(arguments: Sequence[str]) -> None:
     with errors.reported(ValueError, as_error=errors.UsageError):
         labels = _labels(scorer.labels)
         mean = _mean(classifier, scorer.image_shape[2])
-    path = cli.run_path(f"{classifier.name}-ascent-{_PRESET.value}")
     complete = ascent_run.ascend(
         path,
         config,

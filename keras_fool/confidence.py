@@ -67,6 +67,7 @@ def main(arguments: Sequence[str]) -> None:
     output = flag_values.new_output(f"{datasets.short_name(dataset)}-confidence")
     with errors.reported(ValueError, FileNotFoundError):
         classifier = model_flags.classifier(of_dataset=common_flags.MODEL.value is None)
+        cli.loading(output)
         with cli.native_messages_hidden():
             from keras_fool.studies import confidence, cross_scoring, real_images
 

@@ -133,6 +133,7 @@ def main(arguments: Sequence[str]) -> None:
     with errors.reported(ValueError):
         classifier = endpoint_flags.applied(model_flags.classifier())
         path = _run_path(classifier)
+        cli.loading(path)
         renderer = _renderer(path, classifier)
         config = dataclasses.replace(config, renderer=renderer)
 

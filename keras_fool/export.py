@@ -56,6 +56,7 @@ def main(arguments: Sequence[str]) -> None:
     folder = _version_folder(classifier.name)
     if folder.exists():
         raise errors.UserError(f"{folder} exists and was not changed; choose another --output.")
+    cli.loading(folder)
     with cli.native_messages_hidden(), errors.needs_extra("serving"):
         from keras_fool.serving.server import saved_model
     with errors.reported(ValueError, saved_model.ExportError), cli.native_messages_hidden():

@@ -178,6 +178,7 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
         return galleries.by_run(images, choice, style)
     if _LAYOUT.value == "selection":
         return galleries.selection(images, choice, style)
+    cli.loading()
     with cli.native_messages_hidden():
         from keras_fool.studies import cross_scoring
 

@@ -60,6 +60,7 @@ def main(arguments: Sequence[str]) -> None:
     target = classifier_folder.new(
         common_flags.OUTPUT_DIR.value, common_flags.NAME.value, common_flags.VERSION.value
     )
+    cli.loading(target)
     names: Sequence[str] | None
     with errors.reported(ValueError), cli.native_messages_hidden():
         names = flag_values.labels()

@@ -97,6 +97,7 @@ def main(arguments: Sequence[str]) -> None:
         raise errors.UsageError(f"give --experiment, one of {', '.join(experiment.NAMES)}.")
     scale, view = common_flags.SCALE.value, common_flags.VIEW.value
 
+    cli.loading(pathlib.Path(_RESULTS.value))
     from keras_fool.studies import results_folder, steps
 
     with errors.reported(ValueError, FileNotFoundError):

@@ -122,6 +122,8 @@ USES = flag_groups.Groups(
 def main(arguments: Sequence[str]) -> None:
     """Does every step that is left, and writes the table."""
     cli.no_arguments(arguments)
+    path = _path(flag_values.dataset())
+    cli.loading(path)
     config = _config()
     with errors.reported(ValueError):
         with cli.native_messages_hidden():
@@ -130,8 +132,8 @@ def main(arguments: Sequence[str]) -> None:
             from keras_fool.studies.retraining import folder, report
             from keras_fool.studies.retraining import steps as retraining_steps
 
-            study = retraining_steps.Study(config, folder.Folder(_path(config)), data)
-        path, name = study.folder.path, report.SECTIONS[config.section].name
+            study = retraining_steps.Study(config, folder.Folder(path), data)
+        name = report.SECTIONS[config.section].name
         context = experiment.Context(
             experiment=experiment.load(name),
             scale=common_flags.SCALE.value,
@@ -174,11 +176,11 @@ def _config() -> retraining.Config:
         )
 
 
-def _path(config: retraining.Config) -> pathlib.Path:
-    dataset = datasets.short_name(config.dataset)
-    name = f"retrain-{dataset}-{common_flags.SCALE.value:g}-seed{config.seed}"
-    if config.view != image_views.PLAIN:
-        name += f"-{config.view}"
+def _path(dataset: str) -> pathlib.Path:
+    dataset, seed = datasets.short_name(dataset), common_flags.SEED.value
+    name = f"retrain-{dataset}-{common_flags.SCALE.value:g}-seed{seed}"
+    if common_flags.VIEW.value != image_views.PLAIN:
+        name += f"-{common_flags.VIEW.value}"
     return flag_values.workdir(pathlib.Path("runs") / name)
 
 

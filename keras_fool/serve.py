@@ -179,6 +179,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _server(base_path: pathlib.Path, name: str, labels: dict[str, int]) -> "server.Server":
+    cli.loading()
     with cli.native_messages_hidden(), errors.needs_extra("serving"):
         from keras_fool.serving.server import server, short_log
     if not common_flags.DEBUG.value:

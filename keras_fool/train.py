@@ -118,6 +118,7 @@ def main(arguments: Sequence[str]) -> None:
     target = classifier_folder.new(
         common_flags.OUTPUT_DIR.value, common_flags.NAME.value, common_flags.VERSION.value
     )
+    cli.loading(target)
     _announce_workers()
     with errors.reported(ValueError), cli.native_messages_hidden():
         from keras_fool.runs import training_run

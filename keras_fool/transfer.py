@@ -87,6 +87,7 @@ def main(arguments: Sequence[str]) -> None:
 
     with errors.reported(ValueError, FileNotFoundError):
         images = [champions.read(folder) for folder in folders]
+        cli.loading(output)
         with cli.native_messages_hidden():
             from keras_fool.studies import cross_scoring, transfer_report
 

@@ -21,7 +21,7 @@ from absl import flags
 from evolvers import private_folder
 from keras_fool import errors
 from keras_fool.command_line import common_flags, flag_groups, help_text, old_names
-from keras_fool.runs import stopping
+from keras_fool.runs import stopping, workdir
 from trainers import names
 
 FLAGS = flags.FLAGS
@@ -189,6 +189,19 @@ def no_arguments(arguments: Sequence[str]) -> None:
 def note(message: str) -> None:
     """Tells the user something besides the command's output, in a line on stderr."""
     _say(f"note: {names.shown(message)}")
+
+
+def loading(folder: pathlib.Path | None = None) -> None:
+    """Says, before the seconds that it takes, that TensorFlow is being loaded.
+
+    Nothing where it is loaded already, or not needed as `folder` holds a complete run.
+
+    Args:
+        folder: Where results go.
+    """
+    complete = folder is not None and (folder / workdir.CHAMPIONS).is_file()
+    if not complete and sys.modules.get("tensorflow") is None:
+        note(f"{f'results go to {folder}; ' if folder else ''}loading TensorFlow.")
 
 
 def run_path(name: str) -> pathlib.Path:

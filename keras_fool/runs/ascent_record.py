@@ -90,6 +90,7 @@ class AscentRecord(jobs.Record[loop.Trace]):
     def _finish(self) -> None:
         ascent, labels = self._ascent, self._scorer.labels
         scored, there = {}, {}
+        self._folder.say_writing(len(ascent.targets))
         for kept in config.KEPT:
             images = ascent.images(kept)
             scored[kept] = self._scorer.score(images)  # what is stored is scored

@@ -138,6 +138,7 @@ class EvolutionRecord(jobs.Record[Result]):
     def finish(self) -> None:
         """Writes the last champions and the gallery, and completes the run folder."""
         elites = [archive.filled() for archive in self._evolution.archives]
+        self._folder.say_writing(sum(map(len, elites)))
         rows, _ = self._write_champions("last", elites)
         confidences = np.stack([archive.confidences for archive in self._evolution.archives])
         sheet = contact_sheets.contact_sheet(

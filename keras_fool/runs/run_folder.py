@@ -38,6 +38,8 @@ from keras_fool.runs import (
 # The length of a table at a checkpoint in bytes, and their SHA-256; None where it is not known.
 _Kept = tuple[int | None, str | None]
 
+_IMAGES_THAT_TAKE_TIME = 100
+
 
 class RunFolder:
     """One run folder, held by this process alone until the context is left.
@@ -146,6 +148,11 @@ class RunFolder:
         files.write(path, text.encode())
         files.sync_folder(self.path)
         self._tables[table] = files.GrowingFile(path, header, len(text.encode()))
+
+    def say_writing(self, count: int) -> None:
+        """Says that the last images are being written, where that takes more than a moment."""
+        if count >= _IMAGES_THAT_TAKE_TIME:
+            self.note(f"writing {count:,} images, and drawing {run_kinds.GALLERY}.")
 
     def write_images(self, champions: Mapping[str, champion_png.Champion]) -> dict[str, str]:
         """Writes images as PNG files, each whole; gives their SHA-256.

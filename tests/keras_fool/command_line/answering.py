@@ -36,11 +36,18 @@ class Answer:
     imported: list[str]
 
 
-def answers(command_lines: Sequence[Sequence[str]]) -> dict[tuple[str, ...], Answer]:
-    """Runs the modules that command lines begin with; every answer by its command line."""
+def answers(
+    command_lines: Sequence[Sequence[str]], missing: Sequence[str] = ()
+) -> dict[tuple[str, ...], Answer]:
+    """Runs the modules that command lines begin with; every answer by its command line.
+
+    Args:
+        command_lines: Each a module and its arguments.
+        missing: What cannot be imported.
+    """
     lines = [list(words) for words in command_lines]
     done = subprocess.run(
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-m", __name__, *missing],
         input=json.dumps(lines),
         capture_output=True,
         text=True,
@@ -55,6 +62,7 @@ def _main() -> None:
     import absl.flags  # noqa: F401
     import numpy  # noqa: F401
 
+    sys.modules |= dict.fromkeys(sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         for words in json.load(sys.stdin):
             paths = [pathlib.Path(folder) / name for name in ("out", "err", "imported")]
@@ -77,8 +85,10 @@ def _answer(words: list[str], out: pathlib.Path, err: pathlib.Path, imported: pa
             code = 0
         except SystemExit as ended:
             code = ended.code or 0
+        except ModuleNotFoundError:
+            pass  # of what is missing
         sys.stdout.flush()
-        imported.write_text(" ".join(name for name in HEAVY if name in sys.modules))
+        imported.write_text(" ".join(name for name in HEAVY if sys.modules.get(name)))
     finally:
         os._exit(code)
 
