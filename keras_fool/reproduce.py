@@ -41,7 +41,7 @@ from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, path_flags
 from keras_fool.models import classifiers
 from keras_fool.runs import stopping
-from keras_fool.studies import experiment
+from keras_fool.studies import experiment, tables
 
 __doc__ = __doc__.replace("{experiments}", experiment.listed())
 
@@ -137,7 +137,8 @@ def main(arguments: Sequence[str]) -> None:
             known = results.known([step.name for step in every])
             with chosen.opened(context, todo) as times:
                 steps.run(every, context, times, known, results.on_step)
-    print(f"{results.path / 'table.md'}\n\n{(results.path / 'table.md').read_text('utf-8')}")
+    table = results.path / "table.md"
+    print(f"{table}\n\n{tables.in_terminal(table.read_text('utf-8'))}")
 
 
 def _workdir(chosen: experiment.Experiment, dataset: str) -> pathlib.Path:

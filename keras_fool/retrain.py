@@ -36,7 +36,7 @@ from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
 from keras_fool.models import image_views
 from keras_fool.runs import stopping
-from keras_fool.studies import experiment
+from keras_fool.studies import experiment, tables
 from keras_fool.studies.retraining import config as retraining
 from trainers import datasets
 
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str]) -> None:
             with study.opened(context) as times:
                 steps.run(study.steps(), context, times)
             markdown = report.write(study.folder, config)
-    print(f"\n{markdown}\nstudy    {path}\npicture  {path / f'{name}.png'}")
+    print(f"\n{tables.in_terminal(markdown)}\nstudy    {path}\npicture  {path / f'{name}.png'}")
 
 
 def _config() -> retraining.Config:

@@ -232,14 +232,15 @@ def write_folder(folder: pathlib.Path, contents: Mapping[str, bytes], summary: s
     Args:
         folder: The folder, which may exist.
         contents: By name, what is in each file.
-        summary: What the command found.
+        summary: What the command found, as Markdown.
     """
     from keras_fool.runs import files
+    from keras_fool.studies import tables
 
     folder.mkdir(parents=True, exist_ok=True)
     by_path = {folder / as_file_name(name): content for name, content in contents.items()}
     files.write_all(by_path)
-    print(summary)
+    print(tables.in_terminal(summary))
     for path in sorted(by_path):
         print(path)
 

@@ -6,16 +6,18 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from keras_fool import errors
+from keras_fool.runs import workdir
+from keras_fool.sheets import captions
+from keras_fool.studies import tables
 from trainers import names
 
-_MAX_LABELS = 20
-_MAX_IMAGES = 40
+MOST_ROWS = 20  # of a table; of more, the surest are shown
 _THRESHOLDS = (0.9, 0.99, 0.9999)  # those that the paper counts
 _ASCENT_THRESHOLD = 0.9999
 
 
 def evolved(folder: pathlib.Path, remark: str) -> str:
-    """The champions of an evolution: a row per label, over all runs.
+    """The champions of an evolution: a row per label, over all runs, of many the surest.
 
     Args:
         folder: A complete run folder.
@@ -29,13 +31,12 @@ def evolved(folder: pathlib.Path, remark: str) -> str:
     for row in rows:
         by_label.setdefault((row["label"], row["label_name"]), []).append(row)
     heading = "median" if len(rows) > len(by_label) else "confidence"
-    lines = [f"{'label':<16}{heading:>12}  found at generation"]
-    for (_, label), champions in list(by_label.items())[:_MAX_LABELS]:
+    lines = []
+    for (_, label), champions in by_label.items():
         median = statistics.median(float(row["confidence"]) for row in champions)
         found = statistics.median_high(int(row["generation"]) for row in champions)
-        lines.append(f"{names.shown(label)[:15]:<16}{median:>12.7f}  {found}")
-    if len(by_label) > _MAX_LABELS:
-        lines.append(f"... and {len(by_label) - _MAX_LABELS} labels more in champions.csv")
+        lines.append((median, [names.shown(label), *_in_words(median), found]))
+    table = _surest(["label", heading, "doubt", "found at generation"], lines, "labels", folder)
     confidences = [float(row["confidence"]) for row in rows]
     counts = [
         f"{sum(confidence >= threshold for confidence in confidences)} of at least {threshold:g}"
@@ -45,11 +46,11 @@ def evolved(folder: pathlib.Path, remark: str) -> str:
         f"{len(rows)} champions, median confidence {statistics.median(confidences):.7f}, "
         f"highest {max(confidences):.7f}, {', '.join(counts)}"
     )
-    return _joined(lines, summary, remark, folder)
+    return _joined(table, summary, remark, folder)
 
 
 def ascended(folder: pathlib.Path, remark: str) -> str:
-    """The images of an ascent: a row for each.
+    """The images of an ascent: a row for each, of many the surest.
 
     Args:
         folder: As for `evolved`.
@@ -59,22 +60,22 @@ def ascended(folder: pathlib.Path, remark: str) -> str:
         UserError: The folder is damaged.
     """
     rows = _rows(folder)
-    lines = [f"{'label':<24}{'seed':>5}{'confidence':>13}{'best':>12}  top-1 at  0.9999 at step"]
-    for row in rows[:_MAX_IMAGES]:
-        lines.append(
-            f"{names.shown(row['label_name'])[:23]:<24}{row['run']:>5}"
-            f"{float(row['confidence']):>13.7f}{float(row['best_confidence']):>12.7f}  "
-            f"{row['step_top1'] or 'never':>8}  {row['step_0.9999'] or 'never':>14}"
-        )
-    if len(rows) > _MAX_IMAGES:
-        lines.append(f"... and {len(rows) - _MAX_IMAGES} images more in champions.csv")
+    headings = ["label", "seed", "confidence", "doubt", "best", "top-1 at", "0.9999 at step"]
+    lines = []
+    for row in rows:
+        confidence = float(row["confidence"])
+        cells = [names.shown(row["label_name"]), row["run"], *_in_words(confidence)]
+        cells += [f"{float(row['best_confidence']):.7f}"]
+        cells += [row["step_top1"] or "never", row["step_0.9999"] or "never"]
+        lines.append((confidence, cells))
+    table = _surest(headings, lines, "images", folder)
     confidences = [float(row["confidence"]) for row in rows]
     summary = (
         f"{len(rows)} images, mean confidence {sum(confidences) / len(rows):.7f}, "
         f"{sum(confidence >= _ASCENT_THRESHOLD for confidence in confidences)} of at least "
         f"{_ASCENT_THRESHOLD:g}"
     )
-    return _joined(lines, summary, remark, folder)
+    return _joined(table, summary, remark, folder)
 
 
 def tensorboard(folder: pathlib.Path) -> str:
@@ -89,8 +90,36 @@ def _rows(folder: pathlib.Path) -> Sequence[Mapping[str, str]]:
         return run_records.RunRecords(folder).rows
 
 
-def _joined(lines: Sequence[str], summary: str, remark: str, folder: pathlib.Path) -> str:
+def _in_words(confidence: float) -> list[str]:
+    return [f"{confidence:.7f}", captions.doubt(confidence)]
+
+
+def _surest(
+    headings: Sequence[str],
+    rows: Sequence[tuple[float, Sequence[object]]],
+    what: str,
+    folder: pathlib.Path,
+) -> str:
+    """A table of all rows, or of many those with the highest confidences.
+
+    Args:
+        headings: Of the columns.
+        rows: Each with its confidence.
+        what: What a row is about, in the plural.
+        folder: Where all of them are.
+    """
+    if len(rows) <= MOST_ROWS:
+        return tables.aligned(headings, [cells for _, cells in rows])
+    shown = sorted(rows, key=lambda row: -row[0])[:MOST_ROWS]
+    table = tables.aligned(headings, [cells for _, cells in shown])
     return (
-        "\n" + "\n".join(lines) + f"\n\n{summary}\n{remark}run folder   {folder}\n"
+        f"The {MOST_ROWS} surest of {len(rows)} {what}; all are in {folder / workdir.CHAMPIONS}\n\n"
+        f"{table}"
+    )
+
+
+def _joined(table: str, summary: str, remark: str, folder: pathlib.Path) -> str:
+    return (
+        f"\n{table}\n{summary}\n{remark}run folder   {folder}\n"
         f"gallery      {folder / 'gallery.png'}\n{tensorboard(folder)}"
     )

@@ -24,7 +24,8 @@ from keras_fool.runs import (
     run_kinds,
 )
 from keras_fool.sheets import sheet_drawing, tile_sheets
-from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
+from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
+from keras_fool.sheets.sheet_drawing import squarish
 
 _MAX_COLUMNS = 20
 _THRESHOLDS = (0.99, 0.9999)

@@ -3,5 +3,6 @@
     contact_sheets   a row per run, a column per label, confidences below
     tile_sheets      chosen images with names, in rows
 
-`sheet_drawing` has what they are drawn with: colours, letters, enlarged pixels, files.
+`captions` puts confidences into words. `sheet_drawing` has what sheets are drawn with: colours,
+letters, enlarged pixels, files.
 """

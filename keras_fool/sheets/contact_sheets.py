@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
 from keras_fool.sheets.sheet_drawing import (
     FAINT,
-    HIGH_CONFIDENCE,
     INK,
     LINE,
     PAPER,
@@ -21,7 +21,6 @@ from keras_fool.sheets.sheet_drawing import (
     cut,
     fitting,
     font,
-    percent,
     scaled,
     squarish,
     tile_size,

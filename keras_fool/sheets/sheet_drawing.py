@@ -1,6 +1,5 @@
-"""What sheets of images are drawn with: colours, letters, numbers, enlarged pixels, files."""
+"""What sheets of images are drawn with: colours, letters, enlarged pixels, files."""
 
-import decimal
 import functools
 import importlib.util
 import io
@@ -11,7 +10,6 @@ import numpy as np
 from PIL import Image, ImageFont
 
 PAPER, INK, FAINT, WEAK, LINE = "#fbfbf9", "#1d1d1f", "#6e6e73", "#b4540a", "#c9c9ce"
-HIGH_CONFIDENCE = 0.99  # what is below is printed in another colour
 
 
 def tile_size(shape: tuple[int, int], side: int) -> tuple[int, int]:
@@ -34,15 +32,6 @@ def scaled(image: np.ndarray, size: tuple[int, int]) -> Image.Image:
     enlarged = size[0] >= pixels.width
     resampling = Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX
     return pixels.resize(size, resampling).convert("RGB")
-
-
-def percent(confidence: float, digits: int = 2) -> str:
-    """A confidence as per cent, cut and not rounded: 100 % is said of 1 only."""
-    if confidence >= 1:
-        return "100 %"
-    # The decimal that a float32 stands for: 0.9999 is 0.99989998 and yet not 99.98 %.
-    exact = decimal.Decimal(f"{confidence:.7g}") * 100
-    return f"{exact.quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_DOWN)} %"
 
 
 def fitting(text: str, size: int, width: int, *, smallest: int, bold: bool = False) -> int:

@@ -24,7 +24,7 @@ from evolvers.ascent import config as config_module
 from keras_fool.models import data_means
 from keras_fool.runs import champions
 from keras_fool.sheets import sheet_drawing, tile_sheets
-from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent
+from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
 from keras_fool.studies import ascent_tables, ascents, experiment, galleries, steps, tables
 
 _COLUMNS = 5

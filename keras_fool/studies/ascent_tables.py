@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_fool.sheets.sheet_drawing import percent
+from keras_fool.sheets.captions import percent
 from keras_fool.studies import ascents, tables
 
 _THRESHOLDS = (0.9, 0.99, 0.9999)

@@ -11,7 +11,8 @@ from evolvers import genome_json, render
 from keras_fool.models import data_means
 from keras_fool.runs import champions as champions_module
 from keras_fool.sheets import tile_sheets
-from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
+from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
+from keras_fool.sheets.sheet_drawing import squarish
 from keras_fool.studies import transfer
 
 if TYPE_CHECKING:

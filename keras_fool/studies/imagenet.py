@@ -25,7 +25,8 @@ from evolvers import config as evolvers_config
 from keras_fool.models import classifiers
 from keras_fool.runs import champions, run_records
 from keras_fool.sheets import sheet_drawing, tile_sheets
-from keras_fool.sheets.sheet_drawing import HIGH_CONFIDENCE, percent, squarish
+from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
+from keras_fool.sheets.sheet_drawing import squarish
 from keras_fool.studies import (
     cross_scoring,
     evolutions,

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_fool.runs import champions, run_records
 from keras_fool.runs.tables import number
-from keras_fool.sheets import sheet_drawing, tile_sheets
+from keras_fool.sheets import captions, sheet_drawing, tile_sheets
 from keras_fool.studies import (
     cross_scoring,
     evolutions,
@@ -266,7 +266,7 @@ def _spread(generations: np.ndarray) -> str:
 
 
 def _cut(confidence: float, digits: int = 2) -> str:
-    return sheet_drawing.percent(confidence, digits).removesuffix(" %")
+    return captions.percent(confidence, digits).removesuffix(" %")
 
 
 EXPERIMENTS = (

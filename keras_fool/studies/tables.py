@@ -1,4 +1,4 @@
-"""Tables of results: CSV for programs, Markdown for readers, which is also what is printed.
+"""Tables of results: CSV for programs, Markdown for readers, aligned columns for terminals.
 
 Files that a run folder has are the matter of `keras_fool.runs.tables`.
 """
@@ -6,12 +6,16 @@ Files that a run folder has are the matter of `keras_fool.runs.tables`.
 import csv
 import decimal
 import io
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 NO_VALUE = "-"
 _HUNDREDTH = decimal.Decimal("0.01")
+_BETWEEN_CELLS = re.compile(r" \| ")  # a sign that belongs to a cell has a backslash before it
+_TITLE = re.compile("^#+ ")
 
 
 def markdown(headings: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
@@ -21,6 +25,49 @@ def markdown(headings: Sequence[object], rows: Iterable[Sequence[object]]) -> st
     # Names of labels and files may contain the sign that ends a cell.
     cells = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def aligned(headings: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A table in columns for a terminal; all but the first are aligned to the right."""
+    cells = [[str(cell) for cell in line] for line in (headings, *rows)]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for first, *others in cells:
+        padded = [first + " " * (widths[0] - _width(first))]
+        padded += [
+            " " * (width - _width(cell)) + cell
+            for cell, width in zip(others, widths[1:], strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "".join(f"{line}\n" for line in lines)
+
+
+def in_terminal(text: str) -> str:
+    """A text of Markdown as a terminal shows it: tables in columns, titles without signs.
+
+    Args:
+        text: Titles, paragraphs, lists, and tables as `markdown` makes them.
+    """
+    lines, table = [], []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("| "):
+            cells = _BETWEEN_CELLS.split(line.removeprefix("| ").removesuffix(" |"))
+            table.append([cell.replace(r"\|", "|") for cell in cells])
+            continue
+        if table:
+            headings, _, *rows = table
+            lines += aligned(headings, rows).splitlines()
+            table = []
+        lines.append(_TITLE.sub("", line))
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes: letters of East Asia take two."""
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]], digits: int = 7) -> bytes:

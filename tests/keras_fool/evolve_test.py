@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import threading
@@ -61,6 +62,32 @@ def test_mnist_in_one_command(command, here, shipped):
     assert [event.step for event in events.Scalars("confidence/median")] == [0, 1, 2, 3]
     assert events.Scalars("confidence/max")[-1].value == pytest.approx(max(recorded))
     assert {"settings", "champions"} <= set(events.Tags()["tensors"])
+
+
+def test_of_many_labels_the_surest_are_shown_with_whole_names(command, here):
+    image = keras.Input((9, 9, 1))
+    weights = keras.initializers.RandomNormal(stddev=3.0, seed=1)
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
+    keras.Model(image, keras.layers.Dense(45, "softmax", kernel_initializer=weights)(flat)).save(
+        "many.keras"
+    )
+    names = [f"{number}: {'a long name ' * 5}{number}" for number in range(45)]
+    (here / "names.txt").write_text("\n".join(names))
+
+    code, out, _ = command(
+        evolve, "--model=many.keras", "--label_names=names.txt", *SMALL, "--workdir=a run"
+    )
+
+    assert code == 0
+    rows = folders.rows(here / "a run" / "champions.csv")
+    surest = sorted(rows, key=lambda row: -float(row["confidence"]))[:20]
+    lines = out.splitlines()
+    assert "20 surest of 45 labels" in lines[1]
+    assert "a run/champions.csv" in lines[1]
+    shown = [re.split(" {2,}", line) for line in lines[4:24]]
+    assert [line[0] for line in shown] == [row["label_name"] for row in surest]
+    assert [line[1] for line in shown] == [f"{float(row['confidence']):.7f}" for row in surest]
+    assert len({line.index(words[1]) for line, words in zip(lines[4:24], shown, strict=True)}) == 1
 
 
 def test_longer_runs_fool_more(command, here):

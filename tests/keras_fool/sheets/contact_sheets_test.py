@@ -79,21 +79,6 @@ def test_words_longer_than_their_place_are_cut():
     assert (margin == margin[0, 0]).all()
 
 
-@pytest.mark.parametrize(
-    ("confidence", "text"),
-    [
-        (1.0, "100 %"),
-        (np.float32(0.99999994), "99.99 %"),
-        (np.float32(0.9999), "99.99 %"),
-        (np.float32(0.99989), "99.98 %"),
-        (np.float32(0.5), "50.00 %"),
-        (np.float32(1e-7), "0.00 %"),
-    ],
-)
-def test_confidences_are_cut_not_rounded(confidence, text):
-    assert contact_sheets.percent(confidence) == text
-
-
 def test_montage_puts_images_edge_to_edge():
     images, _ = champions(3, 4, (6, 5, 3))
 

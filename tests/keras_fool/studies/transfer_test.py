@@ -107,6 +107,19 @@ def test_names_with_pipes_stay_in_their_cells():
     assert re.findall(r"(?<!\\)[|]", text.splitlines()[2]) == ["|"] * 3
 
 
+def test_a_terminal_shows_the_same_cells_in_columns():
+    cells = [["", "a|b", "c"], ["d", "e|f", "日本"], ["a name, and a long one", "1", r"\\"]]
+    text = f"# A title\n\n{tables.markdown(cells[0], cells[1:])}\n- a line\n"
+
+    title, empty, *rows, below, last = tables.in_terminal(text).splitlines()
+
+    assert (title, empty, below, last) == ("A title", "", "", "- a line")
+    assert [re.split(" {2,}", row.rstrip()) for row in rows] == cells
+    first, second, third = rows
+    assert first.index("a|b") == second.index("e|f") == third.index("1") - 2
+    assert len(second) == len(third) - 2, "letters that are two columns wide"
+
+
 def test_images_of_nan_confidences_fool_nobody():
     # The surest label of a row of NaN would be 0, and so would match the first image's.
     original = confidences([0, 1, 2, 2], [0.999] * 4)

@@ -1,0 +1,53 @@
+import re
+
+import numpy as np
+import pytest
+
+from keras_fool.sheets import captions
+
+
+@pytest.mark.parametrize(
+    ("confidence", "text"),
+    [
+        (1.0, "100 %"),
+        (np.float32(0.99999994), "99.99 %"),
+        (np.float32(0.9999), "99.99 %"),
+        (np.float32(0.99989), "99.98 %"),
+        (np.float32(0.5), "50.00 %"),
+        (np.float32(1e-7), "0.00 %"),
+    ],
+)
+def test_confidences_are_cut_not_rounded(confidence, text):
+    assert captions.percent(confidence) == text
+
+
+@pytest.mark.parametrize(
+    ("confidence", "text"),
+    [
+        (1.0, "under 1 in 16 million"),
+        (1 - 2**-24, "1 in 16 million"),
+        (np.float32(0.9999942), "1 in 170,000"),
+        (np.float32(0.9999), "1 in 10,000"),
+        (np.float32(0.999), "1 in 1,000"),
+        (np.float32(0.99899), ""),
+        (0.0, ""),
+    ],
+)
+def test_doubts_are_what_is_missing_from_one(confidence, text):
+    assert captions.doubt(confidence) == text
+
+
+def test_no_doubt_is_said_to_be_smaller_than_it_is():
+    confidences = 1 - np.arange(1, 2**14, 3) * 2.0**-24  # every third float32 from 0.999 on
+    said = []
+    for confidence in confidences:
+        number, million = re.fullmatch(
+            "1 in ([0-9.,]+)( million)?", captions.doubt(np.float32(confidence))
+        ).groups()
+        said.append(float(number.replace(",", "")) * (10**6 if million else 1))
+
+    exact = 1 / (1 - confidences)
+    assert (np.diff(said) <= 0).all(), "a lower confidence leaves no smaller doubt"
+    # Two digits, cut; and 0.9999 stands for more than its float32 has.
+    assert (said <= exact * 1.006).all()
+    assert (said >= exact * 0.909).all()
