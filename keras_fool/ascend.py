@@ -20,7 +20,8 @@ Reads the classifier: anything that runs on this machine, ensembles and ten crop
 
 Writes a run folder as evolve does, with a run per seed: config.json, checkpoint/, images/ (for
 every label the last and the best image and the first ones at top-1, 0.99, 0.999 and 0.9999),
-champions.csv, metrics.csv (a row per image and step), gallery.png and events for TensorBoard.
+champions.csv, metrics.csv (a row per image and step), gallery.png, of more than 40 labels best.png
+(the surest 24 images, large), and events for TensorBoard.
 champions.csv has the confidences of the stored images, whose values are whole numbers, and under
 iterate_confidence those before rounding. The same command on the folder of a run that was stopped
 or killed continues it, and ends with the same bytes. gallery, transfer and confidence read it.

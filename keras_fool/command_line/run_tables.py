@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from keras_fool import errors
-from keras_fool.runs import workdir
+from keras_fool.runs import run_kinds, workdir
 from keras_fool.sheets import captions
 from keras_fool.studies import tables
 from trainers import names
@@ -119,7 +119,9 @@ def _surest(
 
 
 def _joined(table: str, summary: str, remark: str, folder: pathlib.Path) -> str:
+    there = (folder / run_kinds.BEST).is_file()
+    best = f"best         {folder / run_kinds.BEST}\n" if there else ""
     return (
         f"\n{table}\n{summary}\n{remark}run folder   {folder}\n"
-        f"gallery      {folder / 'gallery.png'}\n{tensorboard(folder)}"
+        f"gallery      {folder / run_kinds.GALLERY}\n{best}{tensorboard(folder)}"
     )

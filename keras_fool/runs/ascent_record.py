@@ -23,8 +23,8 @@ from keras_fool.runs import (
     run_folder,
     run_kinds,
 )
-from keras_fool.sheets import sheet_drawing, tile_sheets
-from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
+from keras_fool.sheets import sheet_drawing, surest, tile_sheets
+from keras_fool.sheets.captions import both
 from keras_fool.sheets.sheet_drawing import squarish
 
 _MAX_COLUMNS = 20
@@ -100,12 +100,14 @@ class AscentRecord(jobs.Record[loop.Trace]):
                 raise ValueError("the classifier gives none of the images finite confidences.")
             self._write_images(kept, images, there[kept], scored[kept])
         complete = np.flatnonzero(there["last"])
-        sheet = self._gallery(complete, ascent.images("last"), scored["last"])
+        sheets = self._sheets(complete, ascent.images("last"), scored["last"])
         rows = [
             ascent_tables.champion_row(ascent, place, scored, there, labels)
             for place in complete.tolist()
         ]
-        self._folder.complete(rows, sheet_drawing.png(sheet))
+        self._folder.complete(
+            rows, {name: sheet_drawing.png(sheet) for name, sheet in sheets.items()}
+        )
 
     def _write_images(
         self, kept: str, images: np.ndarray, came: np.ndarray, scored: np.ndarray
@@ -121,23 +123,27 @@ class AscentRecord(jobs.Record[loop.Trace]):
             champions[name] = champion_png.Champion(images[place], "", about)
         self._folder.write_images(champions)
 
-    def _gallery(
+    def _sheets(
         self, places: np.ndarray, images: np.ndarray, confidences: np.ndarray
-    ) -> Image.Image:
+    ) -> dict[str, Image.Image]:
+        """By name, the sheet of all images and, of many labels, that of the surest ones."""
         labels = self._scorer.labels
         targets = [self._ascent.targets[place] for place in places]
         images, confidences = images[places], confidences[places]
-        tiles = []
-        for image, (label, seed), row in zip(images, targets, confidences, strict=True):
-            caption = (labels[label], f"{percent(row[label])}, seed {seed}")
-            tiles.append(tile_sheets.Tile(image, caption, bool(row[label] < HIGH_CONFIDENCE)))
+        own = confidences[np.arange(len(targets)), [label for label, _ in targets]]
+        names = [(labels[label], f"seed {seed}") for label, seed in targets]
+        tiles = [tile_sheets.Tile(*tile) for tile in zip(images, names, own.tolist(), strict=True)]
+        title = f"{self._scorer.name} fooled by gradient ascent"
         num_labels = len({label for label, _ in targets})
         columns = num_labels if num_labels < len(tiles) <= _MAX_COLUMNS else squarish(len(tiles))
-        own = confidences[np.arange(len(tiles)), [label for label, _ in targets]]
-        return tile_sheets.sheet(
+        sheets = {}
+        sheets[run_kinds.GALLERY] = tile_sheets.sheet(
             [tiles[start : start + columns] for start in range(0, len(tiles), columns)],
-            title=f"{self._scorer.name} fooled by gradient ascent",
+            title=title,
             subtitle=f"{len(tiles)} images after {self._ascent.config.steps} steps; median "
-            f"confidence {percent(np.median(own))}, lowest {percent(own.min())}",
+            f"confidence {both(np.median(own))}; lowest {both(own.min())}",
             side=min(_LARGEST, _WIDEST // columns),
         )
+        if num_labels > surest.MANY_LABELS:
+            sheets[run_kinds.BEST] = surest.sheet(list(images), own, names, targets, title)
+        return sheets

@@ -29,7 +29,7 @@ from keras_fool.runs import (
     run_kinds,
     tables,
 )
-from keras_fool.sheets import contact_sheets
+from keras_fool.sheets import contact_sheets, sheet_drawing, surest
 
 _IN_PNG = ("run", "label", "label_name", "confidence", "generation", "id")
 _FIRST_SUMS = "run_folder/first_sha256"
@@ -146,13 +146,28 @@ class EvolutionRecord(jobs.Record[Result]):
         )
         png = io.BytesIO()
         sheet.save(png, "PNG")
-        self._folder.complete(rows, png.getvalue())
+        sheets = {run_kinds.GALLERY: png.getvalue()}
+        if confidences.shape[1] > surest.MANY_LABELS:
+            sheets[run_kinds.BEST] = self._surest(elites, confidences)
+        self._folder.complete(rows, sheets)
         if lost := self._evolution.not_finite.sum():
             self._folder.note(
                 f"{self._scorer.name} gave {lost} image{'s' if lost > 1 else ''} NaN or "
                 "infinite confidences; they won no niche, and metrics.csv counts them "
                 "(not_finite)."
             )
+
+    def _surest(self, elites: Elites, confidences: np.ndarray) -> bytes:
+        """The sheet of the surest images of all runs, as a PNG file."""
+        images, names, same = [], [], []
+        for run, champions in enumerate(elites, self._first_run):
+            of_run = (f"run {run}",) if len(elites) > 1 else ()
+            for label, elite in zip(self._scorer.labels, champions, strict=False):
+                images.append(elite.image)
+                names.append((label, *of_run))
+                same.append((run, elite.identity))
+        sheet = surest.sheet(images, confidences.ravel(), names, same, self._title)
+        return sheet_drawing.png(sheet)
 
     def _write_champions(self, when: str, elites: Elites) -> tuple[Rows, dict[str, str]]:
         """Writes the champions of all runs.

@@ -4,7 +4,7 @@
     checkpoint/      the newest complete states
     images/run_000/last/label_3.png, ...
     metrics.csv, ... tables that grow by rows
-    gallery.png
+    gallery.png, and of many labels best.png
     SHA256SUMS       of all of these, and of champions.csv
     champions.csv    a row per image; written last: with it the run is complete
 
@@ -190,14 +190,15 @@ class RunFolder:
             builds_on = dict(zip(self._table_keys, arrays, strict=True))
         self._checkpoints.save({**state, **builds_on, **of_record})
 
-    def complete(self, rows: Sequence[Mapping], gallery: bytes) -> None:
+    def complete(self, rows: Sequence[Mapping], sheets: Mapping[str, bytes]) -> None:
         """Writes what is written last, after the last checkpoint and all images.
 
         Args:
             rows: Of champions.csv.
-            gallery: The contact sheet, a PNG file.
+            sheets: The contact sheets, PNG files, by their names.
         """
-        files.write(self.path / run_kinds.GALLERY, gallery)
+        for name, png in sheets.items():
+            files.write(self.path / name, png)
         # How many checkpoints there were depends on how fast the machine was.
         self._checkpoints.keep(1)
         files.sync_folder(self.path)
@@ -206,7 +207,7 @@ class RunFolder:
             **self.image_sums,
             **self._checkpoints.sums(),
             **{name: table.sync()[1] for name, table in self._tables.items()},
-            run_kinds.GALLERY: hashlib.sha256(gallery).hexdigest(),
+            **{name: hashlib.sha256(png).hexdigest() for name, png in sheets.items()},
             workdir.CHAMPIONS: hashlib.sha256(champions).hexdigest(),
         }
         files.write(self.path / checksums.FILE, checksums.text(sums))

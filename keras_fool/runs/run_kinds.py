@@ -14,7 +14,8 @@ from keras_fool.models import classifiers
 from keras_fool.runs import workdir
 from trainers import names
 
-METRICS, LINEAGE, GALLERY = "metrics.csv", "lineage.csv", "gallery.png"
+METRICS, LINEAGE = "metrics.csv", "lineage.csv"
+GALLERY, BEST = "gallery.png", "best.png"
 WHENS = ("first", "last")
 _MAX_SIDE = 2**14  # pixels
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from keras_fool import foreign_files
 from keras_fool.foreign_files import SHARE, TEXT, whole
 from keras_fool.runs import champion_png, checksums, run_kinds, workdir
-from keras_fool.runs.run_kinds import GALLERY, METRICS
+from keras_fool.runs.run_kinds import BEST, GALLERY, METRICS
 from trainers import names
 
 WHENS = run_kinds.WHENS
@@ -202,6 +202,7 @@ class RunRecords:
             expected = list(self._files())
         except ValueError:
             return [workdir.CHAMPIONS]
+        expected += [BEST] if BEST in sums else []
         expected += [name for name in sums if _CHECKPOINT.fullmatch(name)] or ["checkpoint"]
         further = [checksums.FILE] if sums.keys() - set(expected) else []
         return checksums.wrong(self.folder, expected, sums) or further

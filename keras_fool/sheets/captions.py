@@ -5,6 +5,7 @@ A doubt is one minus a confidence. Of 99.99 % and 99.9994 % the doubts are 1 in 
 """
 
 import decimal
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -41,6 +42,52 @@ def doubt(confidence: float) -> str:
     if left >= _LEAST_OF_DECIMALS:
         left = float(1 - _decimal(confidence))
     return f"1 in {_count(1 / left)}"
+
+
+def is_low(confidence: float) -> bool:
+    """Whether a confidence is printed in another colour."""
+    return bool(np.float32(confidence) < np.float32(HIGH_CONFIDENCE))
+
+
+def both(confidence: float) -> str:
+    """A confidence as per cent and, where there is one, its doubt: "99.99 %, 1 in 160,000"."""
+    return ", ".join(filter(None, (percent(confidence), doubt(confidence))))
+
+
+def below_images(confidences: Sequence[float], fits: Callable[[str], bool]) -> list[str]:
+    """What stands below images: per cent and doubt, or one of them where both take too much.
+
+    Args:
+        confidences: In [0, 1], one per image.
+        fits: Whether there is enough room for a text.
+    """
+    full = [both(confidence) for confidence in confidences]
+    if all(map(fits, full)):
+        return full
+    return [_short(confidence, fits) for confidence in confidences]
+
+
+def _short(confidence: float, fits: Callable[[str], bool]) -> str:
+    text = doubt(confidence).replace("under", "<")
+    for candidate in (text, text.replace(" million", "M")):
+        if candidate and fits(candidate):
+            return candidate
+    return percent(confidence)
+
+
+def legend(confidences: Sequence[float]) -> tuple[str, str]:
+    """What explains `below_images`, and in the colour of low confidences what explains that.
+
+    Each is empty where nothing is to be explained.
+    """
+    doubts, low = [], ""
+    if max(confidences) >= SURE:
+        doubts.append(f"1 in N: doubt = 1 - confidence, shown from {100 * SURE:g} % on")
+    if max(confidences) >= 1:
+        doubts.append(f"{doubt(1)}: a confidence of 1 in float32")
+    if is_low(min(confidences)):
+        low = f"orange: below {100 * HIGH_CONFIDENCE:g} %"
+    return "; ".join(doubts), low
 
 
 def _decimal(confidence: float) -> decimal.Decimal:

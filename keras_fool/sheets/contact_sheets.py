@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
+from keras_fool.sheets import captions
 from keras_fool.sheets.sheet_drawing import (
     FAINT,
     INK,
@@ -19,6 +19,7 @@ from keras_fool.sheets.sheet_drawing import (
     PAPER,
     WEAK,
     cut,
+    draw_legend,
     fitting,
     font,
     scaled,
@@ -51,6 +52,11 @@ class _Layout:
         return self.tile[0] + _GAP, self.tile[1] + (34 if self.wrapped else 20) + _GAP
 
     @property
+    def letters(self) -> int:
+        """The size of what stands below images."""
+        return 12 if self.tile[0] >= 52 else 10
+
+    @property
     def block(self) -> int:
         """The height of a run."""
         return self.lines * self.pitch[1] + (26 if self.wrapped and self.runs > 1 else 0)
@@ -58,7 +64,7 @@ class _Layout:
     @property
     def top(self) -> int:
         """Where tiles begin: below the title, and headings where there are any."""
-        return _MARGIN + 58 + (0 if self.wrapped else 24)
+        return _MARGIN + 76 + (0 if self.wrapped else 24)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -97,13 +103,21 @@ def contact_sheet(
     summary = _summary(confidences, layout.runs)
     size = fitting(summary, 13, width, smallest=10)
     draw.text((_MARGIN, _MARGIN + 24), cut(summary, size, width), FAINT, font(size))
+    shown = confidences[: layout.runs].ravel().tolist()
+    draw_legend(draw, (_MARGIN, _MARGIN + 44), shown, width)
+    letters = font(layout.letters)
+    texts = captions.below_images(
+        shown, lambda text: letters.getlength(text) <= layout.pitch[0] - 4
+    )
     if not layout.wrapped:
         for niche in range(num_niches):
             x = _MARGIN + layout.left + niche * layout.pitch[0] + layout.tile[0] // 2
             name = cut(labels[niche], 15, layout.tile[0], bold=True)
             draw.text((x, layout.top - 9), name, INK, font(15, True), anchor="ms")
     for run in range(layout.runs):
-        _draw_run(sheet, layout, run, images[run], confidences[run], labels, first_run)
+        of_run = slice(run * num_niches, (run + 1) * num_niches)
+        below = list(zip(shown[of_run], texts[of_run], strict=True))
+        _draw_run(sheet, layout, run, images[run], below, labels, first_run)
     return sheet
 
 
@@ -153,7 +167,7 @@ def _draw_run(
     layout: _Layout,
     run: int,
     images: Sequence[np.ndarray],
-    confidences: np.ndarray,
+    below: Sequence[tuple[float, str]],
     labels: Sequence[str],
     first_run: int,
 ) -> None:
@@ -166,7 +180,7 @@ def _draw_run(
     elif layout.runs > 1:
         draw.text((_MARGIN, top), f"run {first_run + run}", INK, font(15, True))
         top += 26
-    for niche, (image, confidence) in enumerate(zip(images, confidences, strict=True)):
+    for niche, (image, (confidence, text)) in enumerate(zip(images, below, strict=True)):
         line, column = divmod(niche, layout.columns)
         x = _MARGIN + layout.left + column * layout.pitch[0]
         y = top + line * layout.pitch[1]
@@ -177,9 +191,8 @@ def _draw_run(
             name = cut(labels[niche], 11, layout.pitch[0] - 2)
             draw.text((x + width // 2, y), name, INK, font(11), anchor="ma")
             y += 14
-        colour = FAINT if confidence >= HIGH_CONFIDENCE else WEAK
-        size = 12 if width >= 52 else 10
-        draw.text((x + width // 2, y), percent(confidence), colour, font(size), anchor="ma")
+        colour = WEAK if captions.is_low(confidence) else FAINT
+        draw.text((x + width // 2, y), text, colour, font(layout.letters), anchor="ma")
 
 
 def _summary(confidences: np.ndarray, shown: int) -> str:
@@ -187,5 +200,5 @@ def _summary(confidences: np.ndarray, shown: int) -> str:
     rest = f" (first {shown} runs shown)" if shown < len(confidences) else ""
     return (
         f"{runs}{confidences.size} champions; median confidence "
-        f"{percent(np.median(confidences))}, lowest {percent(confidences.min())}{rest}"
+        f"{captions.both(np.median(confidences))}; lowest {captions.both(confidences.min())}{rest}"
     )

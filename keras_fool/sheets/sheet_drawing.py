@@ -5,11 +5,16 @@ import importlib.util
 import io
 import math
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageFont
+from PIL import Image, ImageDraw, ImageFont
+
+from keras_fool.sheets import captions
 
 PAPER, INK, FAINT, WEAK, LINE = "#fbfbf9", "#1d1d1f", "#6e6e73", "#b4540a", "#c9c9ce"
+
+_SMALLEST_LEGEND = 9
 
 
 def tile_size(shape: tuple[int, int], side: int) -> tuple[int, int]:
@@ -49,6 +54,18 @@ def cut(text: str, size: int, width: int, *, bold: bool = False) -> str:
     while text and letters.getlength(f"{text}…") > width:
         text = text[:-1]
     return f"{text.rstrip()}…"
+
+
+def draw_legend(
+    draw: ImageDraw.ImageDraw, at: tuple[int, int], confidences: Sequence[float], width: int
+) -> None:
+    """Draws what explains the captions of images with these confidences, in a line."""
+    words = captions.legend(confidences)
+    size = fitting("; ".join(words), 13, width, smallest=_SMALLEST_LEGEND)
+    x, y = at
+    for text, colour in zip(words, (FAINT, WEAK), strict=True):
+        draw.text((x, y), cut(text, size, width), colour, font(size))
+        x += round(font(size).getlength(f"{text}   ")) if text else 0
 
 
 @functools.cache

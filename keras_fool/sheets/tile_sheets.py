@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from keras_fool.sheets import captions
 from keras_fool.sheets.sheet_drawing import (
     FAINT,
     INK,
@@ -17,6 +18,7 @@ from keras_fool.sheets.sheet_drawing import (
     PAPER,
     WEAK,
     cut,
+    draw_legend,
     fitting,
     font,
     scaled,
@@ -49,12 +51,12 @@ class Tile:
     Attributes:
         image: uint8 [height, width, channels], or how to draw it.
         caption: Lines below it; may be empty.
-        weak: Whether the caption is printed in another colour.
+        confidence: In [0, 1], a further line below these; None for none.
     """
 
     image: np.ndarray | Later
     caption: tuple[str, ...] = ()
-    weak: bool = False
+    confidence: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Layout:
         column_names: Whether columns have names.
         captions: Lines below each image.
         heading: Whether there is a title.
+        legend: Whether what stands below images is explained, below the title.
     """
 
     tile: tuple[int, int]
@@ -80,6 +83,7 @@ class Layout:
     column_names: bool = False
     captions: int = 0
     heading: bool = True
+    legend: bool = False
 
     @property
     def letters(self) -> int:
@@ -121,6 +125,7 @@ class Layout:
     def top(self) -> int:
         """Where tiles begin."""
         heading = round(3.2 * self.title) if self.heading else 0
+        heading += round(0.9 * self.title) if self.legend else 0
         return self.margin + heading + (2 * self.letters if self.column_names else 0)
 
     @property
@@ -162,14 +167,16 @@ def sheet(
     """
     tiles = [tile for row in rows for tile in row if tile is not None]
     shape = tiles[0].image.shape[:2]
+    confidences = [tile.confidence for tile in tiles if tile.confidence is not None]
     layout = Layout(
         tile_size(shape, side or max(shape)),
         rows=-(-len(rows) // blocks),
         columns=max(map(len, rows)),
         blocks=blocks,
         column_names=bool(column_names),
-        captions=max(len(tile.caption) for tile in tiles),
+        captions=max(len(tile.caption) + (tile.confidence is not None) for tile in tiles),
         heading=bool(title),
+        legend=bool(title) and bool(confidences) and any(captions.legend(confidences)),
     )
     names = [font(layout.letters, True).getlength(name) for name in row_names]
     layout = dataclasses.replace(layout, row_names=round(max(names, default=0)))
@@ -182,7 +189,12 @@ def sheet(
     paper = Image.new("RGB", layout.size, PAPER)
     draw = ImageDraw.Draw(paper)
     if title:
-        _draw_heading(draw, layout, title, subtitle)
+        _draw_heading(draw, layout, title, subtitle, confidences)
+    letters = font(layout.letters)
+    below = captions.below_images(
+        confidences, lambda text: letters.getlength(text) <= layout.pitch[0]
+    )
+    lines = iter(below)
     for number, row in enumerate(rows):
         block, line = divmod(number, layout.rows)
         x = layout.margin + block * layout.block + layout.left
@@ -194,18 +206,27 @@ def sheet(
             draw.text(place, row_names[number], INK, font(layout.letters, True), anchor="rm")
         for tile in row:
             if tile is not None:
-                _draw_tile(paper, draw, layout, (x, y), tile)
+                confidence = () if tile.confidence is None else (next(lines),)
+                _draw_tile(paper, draw, layout, (x, y), tile, (*tile.caption, *confidence))
             x += layout.pitch[0]
     return paper
 
 
-def _draw_heading(draw: ImageDraw.ImageDraw, layout: Layout, title: str, subtitle: str) -> None:
+def _draw_heading(
+    draw: ImageDraw.ImageDraw,
+    layout: Layout,
+    title: str,
+    subtitle: str,
+    confidences: Sequence[float],
+) -> None:
     width = layout.size[0] - 2 * layout.margin
     x = y = layout.margin
     size = fitting(title, layout.title, width, smallest=_SMALLEST_TITLE, bold=True)
     draw.text((x, y), cut(title, size, width, bold=True), INK, font(size, True))
     small = fitting(subtitle, round(0.65 * layout.title), width, smallest=_SMALLEST_LETTERS)
     draw.text((x, y + round(1.4 * layout.title)), cut(subtitle, small, width), FAINT, font(small))
+    if layout.legend:
+        draw_legend(draw, (x, y + round(2.35 * layout.title)), confidences, width)
 
 
 def _draw_column_names(
@@ -219,15 +240,20 @@ def _draw_column_names(
 
 
 def _draw_tile(
-    paper: Image.Image, draw: ImageDraw.ImageDraw, layout: Layout, at: tuple[int, int], tile: Tile
+    paper: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    layout: Layout,
+    at: tuple[int, int],
+    tile: Tile,
+    lines: Sequence[str],
 ) -> None:
     (x, y), (width, height) = at, layout.tile
     if layout.gap:
         draw.rectangle((x - 1, y - 1, x + width, y + height), outline=LINE)
     image = tile.image.draw() if isinstance(tile.image, Later) else tile.image
     paper.paste(scaled(image, layout.tile), (x, y))
-    for number, line in enumerate(tile.caption):
+    low = tile.confidence is not None and captions.is_low(tile.confidence)
+    for number, line in enumerate(lines):
         text = cut(line, layout.letters, layout.pitch[0])
         place = (x + width // 2, y + height + round((0.25 + 1.3 * number) * layout.letters))
-        colour = WEAK if tile.weak else FAINT
-        draw.text(place, text, colour, font(layout.letters), anchor="ma")
+        draw.text(place, text, WEAK if low else FAINT, font(layout.letters), anchor="ma")

@@ -24,7 +24,6 @@ from evolvers.ascent import config as config_module
 from keras_fool.models import data_means
 from keras_fool.runs import champions
 from keras_fool.sheets import sheet_drawing, tile_sheets
-from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
 from keras_fool.studies import ascent_tables, ascents, experiment, galleries, steps, tables
 
 _COLUMNS = 5
@@ -132,9 +131,7 @@ def _tile(
     image, confidence = images.images[place], images.confidences[place]
     if mean_subtracted:
         image = data_means.picture_of(images.minus_mean(place))
-    return tile_sheets.Tile(
-        image, (*names, percent(confidence)), bool(confidence < HIGH_CONFIDENCE)
-    )
+    return tile_sheets.Tile(image, names, float(confidence))
 
 
 def _tiles(images: champions.Champions, *, mean_subtracted: bool) -> list[tile_sheets.Tile]:

@@ -11,7 +11,7 @@ from evolvers import genome_json, render
 from keras_fool.models import data_means
 from keras_fool.runs import champions as champions_module
 from keras_fool.sheets import tile_sheets
-from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
+from keras_fool.sheets.captions import both
 from keras_fool.sheets.sheet_drawing import squarish
 from keras_fool.studies import transfer
 
@@ -132,7 +132,7 @@ def selection(
             place,
             style,
             champions.labels[champions.niches[place]],
-            f", run {champions.runs[place]}",
+            f"run {champions.runs[place]}",
         )
         for champions in chosen
         for place in range(len(champions))
@@ -258,23 +258,19 @@ def _tile(
     champions: champions_module.Champions,
     place: int,
     style: Style,
-    first_line: str = "",
-    after: str = "",
+    *caption: str,
 ) -> tile_sheets.Tile:
-    confidence = champions.confidences[place]
-    lines = [first_line, f"{percent(confidence)}{after}"] if style.captions else []
-    return tile_sheets.Tile(
-        _drawn(champions, place, style),
-        tuple(filter(None, lines)),
-        bool(confidence < HIGH_CONFIDENCE),
-    )
+    image = _drawn(champions, place, style)
+    if not style.captions:
+        return tile_sheets.Tile(image)
+    return tile_sheets.Tile(image, caption, float(champions.confidences[place]))
 
 
 def _sure_tile(scores: "cross_scoring.CrossScores", place: int, style: Style) -> tile_sheets.Tile:
     niche = scores.champions.niches[place]
     lowest = min(confidences[place, niche] for confidences in scores.confidences.values())
-    caption = (percent(lowest),) if style.captions else ()
-    return tile_sheets.Tile(_drawn(scores.champions, place, style), caption)
+    image = _drawn(scores.champions, place, style)
+    return tile_sheets.Tile(image, confidence=float(lowest) if style.captions else None)
 
 
 def _drawn(
@@ -312,7 +308,7 @@ def _summary(chosen: Sequence[champions_module.Champions]) -> str:
     before = any(champions.offsets is not None for champions in chosen)
     return (
         f"{images}{UNROUNDED if before else ''}; median confidence "
-        f"{percent(np.median(confidences))}, lowest {percent(confidences.min())}"
+        f"{both(np.median(confidences))}; lowest {both(confidences.min())}"
     )
 
 

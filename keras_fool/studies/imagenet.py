@@ -24,8 +24,7 @@ from PIL import Image
 from evolvers import config as evolvers_config
 from keras_fool.models import classifiers
 from keras_fool.runs import champions, run_records
-from keras_fool.sheets import sheet_drawing, tile_sheets
-from keras_fool.sheets.captions import HIGH_CONFIDENCE, percent
+from keras_fool.sheets import sheet_drawing, surest, tile_sheets
 from keras_fool.sheets.sheet_drawing import squarish
 from keras_fool.studies import (
     cross_scoring,
@@ -323,14 +322,8 @@ def _best(images: champions.Champions, title: str, count: int = _SHOWN) -> bytes
         count: How many are shown. A genome that holds several niches is shown once, for
             the label that it fools best.
     """
-    order = np.argsort(-images.confidences, kind="stable")
-    seen, places = set(), []
-    for place in order:
-        genome = images.runs[place], images.genomes[place]
-        if genome not in seen:
-            seen.add(genome)
-            places.append(place)
-    shown = places[:count]
+    genomes = list(zip(images.runs.tolist(), images.genomes, strict=True))
+    shown = surest.places(images.confidences, genomes, count)
     subtitle = f"the {len(shown)} surest of {len(images)} champions, a genome once"
     return sheet_drawing.jpeg(_sheet(images, shown, title, subtitle, _SIDE))
 
@@ -350,8 +343,8 @@ def _sheet(
     tiles = [
         tile_sheets.Tile(
             images.images[place],
-            (images.labels[images.niches[place]], percent(images.confidences[place])),
-            weak=bool(images.confidences[place] < HIGH_CONFIDENCE),
+            (images.labels[images.niches[place]],),
+            float(images.confidences[place]),
         )
         for place in places
     ]

@@ -89,6 +89,24 @@ def test_of_many_labels_the_surest_are_shown_with_whole_names(command, here):
     assert [line[1] for line in shown] == [f"{float(row['confidence']):.7f}" for row in surest]
     assert len({line.index(words[1]) for line, words in zip(lines[4:24], shown, strict=True)}) == 1
 
+    # The surest image is in best.png, large; that it is there is checked as for other files.
+    assert "best         a run/best.png" in lines
+    best = here / "a run" / "best.png"
+    tile = champion_png.read(here / "a run" / surest[0]["file"]).image
+    tile = tile.repeat(3, 2).repeat(208 // 9, 0).repeat(208 // 9, 1)
+    with Image.open(best) as sheet:
+        pixels = np.asarray(sheet)
+    height, width = tile.shape[:2]
+    corners = np.argwhere((pixels[: 1 - height, : 1 - width] == tile[0, 0]).all(axis=2))
+    assert any(np.array_equal(pixels[y : y + height, x : x + width], tile) for y, x in corners)
+    whole = best.read_bytes()
+    best.write_bytes(whole[:-1])
+    arguments = ("--model=many.keras", "--label_names=names.txt", *SMALL, "--workdir=a run")
+    code, _, err = command(evolve, *arguments)
+    assert code == 0
+    assert "best.png is missing or damaged" in err
+    assert best.read_bytes() == whole
+
 
 def test_longer_runs_fool_more(command, here):
     assert command(evolve, "--dataset=mnist", "--generations=40", "--workdir=run")[0] == 0

@@ -78,7 +78,7 @@ class Rows(jobs.Record):
 
     def finish(self):
         self._at_end()
-        self._folder.complete([{"written": self._written}], b"a gallery")
+        self._folder.complete([{"written": self._written}], {"gallery.png": b"a gallery"})
 
 
 def run(path, at_step=lambda _: None, at_end=lambda: None, every=3) -> list[str]:

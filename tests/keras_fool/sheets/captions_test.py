@@ -37,6 +37,39 @@ def test_doubts_are_what_is_missing_from_one(confidence, text):
     assert captions.doubt(confidence) == text
 
 
+@pytest.mark.parametrize(
+    ("room", "texts"),
+    [
+        (40, ["98.27 %", "99.99 %, 1 in 1.6 million", "100 %, under 1 in 16 million"]),
+        (27, ["98.27 %", "1 in 1.6 million", "< 1 in 16 million"]),
+        (11, ["98.27 %", "1 in 1.6M", "< 1 in 16M"]),
+        (9, ["98.27 %", "1 in 1.6M", "100 %"]),
+        (7, ["98.27 %", "99.99 %", "100 %"]),
+    ],
+)
+def test_below_images_stands_what_there_is_room_for(room, texts):
+    confidences = [0.9827, 1 - 10 * 2**-24, 1.0]
+
+    assert captions.below_images(confidences, lambda text: len(text) <= room) == texts
+
+
+@pytest.mark.parametrize(
+    ("confidences", "doubt", "one", "orange"),
+    [
+        ([0.5], False, False, True),
+        ([0.99, 0.998], False, False, False),
+        ([0.99, 0.9995], True, False, False),
+        ([0.9, 1.0], True, True, True),
+    ],
+)
+def test_a_legend_explains_what_is_there(confidences, doubt, one, orange):
+    words, low = captions.legend(confidences)
+
+    assert ("99.9 %" in words) == doubt
+    assert ("16 million" in words) == one
+    assert ("99 %" in low) == orange
+
+
 def test_no_doubt_is_said_to_be_smaller_than_it_is():
     confidences = 1 - np.arange(1, 2**14, 3) * 2.0**-24  # every third float32 from 0.999 on
     said = []

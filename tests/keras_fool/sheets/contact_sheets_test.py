@@ -68,6 +68,18 @@ def test_words_are_shown(change):
     assert not np.array_equal(sheet(*given), sheet(*given, **change))
 
 
+def test_sheets_of_low_confidences_and_of_doubts_have_a_legend():
+    images, _ = champions(1, 4, (28, 28, 1))
+    plain, low, sure = (
+        sheet(images, np.full((1, 4), confidence, np.float32))
+        for confidence in (0.995, 0.5, 0.9995)
+    )
+    legend = slice(28 + 42, 28 + 62)  # below title and summary
+
+    assert len({legends[legend].tobytes() for legends in (plain, low, sure)}) == 3
+    assert (plain[legend] == plain[0, 0]).all()
+
+
 def test_words_longer_than_their_place_are_cut():
     given = champions(1, 3, (28, 28, 1))
     usual = sheet(*given)

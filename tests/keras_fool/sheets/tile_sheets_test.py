@@ -97,7 +97,12 @@ def test_captions_are_shown_each_line_of_them():
     row = [Tile(image(1), ("9", "run 3")), Tile(image(2), ("9", "run 3"))]
     sheets = [
         np.asarray(tile_sheets.sheet([[row[0], dataclasses.replace(row[1], **change)]], side=60))
-        for change in ({}, {"caption": ("8", "run 3")}, {"caption": ("9", "run 4")}, {"weak": True})
+        for change in (
+            {},
+            {"caption": ("8", "run 3")},
+            {"caption": ("9", "run 4")},
+            {"confidence": 0.5},
+        )
     ]
 
     assert all(not np.array_equal(sheets[0], other) for other in sheets[1:])
