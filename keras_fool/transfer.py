@@ -82,6 +82,7 @@ def main(arguments: Sequence[str]) -> None:
     if not common_flags.MODELS.value:
         raise errors.UsageError("give --models, such as --models=mnist_a,mnist_b.")
     output = flag_values.new_output(f"{folders[0]}-transfer")
+    model_flags.imported()
 
     from keras_fool.runs import champions
 

@@ -65,6 +65,13 @@ OUTPUT_NAME = flags.DEFINE_string(
     None,
     "The output of --model that has the confidences, by its name, where there are several.",
 )
+IMPORT = flags.DEFINE_list(
+    "import",
+    [],
+    "Modules of your own that are imported before a model is loaded, with commas between them, "
+    "such as package.module: those that register custom layers and functions with "
+    "keras.saving.register_keras_serializable. No file can ask for one.",
+)
 SIGNATURE_NAME = flags.DEFINE_string(
     "signature_name",
     None,

@@ -1,7 +1,12 @@
 """The classifier that a command's flags name, for every command that takes one."""
 
+import importlib
+import os
+import sys
+
 from absl import flags
 
+from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
 from keras_fool.models import classifiers, meanings, model_specs
 
@@ -26,7 +31,7 @@ WHAT_OR_ENDPOINT = (
     *_OPTIONS,
 )
 CROPS = (common_flags.IMAGE_SIZE, common_flags.CROPS)
-EXPERT = (common_flags.CROP_SIZE, common_flags.VIEW)
+EXPERT = (common_flags.CROP_SIZE, common_flags.VIEW, common_flags.IMPORT)
 _NAMES = (common_flags.OUTPUT_NAME, common_flags.SIGNATURE_NAME)
 OF_ONE = (*EXPERT, *_NAMES)  # for commands with a --model
 
@@ -34,7 +39,8 @@ OF_ONE = (*EXPERT, *_NAMES)  # for commands with a --model
 def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
     """The classifier that --model, --dataset and the flags about them name.
 
-    A note tells the user which members of an ensemble have no names of labels.
+    The modules of --import are imported. A note tells the user which members of an ensemble have
+    no names of labels.
 
     Args:
         of_dataset: Whether --dataset is about the classifier, too, and not only about
@@ -42,7 +48,9 @@ def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
 
     Raises:
         ValueError: There is no such classifier, or the flags do not go together.
+        UserError: As `imported` does.
     """
+    imported()
     dataset = common_flags.DATASET.value if of_dataset else None
     found = classifiers.find_all(_members(), dataset, views())
     names = flag_values.labels()
@@ -50,6 +58,29 @@ def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
         return found.with_labels(names)
     note_unnamed(found)
     return found
+
+
+def imported() -> None:
+    """Imports the modules that --import names, for the custom objects that they register.
+
+    Raises:
+        UsageError: One is not the name of a module.
+        UserError: One cannot be imported.
+    """
+    for name in common_flags.IMPORT.value:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise errors.UsageError(
+                f"--import takes names of modules such as package.module, got {name!r}."
+            )
+        if os.getcwd() not in sys.path:  # as `python -m` has it, and an installed command does not
+            sys.path.append(os.getcwd())
+        try:
+            with cli.native_messages_hidden():
+                importlib.import_module(name)
+        except Exception as error:  # the module is the user's, and may raise anything
+            raise errors.UserError(
+                f"--import={name} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
 
 
 def note_unnamed(found: classifiers.AnyClassifier) -> None:

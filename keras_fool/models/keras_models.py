@@ -182,7 +182,8 @@ def _code(config: Mapping, is_hdf5: bool = False) -> str | None:
     if custom:
         return (
             f"it needs {_some(custom)}, which Keras does not have, and no code of a file is run "
-            "here. Build it of Keras's own layers, or serve it and name its address."
+            "here. Name the module of yours that registers it (with "
+            "keras.saving.register_keras_serializable): --import=package.module."
         )
     return None
 
