@@ -8,11 +8,12 @@ Supplement F of Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.189
 classifier and data set: does a network give images that fool it as much confidence as real ones?
 
 Reads the test images of --dataset (of imagenet2012, the validation images are enough; of
-folder:PATH, PATH/test/<label>/*.jpg). Labels are matched by their names, whatever their order,
-where both sides have names: the folders' names are those of labels (capitals, spaces and
-underscores do not matter), and may be of some labels only. Where the classifier has no names, the
-folders' order is taken, and a note says so. Grey classifiers are given the pictures' luminance.
-With --images, the champions in these run folders are scored, too.
+folder:PATH, PATH/test/<label>/*.jpg; of tfds:NAME, the split test or validation). Labels are
+matched by their names, whatever their order, where both sides have names: the folders' names are
+those of labels (capitals, spaces and underscores do not matter), and may be of some labels only.
+Where the classifier has no names, the data's order is taken, and a note says so. Grey classifiers
+are given the pictures' luminance. With --images, the champions in these run folders are scored,
+too.
 
 Writes a folder: confidence.md (medians, beside those of the paper), confidence.png (the
 distributions) and images.csv (a row per real image, with its file).
@@ -38,8 +39,9 @@ USES = flag_groups.Groups(
     what=(
         flag_groups.Told(
             common_flags.DATASET,
-            "The real images: mnist, digits, shapes, imagenet2012, or folder:PATH (with "
-            "PATH/test/<label>/). Required. Without --model, their shipped classifier is measured.",
+            "The real images: mnist, digits, shapes, imagenet2012, folder:PATH (with "
+            "PATH/test/<label>/), or tfds:NAME (of TensorFlow Datasets). Required. Without "
+            "--model, their shipped classifier is measured.",
         ),
         *model_flags.WHAT_OR_ENDPOINT[1:],
         flag_groups.Told(

@@ -3,8 +3,9 @@
 MNIST by LeCun, Cortes and Burges comes through TensorFlow Datasets and must be prepared
 there or downloaded. The digits of scikit-learn (the test set of "Optical Recognition of
 Handwritten Digits", Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49) are in
-that package, and `shapes` are drawn, so everybody can train on them. Data sets that do not fit
-into memory (ImageNet, folders of pictures) are `streams.Stream`s.
+that package, and `shapes` are drawn, so everybody can train on them. `tfds:NAME` is any image
+classification data set of TensorFlow Datasets (`tfds_data`). Data sets that do not fit into
+memory (ImageNet, folders of pictures) are `streams.Stream`s.
 
 Quick to import: commands read the names here before they know whether they will run.
 """
@@ -13,20 +14,19 @@ import dataclasses
 import functools
 import hashlib
 import pathlib
+import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from trainers import names, sample_order, shapes, sources
 
-_MNIST_HOST = "https://storage.googleapis.com"  # from where TensorFlow Datasets downloads it
-_SECONDS_TO_REACH_HOST = 10
 _DIGITS_SIDE = 28
 _SHAPES_SIDE, _NUM_SHAPES = 64, (20_000, 2_000)  # to train, to test
 _MAX_SHAPES_SIDE = 128  # all shapes of this size take a gigabyte
 _PICTURE_SIDE = 256
 _FOLDER = "folder:"
+_TFDS = "tfds:"  # those of TensorFlow Datasets
 _IMAGENET = "imagenet2012"
 
 
@@ -171,12 +171,16 @@ def check_name(name: str) -> None:
     """
     if name == _FOLDER:
         raise ValueError(f"{name} needs the path of a folder behind it: {_FOLDER}PATH.")
-    if name not in NAMES[:-1] and not name.startswith(_FOLDER):
+    if name == _TFDS:
+        raise ValueError(f"{name} needs a name of TensorFlow Datasets behind it: {_TFDS}cifar10.")
+    if name not in (*SPECS, _IMAGENET) and not name.startswith((_FOLDER, _TFDS)):
         raise ValueError(names.unknown("data set", name, NAMES))
 
 
 def short_name(name: str) -> str:
     """A data set's name; of a path only the last part, because the rest depends on the machine."""
+    if name.startswith(_TFDS):
+        return re.sub("[/:]", "-", name.removeprefix(_TFDS))
     if not name.startswith(_FOLDER):
         return name
     return names.shown(pathlib.Path(name.removeprefix(_FOLDER)).resolve().name)
@@ -220,12 +224,14 @@ def load(
         data_dir: Where TensorFlow Datasets stores prepared data; by default
             `$TFDS_DATA_DIR`, then ~/tensorflow_datasets.
         image_size: The side with which shapes are drawn (default 64), or to which pictures are
-            warped (default 256); other data sets have a size of their own.
+            warped (default 256; those of TensorFlow Datasets keep a size that all have); other
+            data sets have a size of their own.
         crop_size: The side of the images that are cut out of these squares: at random places and
             mirrored at random for training, from the middle for testing. None: nothing is cut.
         channels: For the pictures of a folder and of ImageNet: 3 for RGB (the default), 1 for
-            their luminance. Other data sets have channels of their own.
-        test_only: Whether the training images of a folder and of ImageNet may be missing.
+            their luminance; for those of TensorFlow Datasets either, by default their own. Other
+            data sets have channels of their own.
+        test_only: Whether the training images may be missing, where the data set can do without.
 
     Raises:
         ValueError: `name` is unknown (the message lists the known names), the data is not there
@@ -255,6 +261,17 @@ def load(
             image_size or _PICTURE_SIDE,
             crop_size,
             channels=channels or 3,
+            test_only=test_only,
+        )
+    if name.startswith(_TFDS):
+        from trainers import tfds_data
+
+        return tfds_data.load(
+            name,
+            data_dir,
+            image_size=image_size,
+            crop_size=crop_size,
+            channels=channels,
             test_only=test_only,
         )
     spec = SPECS[name]
@@ -295,10 +312,9 @@ def _bilinear(small: int, large: int) -> np.ndarray:
 def _read_mnist(data_dir: str | None) -> tuple[np.ndarray, ...]:
     import tensorflow_datasets as tfds
 
-    tfds.disable_progress_bar()
-    builder = tfds.builder("mnist", data_dir=data_dir)
-    if not builder.is_prepared():
-        _download(builder)
+    from trainers import tfds_data
+
+    builder = tfds_data.prepared("mnist", data_dir)
     arrays = []
     for split in ("train", "test"):
         examples = builder.as_dataset(
@@ -306,27 +322,6 @@ def _read_mnist(data_dir: str | None) -> tuple[np.ndarray, ...]:
         )
         arrays.extend(tfds.as_numpy(examples))
     return tuple(arrays)
-
-
-def _download(builder: Any) -> None:
-    """Prepares a data set of TensorFlow Datasets from the network.
-
-    Raises:
-        ValueError: It could not be downloaded or written.
-    """
-    import requests
-
-    try:
-        # Without this check, TensorFlow Datasets tries for minutes before it gives up.
-        requests.head(_MNIST_HOST, timeout=_SECONDS_TO_REACH_HOST)
-        builder.download_and_prepare()
-    except Exception as error:  # the libraries for downloads raise many types
-        raise ValueError(
-            f"data set {builder.name} is not prepared in {builder.data_dir} and cannot be "
-            f"downloaded ({type(error).__name__}). Name the folder that holds "
-            f"{builder.name}/{builder.version} with --data_dir or $TFDS_DATA_DIR, or come back "
-            "with a network; --dataset=digits needs neither."
-        ) from error
 
 
 def _read_digits(_data_dir: str | None) -> tuple[np.ndarray, ...]:
@@ -374,4 +369,4 @@ SPECS = {
     "digits": DatasetSpec(labels=_TEN_DIGITS, read=_read_digits),
     "shapes": DatasetSpec(labels=shapes.LABELS, read=lambda _: _draw_shapes(_SHAPES_SIDE)),
 }
-NAMES = (*SPECS, _IMAGENET, f"{_FOLDER}PATH")
+NAMES = (*SPECS, _IMAGENET, f"{_FOLDER}PATH", f"{_TFDS}NAME")

@@ -16,8 +16,9 @@ DATASET = flags.DEFINE(
     "dataset",
     None,
     "The data set: mnist (28x28 grey; downloaded where it is not prepared), digits (scikit-learn's "
-    "handwritten digits, enlarged to 28x28), shapes (drawn in colour), imagenet2012, or "
-    "folder:PATH (a folder of pictures per label).",
+    "handwritten digits, enlarged to 28x28), shapes (drawn in colour), imagenet2012, folder:PATH "
+    "(a folder of pictures per label), or tfds:NAME (any image classification data set of "
+    "TensorFlow Datasets, such as tfds:cifar10).",
 )
 DATA_DIR = flags.DEFINE(
     path_flags.Path(),

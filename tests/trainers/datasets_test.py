@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from trainers import datasets, sample_order, shapes
+from trainers import datasets, sample_order, shapes, tfds_data
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_arrays_of_another_form_are_refused(change, message):
 
 
 def test_mnist_that_cannot_be_had_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "_MNIST_HOST", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setattr(tfds_data, "_HOST", "http://127.0.0.1:9")  # nobody listens there
 
     with pytest.raises(ValueError, match=r"not prepared in .*cannot be downloaded") as raised:
         datasets.load("mnist", str(tmp_path))
