@@ -69,7 +69,7 @@ def measure_archive(figures: Figures) -> None:
     canvas = Canvas(256, 256, 3)
     genomes = CppnEmitter(canvas, CpuRenderer()).initial(rng, _OFFSPRING).genomes
     image = np.zeros(canvas.shape, np.uint8)
-    archive, times = Archive(_LABELS), []
+    archive, times = Archive(range(_LABELS)), []
     for generation in range(60):
         confidences = rng.dirichlet(np.full(_LABELS, 0.02), _OFFSPRING).astype(np.float32)
         offers = Offers(

@@ -6,7 +6,7 @@ Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -82,16 +82,21 @@ def is_finite(confidences: np.ndarray) -> np.ndarray:
 
 
 class Archive:
-    """Keeps, for each of `num_niches` labels, the genome that fools best.
+    """Keeps, for each of some labels, the genome that fools best.
 
     Attributes:
-        elites: One per niche, in the order of labels; None only before the first `add`.
+        labels: The number of each niche's label, each once.
+        elites: One per niche, in this order; None only before the first `add`.
         confidences: float32 [num_niches], each elite's confidence for its own label.
     """
 
-    def __init__(self, num_niches: int):
-        self.elites: list[Elite | None] = [None] * num_niches
-        self.confidences = np.full(num_niches, -np.inf, np.float32)
+    def __init__(self, labels: Sequence[int]):
+        self.labels = tuple(labels)
+        self.elites: list[Elite | None] = [None] * len(self.labels)
+        self.confidences = np.full(len(self.labels), -np.inf, np.float32)
+        are_first = self.labels == tuple(range(len(self.labels)))
+        self._columns = slice(len(self.labels)) if are_first else list(self.labels)
+        self._labels = np.array(self.labels)
 
     def filled(self) -> list[Elite]:
         """The elites, one per niche; empty before the first `add`."""
@@ -106,18 +111,18 @@ class Archive:
         infinite confidence for any label takes none.
 
         Returns:
-            The new elites, each with the niches that it took, in the order of birth.
+            The new elites, each with the labels whose niches it took, in the order of birth.
 
         Raises:
-            ValueError: There are fewer confidences than niches.
+            ValueError: There are no confidences for one of the niches' labels.
         """
-        num_niches = len(self.elites)
-        scores = offers.confidences[:, :num_niches]
-        if scores.shape[1] < num_niches:
+        needed = max(self.labels) + 1
+        if offers.confidences.shape[1] < needed:
             raise ValueError(
-                f"confidences must have at least num_niches = {num_niches} columns, "
-                f"got {scores.shape[1]}."
+                f"confidences must have at least {needed} columns, one for each label, "
+                f"got {offers.confidences.shape[1]}."
             )
+        scores = offers.confidences[:, self._columns]
         if len(scores) == 0:
             return []
         finite = is_finite(offers.confidences)
@@ -131,6 +136,6 @@ class Archive:
             elite, taken = offers.elite(int(offer)), niches[winners == offer]
             for niche in taken:
                 self.elites[niche] = elite
-            accepted.append((elite, taken))
+            accepted.append((elite, self._labels[taken]))
         self.confidences[niches] = best[niches]
         return accepted

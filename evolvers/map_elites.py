@@ -26,8 +26,7 @@ from evolvers import duplicates, stored_state
 from evolvers.archive import Archive, Elite, Offers, is_finite
 from evolvers.canvas import Canvas
 from evolvers.config import Config
-from evolvers.cppn import CppnBatch, offsets
-from evolvers.direct import DirectBatch
+from evolvers.cppn import offsets
 from evolvers.emitters import CppnEmitter, DirectEmitter, Emitter, Proposal
 from evolvers.program import Program, concatenate
 from evolvers.render.cpu import CpuRenderer
@@ -81,7 +80,8 @@ class Generation:
         duplicates: int64 [runs]; images that an elite or an earlier child already had, which are
             not scored.
         not_finite: int64 [runs]; images with a NaN or infinite confidence, which win no niche.
-        accepted: (run index, new elite, int64 niches that it took), in the order of birth.
+        accepted: (run index, new elite, int64 labels whose niches it took), in the order of
+            birth.
         score_seconds: How long the scorer was busy.
     """
 
@@ -135,8 +135,8 @@ class Evolution:
         config: The settings.
         scorer: Gives confidences; called from one thread at a time, but not always the same one.
             A `DrawingScorer` if `config.renderer` is "tf".
-        num_niches: How many labels to fool: the first ones of the scorer; all by default. A
-            retrained classifier's fooling class has no niche.
+        niches: The numbers of the labels to fool, each once; all by default. A retrained
+            classifier's fooling class has no niche.
         emitter: Proposes and draws genomes; made from `config` by default.
         skip_duplicates: Whether to score identical images only once.
         group_images: How many images are bred and drawn while as many others are scored; at
@@ -149,26 +149,29 @@ class Evolution:
         not_finite: int64 [runs]; images with a NaN or infinite confidence, in all generations.
 
     Raises:
-        ValueError: `num_niches` is not in 1..number of labels.
+        ValueError: `niches` is empty, or names a label twice or one that is not there.
     """
 
     def __init__(
         self,
         config: Config,
         scorer: Scorer,
-        num_niches: int | None = None,
+        niches: Sequence[int] | None = None,
         emitter: Emitter | None = None,
         skip_duplicates: bool = True,
         group_images: int = 2000,
     ):
         num_labels = len(scorer.labels)
-        num_niches = num_labels if num_niches is None else num_niches
-        if not 1 <= num_niches <= num_labels:
-            raise ValueError(f"num_niches must be in 1..{num_labels} labels, got {num_niches}.")
+        niches = range(num_labels) if niches is None else niches
+        different = set(niches)
+        if not niches or len(different) < len(niches) or not different <= set(range(num_labels)):
+            raise ValueError(
+                f"niches must be different labels in 0..{num_labels - 1}, got {list(niches)}."
+            )
         self.config = config
         self.canvas = Canvas(*scorer.image_shape, config.coords)
         self.generation = -1
-        self.archives = [Archive(num_niches) for _ in range(config.runs)]
+        self.archives = [Archive(niches) for _ in range(config.runs)]
         self.not_finite = np.zeros(config.runs, np.int64)
         self.scorer = scorer
         self._renderer = CpuRenderer()
@@ -302,7 +305,7 @@ class Evolution:
             "confidences": np.stack([elite.confidences for elite in elites]),
             "images": np.stack([elite.image for elite in elites]),
             **({"not_finite": self.not_finite.copy()} if self.not_finite.any() else {}),
-            **{f"genomes_{name}": array for name, array in genomes.items()},
+            **{f"{stored_state.PREFIX}{name}": array for name, array in genomes.items()},
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -318,16 +321,7 @@ class Evolution:
             len(self.archives[0].elites),
             len(self.scorer.labels),
         )
-        arrays = {
-            name.removeprefix("genomes_"): array
-            for name, array in state.items()
-            if name.startswith("genomes_")
-        }
-        genomes: CppnBatch | DirectBatch
-        if self.config.encoding == "cppn":
-            genomes = CppnBatch(self.canvas.channels, **arrays)
-        else:
-            genomes = DirectBatch(**arrays)
+        genomes = stored_state.genomes(state, self.config, self.canvas)
         elites = [
             Elite(int(identity), int(parent), int(born), genomes[place], confidences, image)
             for place, (identity, parent, born, confidences, image) in enumerate(
@@ -344,7 +338,10 @@ class Evolution:
         for archive, places in zip(self.archives, state["niches"], strict=True):
             archive.elites = [elites[place] for place in places]
             archive.confidences = np.array(
-                [elite.confidences[niche] for niche, elite in enumerate(archive.filled())],
+                [
+                    elite.confidences[label]
+                    for label, elite in zip(archive.labels, archive.filled(), strict=True)
+                ],
                 np.float32,
             )
         for rng, value in zip(self._streams, json.loads(str(state["streams"])), strict=True):

@@ -13,7 +13,9 @@ from evolvers import activations
 from evolvers.canvas import Canvas
 from evolvers.config import Config
 from evolvers.cppn import CppnBatch
+from evolvers.direct import DirectBatch
 
+PREFIX = "genomes_"  # of the names of the genomes' arrays
 _MAX_WEIGHT = 10
 _ROUNDING = 1e-3  # how far confidences may be outside [0, 1]
 
@@ -60,6 +62,18 @@ def check(
         _expect(((genes >= 0) & (genes <= 1)).all(), "genes", "in [0, 1]")
     else:
         _check_networks(state, number, canvas.channels)
+
+
+def genomes(
+    state: Mapping[str, np.ndarray], config: Config, canvas: Canvas
+) -> CppnBatch | DirectBatch:
+    """The genomes in a state that was checked, in the order of its elites."""
+    arrays = {
+        name.removeprefix(PREFIX): array for name, array in state.items() if name.startswith(PREFIX)
+    }
+    if config.encoding == "cppn":
+        return CppnBatch(canvas.channels, **arrays)
+    return DirectBatch(**arrays)
 
 
 def _check_networks(state: Mapping[str, np.ndarray], number: int, num_outputs: int) -> None:

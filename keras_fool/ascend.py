@@ -44,11 +44,10 @@ from keras_fool.command_line import (
     common_flags,
     flag_groups,
     flag_values,
-    label_choice,
     model_flags,
     run_tables,
 )
-from keras_fool.models import classifiers, data_means
+from keras_fool.models import classifiers, data_means, label_choice
 
 _SEEDS = flags.DEFINE_list(
     "seeds", ["0"], "Seeds of the noise, such as 0 or 0-4,7: an image for each label and seed."
@@ -153,7 +152,6 @@ USES = flag_groups.Groups(
         ),
     ),
 )
-_MAX_BY_DEFAULT = 20  # labels
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -178,7 +176,7 @@ def main(arguments: Sequence[str]) -> None:
             why = f"{scorer.name} has an operation without a gradient: it gives no gradients"
             raise ValueError(_no_gradients(why, model))
     with errors.reported(ValueError, as_error=errors.UsageError):
-        labels = _labels(scorer.labels)
+        labels = label_choice.some(common_flags.LABELS.value or None, scorer.labels)
         mean = _mean(classifier, scorer.image_shape[2])
     complete = ascent_run.ascend(
         path,
@@ -211,14 +209,6 @@ def _config() -> config_module.Config:
     settings = (common_flags.STEPS, *_PARTS_OF_PRESET)
     changes: dict[str, Any] = {flag.name: flag.value for flag in settings if flag.value is not None}
     return dataclasses.replace(config_module.PRESETS[_PRESET.value], **changes)
-
-
-def _labels(known: Sequence[str]) -> list[int]:
-    if common_flags.LABELS.value:
-        return label_choice.labels(common_flags.LABELS.value, known)
-    if len(known) > _MAX_BY_DEFAULT:
-        raise ValueError(f"give --labels: which of the {len(known)} are meant.")
-    return list(range(len(known)))
 
 
 def _mean(

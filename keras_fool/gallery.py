@@ -29,8 +29,8 @@ from absl import flags
 
 from evolvers.ascent import config
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, label_choice
-from keras_fool.models import classifiers
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
+from keras_fool.models import classifiers, label_choice
 
 if TYPE_CHECKING:
     from PIL import Image

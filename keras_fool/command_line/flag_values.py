@@ -3,7 +3,8 @@
 import pathlib
 
 from keras_fool import errors
-from keras_fool.command_line import common_flags, label_names, path_flags
+from keras_fool.command_line import common_flags, path_flags
+from keras_fool.models import label_names
 from trainers import datasets
 
 

@@ -22,6 +22,8 @@ from keras_fool.models import (
 )
 
 if TYPE_CHECKING:  # TensorFlow
+    import keras
+
     from keras_fool.models.scoring import LocalScorer
 
 # What crops of an image there may be: its centre, or the four corners and the centre and
@@ -73,6 +75,7 @@ class _Local:
     """What runs on this machine."""
 
     is_remote: ClassVar[Literal[False]] = False
+    in_graph: ClassVar[Literal[True]] = True  # of TensorFlow, with others or what draws CPPNs
     why_no_gradients: str | None
     members: "tuple[Classifier, ...]"
 
@@ -171,7 +174,7 @@ class Classifier(_Local):
     def identity(self) -> dict:
         """What makes its confidences, as JSON; `path` only says where it was found."""
         identity: dict[str, Any] = {
-            "sha256": model_files.sha256(self.path) if self.path else None,
+            "sha256": self.sha256,
             "preprocess": self.preprocess,
             "from_logits": self.from_logits,
             "path": str(self.path) if self.path else None,
@@ -194,6 +197,21 @@ class Classifier(_Local):
         if self.mean_path is not None:
             identity["mean_sha256"] = model_files.sha256(self.mean_path)
         return identity
+
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 of what holds its weights; None where Keras has them."""
+        return model_files.sha256(self.path) if self.path else None
+
+    def load(self) -> "keras.Model":
+        """The model.
+
+        Raises:
+            ValueError: As `keras_models.loaded` does.
+        """
+        from keras_fool.models import keras_models
+
+        return keras_models.loaded(self)
 
     @property
     def mean_path(self) -> pathlib.Path | None:

@@ -90,6 +90,7 @@ class Endpoint:
     gives_gradients: ClassVar[Literal[False]] = False
     in_tensorflow: ClassVar[bool] = False
     why_no_gradients: ClassVar[str] = "is an endpoint, and an endpoint gives no gradients"
+    in_graph: ClassVar[Literal[False]] = False
 
     @property
     def meaning(self) -> str:

@@ -161,6 +161,7 @@ def ascend(
     scorer: "LocalScorer | None" = None,
     score_batch: int | None = None,
     checkpoint_every: int | None = None,
+    quiet: bool = False,
 ) -> bool:
     """Ascends in `path` until the run is complete; begins, goes on, or finds it complete.
 
@@ -179,6 +180,7 @@ def ascend(
             what memory takes. Results depend on it by rounding at most.
         checkpoint_every: Steps between checkpoints; by default a minute's. No result depends
             on it.
+        quiet: Whether to show no progress.
 
     Returns:
         True where the run was complete before, and nothing was done.
@@ -216,6 +218,7 @@ def ascend(
             ascent_record.AscentRecord(folder, ascent, scorer),
             execute.Due(checkpoint_every, _CHECKPOINT_SECONDS),
             command=command,
+            quiet=quiet,
         )
     return False
 

@@ -87,6 +87,7 @@ class EvolutionRecord(jobs.Record[Result]):
         self._title = title
         self._montage_every = montage_every
         self._first_run = evolution.config.first_run
+        self._niches = evolution.archives[0].labels
         self._first_sums: dict[str, str] = {}
         self._counts_not_finite = False
 
@@ -141,8 +142,9 @@ class EvolutionRecord(jobs.Record[Result]):
         self._folder.say_writing(sum(map(len, elites)))
         rows, _ = self._write_champions("last", elites)
         confidences = np.stack([archive.confidences for archive in self._evolution.archives])
+        names = [self._scorer.labels[label] for label in self._niches]
         sheet = contact_sheets.contact_sheet(
-            _images(elites), confidences, self._scorer.labels, self._title, self._first_run
+            _images(elites), confidences, names, self._title, self._first_run
         )
         png = io.BytesIO()
         sheet.save(png, "PNG")
@@ -183,7 +185,7 @@ class EvolutionRecord(jobs.Record[Result]):
         sums: dict[str, str] = {}
         for run, champions in enumerate(elites, self._first_run):
             images = {}
-            for label, elite in enumerate(champions):
+            for label, elite in zip(self._niches, champions, strict=True):
                 name = run_kinds.image_file(run, label, when)
                 row = tables.champion_row(run, label, elite, self._scorer.labels, name)
                 about = {column: str(row[column]) for column in _IN_PNG}
@@ -197,10 +199,9 @@ class EvolutionRecord(jobs.Record[Result]):
         """SHA-256 of the first generation's images, which must be there."""
         path, evolution = self._folder.path, self._evolution
         runs = range(self._first_run, self._first_run + evolution.config.runs)
-        niches = range(len(evolution.archives[0].elites))
         names = [
             run_kinds.image_file(run, label, "first")
-            for run, label in itertools.product(runs, niches)
+            for run, label in itertools.product(runs, self._niches)
         ]
         if sums is None:  # from before there were any
             for name in names:

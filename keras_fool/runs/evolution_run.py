@@ -7,7 +7,7 @@ so the same folders.
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from evolvers import compiling, map_elites
 from evolvers import config as evolvers_config
 from keras_fool import errors
 from keras_fool.models import classifiers, scorer_contract
-from keras_fool.runs import evolution_record, execute, jobs, run_folder, scorers
+from keras_fool.runs import evolution_record, execute, jobs, run_folder, scorers, workdir
 
 # Images that are bred and drawn while as many are scored: enough to share out.
 _GROUP_IMAGES = 2000
@@ -98,18 +98,51 @@ class EvolutionJob(jobs.Job[evolution_record.Result]):
 def settings(
     config: evolvers_config.Config,
     classifier: classifiers.AnyClassifier,
-    num_niches: int | None = None,
+    niches: Sequence[int] | None = None,
 ) -> dict[str, object]:
     """All that shapes the result: what `workdir` compares before a run goes on.
 
     Args:
         config: The evolution's.
         classifier: What is fooled; its path is left out, as it may move.
-        num_niches: As `map_elites.Evolution` takes it.
+        niches: As `map_elites.Evolution` takes it.
     """
     scorer = classifiers.comparable(classifier.identity)
-    niches = {} if num_niches is None else {"num_niches": num_niches}
-    return {**dataclasses.asdict(config), **niches, "scorer": scorer}
+    return {**dataclasses.asdict(config), **_niches(niches), "scorer": scorer}
+
+
+def _niches(niches: Sequence[int] | None) -> dict[str, object]:
+    if niches is None:
+        return {}
+    if list(niches) == list(range(len(niches))):
+        return {"num_niches": len(niches)}
+    return {"niches": list(niches)}
+
+
+def renderer(
+    word: str, path: pathlib.Path, encoding: str, classifier: classifiers.AnyClassifier
+) -> str:
+    """What draws the CPPNs of a run, one of `evolvers.config.RENDERERS`.
+
+    Args:
+        word: One of them, which is taken, or "auto": what the run was begun with, or in a new one
+            "tf" where TensorFlow finds a GPU and the classifier is in its graph.
+        path: The run folder, which need not be there.
+        encoding: The evolution's.
+        classifier: What is fooled.
+
+    Raises:
+        ValueError: The folder's settings are damaged.
+    """
+    if word != "auto":
+        return word
+    if encoding == "direct" or not classifier.in_graph:
+        return "cpu"
+    if (begun := workdir.recorded_settings(path)) is not None:
+        return str(begun.get("renderer", "cpu"))
+    import tensorflow as tf
+
+    return "tf" if tf.config.list_physical_devices("GPU") else "cpu"
 
 
 def open_scorer(
@@ -146,10 +179,12 @@ def evolve(
     command: str,
     note: Callable[[str], None],
     dataset: str | None = None,
-    num_niches: int | None = None,
+    niches: Sequence[int] | None = None,
     scorer: scorer_contract.Scorer | None = None,
+    score_batch: int | None = None,
     checkpoint_every: int | None = None,
     montage_every: int = 20,
+    quiet: bool = False,
 ) -> bool:
     """Evolves in `path` until the run is complete; begins, goes on, or finds it complete.
 
@@ -160,11 +195,13 @@ def evolve(
         command: What the user types to go on after a stop.
         note: Told, in a sentence, what the user should know.
         dataset: The data set's name, for the record.
-        num_niches: Labels to fool, the first ones of the classifier's; all by default.
+        niches: The numbers of the labels to fool; all by default.
         scorer: What `open_scorer` gives, where the caller has it; opened by default.
+        score_batch: As `open_scorer` takes it.
         checkpoint_every: Generations between checkpoints; None for every 10 seconds, or more
             where writing takes long. No result depends on it.
         montage_every: Generations between TensorBoard's montages.
+        quiet: Whether to show no progress.
 
     Returns:
         True where the run was complete before, and nothing was done.
@@ -176,18 +213,18 @@ def evolve(
         StoppedError: A signal asked for it; the folder holds all generations until then.
         OSError: Something could not be written; the newest checkpoint stays.
     """
-    shaped_by = settings(config, classifier, num_niches)
+    shaped_by = settings(config, classifier, niches)
     with contextlib.ExitStack() as stack:
         with errors.reported(ValueError, FileNotFoundError):
             if run_folder.is_complete(path, shaped_by):
                 return True
-            scorer = scorer or open_scorer(config, classifier)
+            scorer = scorer or open_scorer(config, classifier, score_batch)
             about = scorers.described(classifier, scorer, dataset)
             folder = stack.enter_context(run_folder.RunFolder(path, shaped_by, about, note))
         evolution = stack.enter_context(
             contextlib.closing(
                 map_elites.Evolution(
-                    config, scorer, num_niches, group_images=max(_GROUP_IMAGES, scorer.score_batch)
+                    config, scorer, niches, group_images=max(_GROUP_IMAGES, scorer.score_batch)
                 )
             )
         )
@@ -206,5 +243,6 @@ def evolve(
             title=f"{scorer.name} fooled by {_KINDS[config.encoding]}, seed {config.seed}",
             montage_every=montage_every,
         )
-        execute.execute(folder, job, record, execute.Due(checkpoint_every), command=command)
+        due = execute.Due(checkpoint_every)
+        execute.execute(folder, job, record, due, command=command, quiet=quiet)
     return False

@@ -59,6 +59,7 @@ def execute(
     due: Due,
     *,
     command: str,
+    quiet: bool = False,
 ) -> None:
     """Executes a job in its folder to its end.
 
@@ -68,6 +69,7 @@ def execute(
         record: What is written of it.
         due: When checkpoints are.
         command: What the user types to go on after a stop.
+        quiet: Whether to show no progress.
 
     Raises:
         UserError: The folder is damaged, or the job cannot advance: all steps until then are
@@ -87,7 +89,7 @@ def execute(
             folder.note(f"{path} goes on after {last}.")
             is_true(f"{path} is saved until {last}; to go on: {command}")
         with _Writing(folder, job, record, due, is_new=state is None) as writing:
-            with progress.Progress(job.step, job.total, job.unit, job.things) as shown:
+            with progress.Progress(job.step, job.total, job.unit, job.things, quiet=quiet) as shown:
 
                 def on_advance(advance: jobs.Advance[Result]) -> None:
                     writing.add(advance)

@@ -1,8 +1,12 @@
-"""How long work shows on stderr that it advances: a bar on a terminal, else a line now and then."""
+"""How long work shows that it advances.
+
+A bar on a terminal and in a notebook, else a line on stderr now and then.
+"""
 
 import contextlib
 import sys
 import time
+import warnings
 
 import tqdm
 
@@ -12,7 +16,7 @@ _SECONDS_BETWEEN_LINES = 10
 class Progress:
     """Steps done, how the job stands, things per second, time left."""
 
-    def __init__(self, done: int, total: int, unit: str, things: str):
+    def __init__(self, done: int, total: int, unit: str, things: str, *, quiet: bool = False):
         """Shows the bar.
 
         Args:
@@ -20,15 +24,18 @@ class Progress:
             total: Steps in all.
             unit: What a step is called.
             things: What is counted besides.
+            quiet: Whether to show nothing.
         """
+        self._quiet = quiet
         self._unit, self._things = unit, things
         self._done = self._begun_with = done
         self._total = total
         self._count = 0
         self._begun = self._shown = time.monotonic()
         self._bar = None
-        if sys.stderr.isatty():
-            self._bar = tqdm.tqdm(
+        bar = None if quiet else _bar()
+        if bar is not None:
+            self._bar = bar(
                 total=total, initial=done, unit=unit, dynamic_ncols=True, bar_format=_FORMAT
             )
 
@@ -55,7 +62,7 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(new)
-        elif now - self._shown >= _SECONDS_BETWEEN_LINES:
+        elif not self._quiet and now - self._shown >= _SECONDS_BETWEEN_LINES:
             self._shown = now
             seconds = (now - self._begun) / (done - self._begun_with)
             left = tqdm.tqdm.format_interval(seconds * (self._total - done))
@@ -65,10 +72,23 @@ class Progress:
         """Leaves the last state standing, and says how fast it went."""
         if self._bar is not None:
             self._bar.close()
-        if self._count:
+        if self._count and not self._quiet:
             seconds = time.monotonic() - self._begun
             rate = self._count / seconds
             _say(f"{self._count:,} {self._things} in {seconds:.1f} s, {rate:,.0f} a second")
+
+
+def _bar() -> "type[tqdm.tqdm] | None":
+    """What draws bars here; None where nobody would see them move."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    if hasattr(shell, "kernel"):  # a notebook
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it has no widgets: then the bar is one of text
+            from tqdm import auto
+
+        return auto.tqdm
+    return tqdm.tqdm if sys.stderr.isatty() else None
 
 
 def _say(line: str) -> None:
@@ -90,8 +110,9 @@ class Drawing:
         self._done, self._total, self._unit = 0, total, unit
         self._begun = self._shown = time.monotonic()
         self._bar = None
-        if sys.stderr.isatty():
-            self._bar = tqdm.tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, delay=1)
+        bar = _bar()
+        if bar is not None:
+            self._bar = bar(total=total, unit=f" {unit}", dynamic_ncols=True, delay=1)
 
     def advance(self, number: int) -> None:
         """Counts what was drawn."""

@@ -12,6 +12,9 @@ A run killed at any moment and started again on its folder ends with the same by
 one never interrupted: tables only grow and are cut back to their length at the newest
 whole checkpoint, every other file appears whole in one rename. So no file holds a time.
 
+A run that is complete goes on where a longer one is asked for, from its last checkpoint: to the
+bytes of one that was as long from the start. The files that its end wrote are written again.
+
 A checkpoint has the SHA-256 of what it builds on, such as the tables until then: where they
 are other ones now, the run does not go on.
 """
@@ -56,7 +59,7 @@ class RunFolder:
         about: Mapping[str, object],
         note: Callable[[str], None],
     ):
-        """Creates the folder, or opens one of the same settings.
+        """Creates the folder, or opens one of the same settings, or of a shorter run.
 
         Args:
             path: The folder; its parents are made.
@@ -74,7 +77,7 @@ class RunFolder:
         self._tables: dict[str, files.GrowingFile] = {}
         self._table_keys = ("", "")
         self._checkpoints = checkpoints.CheckpointFolder(path / "checkpoint")
-        self._lock = workdir.opened(path, settings, about, note)
+        self._lock = workdir.opened(path, settings, about, note, may_grow=True)
 
     def __enter__(self) -> "RunFolder":
         return self
@@ -107,6 +110,7 @@ class RunFolder:
         for name, header in record.headers.items():
             self._tables[name] = files.GrowingFile(self.path / name, header, *kept[name])
         if state is not None:
+            workdir.lengthen(self.path, self.settings)
             run_records.announce_repair(self.path, has_state=True, note=self.note)
         return state
 
@@ -218,10 +222,12 @@ class RunFolder:
 def is_complete(path: pathlib.Path, settings: Mapping[str, object]) -> bool:
     """Whether the run of these settings in `path` is complete, with all of its files.
 
+    One of fewer generations is not: it goes on.
+
     Raises:
         ValueError: The folder holds something else, or a run of other settings, or one from
             before there were checksums that is damaged.
         OSError: A file in it cannot be read.
     """
-    complete = workdir.status(path, settings) is workdir.Status.COMPLETE
+    complete = workdir.status(path, settings, may_grow=True) is workdir.Status.COMPLETE
     return complete and run_records.is_whole(path)

@@ -53,12 +53,14 @@ class EvolutionKind:
                 _is_whole(settings[name], minimum, 2**31),
                 f"a whole number from {minimum} as {name}",
             )
-        niches = settings.get("num_niches", num_labels)
-        _expect(_is_whole(niches, 1, num_labels), f"num_niches in 1..{num_labels}")
+        first = settings.get("num_niches", num_labels)
+        _expect(_is_whole(first, 1, num_labels), f"num_niches in 1..{num_labels}")
+        if "niches" in settings:
+            _check_different(settings["niches"], num_labels - 1, "niches")
         self.runs: Sequence[int] = range(
             settings["first_run"], settings["first_run"] + settings["runs"]
         )
-        self.niches: Sequence[int] = range(niches)
+        self.niches: Sequence[int] = settings.get("niches", range(first))
         self._generations = settings["generations"]
 
     def columns(self) -> tuple[Columns, Columns]:
@@ -105,14 +107,7 @@ class AscentKind:
         self._steps = settings["ascent"]["steps"]
         _expect(_is_whole(self._steps, 1, 2**31), "a whole number of steps")
         for name, maximum in (("labels", num_labels - 1), ("seeds", 2**63)):
-            numbers = targets[name]
-            _expect(
-                isinstance(numbers, list)
-                and numbers
-                and all(_is_whole(number, 0, maximum) for number in numbers)
-                and len(set(numbers)) == len(numbers),
-                f"targets.{name} that are different whole numbers in 0..{maximum}",
-            )
+            _check_different(targets[name], maximum, f"targets.{name}")
         _expect(
             isinstance(mean, list)
             and len(mean) in (1, channels)
@@ -222,6 +217,16 @@ def _check_identity(member: dict) -> None:
                 value is None or isinstance(value, str | bool | int | float),
                 f"text, a number or nothing as settings.scorer.{name}",
             )
+
+
+def _check_different(numbers: object, maximum: int, name: str) -> None:
+    _expect(
+        isinstance(numbers, list)
+        and numbers
+        and all(_is_whole(number, 0, maximum) for number in numbers)
+        and len(set(numbers)) == len(numbers),
+        f"{name} that are different whole numbers in 0..{maximum}",
+    )
 
 
 def _is_whole(value: object, minimum: int, maximum: int) -> bool:

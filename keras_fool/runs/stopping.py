@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 
@@ -107,6 +108,8 @@ def wrote() -> None:
 class StopRequest:
     """Notes the first SIGINT or SIGTERM while it is entered; a second one ends at once.
 
+    Only the main thread gets signals: in another one it notes none, and leaves them as they are.
+
     Attributes:
         signal_number: The signal that came; None while none has.
     """
@@ -122,8 +125,9 @@ class StopRequest:
         self._handlers: dict[int, _Handler] = {}
 
     def __enter__(self) -> "StopRequest":
-        for number in NUMBERS:
-            self._handlers[number] = signal.signal(number, self._note)
+        if threading.current_thread() is threading.main_thread():
+            for number in NUMBERS:
+                self._handlers[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_) -> None:

@@ -31,6 +31,8 @@ _SHA256, _ENVIRONMENT = "sha256", "environment"
 _NOT_HASHED = (_SHA256, "classifier_spec", "classifier_path")
 # What is recorded besides the settings and must be the same to go on.
 _COMPARED = ("labels", "image_shape")
+# How long a run is: it goes on where more is asked for, to what a longer run had come to.
+_LENGTHS = ("generations",)
 
 
 def opened(
@@ -38,6 +40,8 @@ def opened(
     settings: Mapping[str, object],
     about: Mapping[str, object],
     note: Callable[[str], None],
+    *,
+    may_grow: bool = False,
 ) -> IO[bytes]:
     """Creates a folder with its config.json, or opens one of the same settings.
 
@@ -46,6 +50,7 @@ def opened(
         settings: What shapes the result, as JSON values, nested or not.
         about: What is recorded besides.
         note: Told, in a sentence, what the user should know.
+        may_grow: As `status` takes it.
 
     Returns:
         What holds the folder for this process alone, until it is closed.
@@ -55,12 +60,13 @@ def opened(
             environment made, or links, or another process is writing it.
         OSError: It cannot be made or written.
     """
-    status(path, settings)
+    status(path, settings, may_grow=may_grow)
     path.mkdir(parents=True, exist_ok=True)
     files.refuse_links(path)
     lock = _locked(path)
     try:
-        if status(path, settings) is Status.NEW:  # once more, now that no other process writes
+        # Once more, now that no other process writes.
+        if status(path, settings, may_grow=may_grow) is Status.NEW:
             write_config(path, settings, about)
         else:
             begun = config(path)
@@ -99,6 +105,28 @@ def write_config(
     }
     content = json.loads(json.dumps(content))
     _write(path, {**content, _SHA256: _digest(content)})
+
+
+def lengthen(path: pathlib.Path, settings: Mapping[str, object]) -> None:
+    """Makes a run longer, where these settings ask for more: complete before, it is so no more.
+
+    Args:
+        path: The folder, opened with `settings`; what a longer run builds on is known to be there.
+        settings: As `opened` took them.
+
+    Raises:
+        OSError: A file cannot be written or removed.
+    """
+    begun = config(path)
+    here = json.loads(json.dumps(settings))
+    if begun["settings"] == here:
+        return
+    (path / CHAMPIONS).unlink(missing_ok=True)  # first: with it a run is complete
+    files.sync_folder(path)
+    begun["settings"] = here
+    if _SHA256 in begun:
+        begun[_SHA256] = _digest(begun)
+    _write(path, begun)
 
 
 def _write(path: pathlib.Path, content: Mapping[str, object]) -> None:
@@ -154,11 +182,16 @@ class Status(enum.Enum):
     COMPLETE = "complete"
 
 
-def status(path: pathlib.Path, settings: Mapping[str, object]) -> Status:
+def status(path: pathlib.Path, settings: Mapping[str, object], *, may_grow: bool = False) -> Status:
     """How far the run of these settings in a folder is; writes nothing.
 
+    Args:
+        path: The folder.
+        settings: As `opened` takes them.
+        may_grow: Whether a run of fewer generations is the same one, that has only begun.
+
     Raises:
-        ValueError: The folder holds something else, or a run of other settings.
+        ValueError: The folder holds something else, or a run of other settings, or a longer one.
     """
     if not (path / CONFIG).is_file():
         ours = {_LOCK, f".{CONFIG}.part"}
@@ -167,15 +200,30 @@ def status(path: pathlib.Path, settings: Mapping[str, object]) -> Status:
         return Status.NEW
     there = dict(flat(config(path)["settings"]))
     here = dict(flat(json.loads(json.dumps(settings))))
+    longer = False
     for name in [*here, *there]:
         if there.get(name) != here.get(name):
+            if may_grow and name in _LENGTHS and _are_numbers(there.get(name), here.get(name)):
+                if there[name] < here[name]:
+                    longer = True
+                    continue
+                raise ValueError(
+                    f"{path} holds a run of {there[name]} {name}, more than {here[name]}: "
+                    f"--{name} can be raised, not lowered. Choose another --workdir for a shorter "
+                    "run."
+                )
             raise ValueError(
                 f"{path} holds a run of other settings: {name} is "
                 f"{foreign_files.shown(there.get(name))} there and "
                 f"{foreign_files.shown(here.get(name))} here. Give the settings it was begun "
                 "with, or another --workdir."
             )
-    return Status.COMPLETE if (path / CHAMPIONS).is_file() else Status.BEGUN
+    complete = (path / CHAMPIONS).is_file() and not longer
+    return Status.COMPLETE if complete else Status.BEGUN
+
+
+def _are_numbers(*values: object) -> bool:
+    return all(type(value) is int for value in values)
 
 
 def recorded_settings(path: pathlib.Path) -> Mapping[str, object] | None:

@@ -137,14 +137,14 @@ class Evolve(steps.Step):
         subject: What is fooled.
         config: The settings.
         folder: The run folder.
-        num_niches: Labels to fool, the first ones of the classifier's; None for all.
+        niches: The numbers of the labels to fool; None for all.
     """
 
     kind = "evolve"
     subject: Subject
     config: evolvers_config.Config
     folder: pathlib.Path
-    num_niches: int | None = None
+    niches: Sequence[int] | None = None
 
     @property
     def classifier(self) -> classifiers.AnyClassifier:
@@ -153,7 +153,7 @@ class Evolve(steps.Step):
 
     def is_done(self) -> bool:
         """Whether the run folder is complete."""
-        settings = evolution_run.settings(self.config, self.classifier, self.num_niches)
+        settings = evolution_run.settings(self.config, self.classifier, self.niches)
         return run_folder.is_complete(self.folder, settings)
 
     def run(self, context: experiment.Context) -> None:
@@ -165,7 +165,7 @@ class Evolve(steps.Step):
             command=context.command,
             note=context.note,
             dataset=context.dataset,
-            num_niches=self.num_niches,
+            niches=self.niches,
         )
 
 

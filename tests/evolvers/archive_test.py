@@ -41,7 +41,7 @@ def holders(archive: Archive) -> list[int]:
 
 
 def test_one_takes_all_niches_of_an_empty_archive():
-    archive = Archive(NUM_NICHES)
+    archive = Archive(range(NUM_NICHES))
     [(elite, niches)] = archive.add(offers([[0.0, 0.1, 0.2, 0.7]]))
     assert archive.elites == [elite] * NUM_NICHES
     assert niches.tolist() == [0, 1, 2, 3]
@@ -49,7 +49,7 @@ def test_one_takes_all_niches_of_an_empty_archive():
 
 
 def test_only_a_higher_confidence_replaces():
-    archive = Archive(3)
+    archive = Archive(range(3))
     archive.add(offers([[0.5, 0.5, 0.5]]))
     accepted = archive.add(offers([[0.4, 0.5, 0.6]], first=1))
     assert holders(archive) == [0, 0, 1]
@@ -57,19 +57,19 @@ def test_only_a_higher_confidence_replaces():
 
 
 def test_the_first_of_equals_wins():
-    archive = Archive(2)
+    archive = Archive(range(2))
     archive.add(offers([[0.1, 0.9], [0.6, 0.9], [0.6, 0.2]]))
     assert holders(archive) == [1, 0]
 
 
 def test_a_niche_needs_no_top_label():
-    archive = Archive(3)
+    archive = Archive(range(3))
     archive.add(offers([[0.05, 0.9, 0.05], [0.1, 0.8, 0.1]]))
     assert holders(archive) == [1, 0, 1]
 
 
 def test_new_elites_come_in_the_order_of_birth():
-    archive = Archive(3)
+    archive = Archive(range(3))
     accepted = archive.add(offers([[0.1, 0.1, 0.9], [0.2, 0.9, 0.1], [0.9, 0.3, 0.1]]))
     assert [(elite.identity, niches.tolist()) for elite, niches in accepted] == [
         (0, [2]),
@@ -79,7 +79,7 @@ def test_new_elites_come_in_the_order_of_birth():
 
 
 def test_elites_are_what_was_offered():
-    archive = Archive(2)
+    archive = Archive(range(2))
     archive.add(offers([[0.1, 0.2], [0.3, 0.7]], first=40, generation=9))
     elite = archive.elites[1]
     assert (elite.identity, elite.parent, elite.generation) == (41, 40, 9)
@@ -90,7 +90,7 @@ def test_elites_are_what_was_offered():
 
 def test_elites_have_arrays_of_their_own():
     batch = offers([[0.1, 0.2]])
-    archive = Archive(2)
+    archive = Archive(range(2))
     archive.add(batch)
     batch.confidences[:] = 0
     batch.genomes.genes[:] = 1
@@ -101,7 +101,7 @@ def test_elites_have_arrays_of_their_own():
 
 @given(CONFIDENCES)
 def test_a_batch_is_the_same_as_one_by_one(confidences):
-    together, apart = Archive(NUM_NICHES), Archive(NUM_NICHES)
+    together, apart = Archive(range(NUM_NICHES)), Archive(range(NUM_NICHES))
     accepted = together.add(offers(confidences))
     for single in one_by_one(confidences):
         apart.add(single)
@@ -114,7 +114,7 @@ def test_a_batch_is_the_same_as_one_by_one(confidences):
 
 @given(st.lists(CONFIDENCES, min_size=1, max_size=5))
 def test_holders_are_the_earliest_of_the_most_confident(batches):
-    archive, first = Archive(NUM_NICHES), 0
+    archive, first = Archive(range(NUM_NICHES)), 0
     for confidences in batches:
         archive.add(offers(confidences, first))
         first += len(confidences)
@@ -128,7 +128,7 @@ def test_holders_are_the_earliest_of_the_most_confident(batches):
 
 @given(st.lists(CONFIDENCES, min_size=2, max_size=5))
 def test_confidences_never_fall_and_only_rise_where_niches_are_taken(batches):
-    archive = Archive(NUM_NICHES)
+    archive = Archive(range(NUM_NICHES))
     for confidences in batches:
         before = archive.confidences.copy()
         accepted = archive.add(offers(confidences))
@@ -141,7 +141,7 @@ def test_confidences_never_fall_and_only_rise_where_niches_are_taken(batches):
 
 def test_labels_beyond_the_niches_are_kept_and_hold_nothing():
     # A classifier retrained with a fooling class has one label more than there are niches.
-    archive = Archive(2)
+    archive = Archive(range(2))
     archive.add(offers([[0.1, 0.2, 0.7], [0.2, 0.1, 0.7]]))
     accepted = archive.add(offers([[0.0, 0.0, 1.0]], first=2))
     assert holders(archive) == [1, 0]
@@ -151,14 +151,29 @@ def test_labels_beyond_the_niches_are_kept_and_hold_nothing():
 
 
 def test_too_few_labels():
-    with pytest.raises(ValueError, match="at least num_niches = 3 columns, got 2"):
-        Archive(3).add(offers([[0.1, 0.2]]))
+    with pytest.raises(ValueError, match="at least 3 columns, one for each label, got 2"):
+        Archive(range(3)).add(offers([[0.1, 0.2]]))
+
+
+def test_some_labels_alone_are_their_columns():
+    rows = np.random.default_rng(0).random((30, 7)).astype(np.float32)
+    some, first = Archive([5, 2, 6]), Archive(range(3))
+    accepted = some.add(offers(rows))
+    shuffled = offers(rows[:, [5, 2, 6, 0, 1, 3, 4]])
+
+    same = first.add(shuffled)
+
+    assert holders(some) == holders(first)
+    np.testing.assert_array_equal(some.confidences, first.confidences)
+    assert [[(5, 2, 6)[niche] for niche in niches] for _, niches in same] == [
+        labels.tolist() for _, labels in accepted
+    ]
 
 
 @pytest.mark.parametrize("place", [(0, 0), (1, 2), (2, 1)])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_an_image_that_is_not_finite_wins_nothing_and_the_others_do(place, value):
-    archive = Archive(3)
+    archive = Archive(range(3))
     archive.add(offers([[0.1, 0.2, 0.3]]))
     confidences = np.full((3, 3), 0.5)
     confidences[place] = value
@@ -169,7 +184,7 @@ def test_an_image_that_is_not_finite_wins_nothing_and_the_others_do(place, value
 
 
 def test_where_no_image_is_finite_nothing_changes():
-    archive = Archive(2)
+    archive = Archive(range(2))
     # The NaN may be in the column of a fooling class, which is no niche.
     assert archive.add(offers([[0.1, 0.2, np.nan], [np.inf, 0.1, 0.2]])) == []
     assert archive.elites == [None, None]
@@ -179,7 +194,7 @@ def test_where_no_image_is_finite_nothing_changes():
 
 
 def test_no_offers_change_nothing():
-    archive = Archive(2)
+    archive = Archive(range(2))
     assert archive.add(offers(np.zeros((0, 2)))) == []
     assert archive.elites == [None, None]
 

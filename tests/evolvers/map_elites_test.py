@@ -20,11 +20,9 @@ def evolve():
     """Makes evolutions, small if nothing else is said, and closes them after the test."""
     made = []
 
-    def make(scorer=None, num_niches=None, emitter=None, *, options=None, **settings):
+    def make(scorer=None, niches=None, emitter=None, *, options=None, **settings):
         config = Config(**{"initial": 20, "batch": 15, "generations": 8} | settings)
-        made.append(
-            Evolution(config, scorer or LinearScorer(), num_niches, emitter, **(options or {}))
-        )
+        made.append(Evolution(config, scorer or LinearScorer(), niches, emitter, **(options or {})))
         return made[-1]
 
     yield make
@@ -339,19 +337,35 @@ class TestState:
 
 
 class TestNiches:
-    def test_the_first_labels_are_the_niches(self, evolve):
-        evolution = finish(evolve(num_niches=4, runs=2))
+    @pytest.mark.parametrize("niches", [range(4), [5, 0, 3, 2]])
+    def test_some_labels_are_the_niches(self, evolve, niches):
+        evolution = finish(evolve(niches=niches, runs=2))
         for archive in evolution.archives:
             assert len(archive.elites) == len(archive.confidences) == 4
             assert all(len(elite.confidences) == 6 for elite in archive.elites)
+            own = [
+                elite.confidences[label]
+                for elite, label in zip(archive.elites, niches, strict=True)
+            ]
+            np.testing.assert_array_equal(archive.confidences, own)
+
+    def test_some_labels_go_on_from_a_state(self, evolve):
+        begun, whole = (evolve(niches=[4, 1]) for _ in range(2))
+        for _ in range(3):
+            begun.advance()
+        other = evolve(niches=[4, 1])
+        other.restore(begun.state())
+        one, same = (finish(evolution).state() for evolution in (other, whole))
+        assert one.keys() == same.keys()
+        assert all(one[name].tobytes() == same[name].tobytes() for name in one)
 
     def test_all_labels_by_default(self, evolve):
         assert len(evolve().archives[0].elites) == 6
 
-    @pytest.mark.parametrize("num_niches", [0, -1, 7])
-    def test_must_be_labels(self, evolve, num_niches):
-        with pytest.raises(ValueError, match=rf"in 1..6 labels, got {num_niches}"):
-            evolve(num_niches=num_niches)
+    @pytest.mark.parametrize("niches", [[], [-1], [6], [2, 2], range(7)])
+    def test_must_be_labels(self, evolve, niches):
+        with pytest.raises(ValueError, match=r"different labels in 0\.\.5, got \["):
+            evolve(niches=niches)
 
 
 class TestScorer:

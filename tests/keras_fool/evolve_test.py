@@ -141,6 +141,69 @@ def test_complete_run_is_left_as_it_is(command, here, tiny_model):
     assert folders.contents(here / "run") == before
 
 
+@pytest.mark.parametrize("encoding", ["cppn", "direct"])
+def test_complete_run_goes_on_to_the_bytes_of_a_longer_one(command, here, tiny_model, encoding):
+    arguments = (f"--model={tiny_model}", f"--encoding={encoding}", "--batch_size=20", "--runs=2")
+    command(evolve, *arguments, "--generations=6", "--workdir=longer")
+    assert command(evolve, *arguments, "--generations=2", "--workdir=run")[0] == 0
+    short = folders.contents(here / "run")
+    assert short != folders.contents(here / "longer")
+
+    code, _, err = command(evolve, *arguments, "--generations=6", "--workdir=run")
+
+    assert code == 0, err
+    assert "run goes on after generation 2." in err
+    assert folders.contents(here / "run") == folders.contents(here / "longer")
+
+    code, out, err = command(evolve, *arguments, "--generations=2", "--workdir=run")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "6 generations" in err
+    assert folders.contents(here / "run") == folders.contents(here / "longer")
+
+
+def test_complete_run_without_its_state_is_not_begun_again(command, here, tiny_model):
+    arguments = (f"--model={tiny_model}", *SMALL, "--workdir=run")
+    command(evolve, *arguments)
+    shutil.rmtree(here / "run" / "checkpoint")
+    before = folders.contents(here / "run")
+
+    code, _, err = command(evolve, *arguments, "--generations=9")
+
+    assert code == 1
+    assert "no state in checkpoint/" in err
+    assert folders.contents(here / "run") == before
+
+
+@pytest.mark.parametrize(("labels", "numbers"), [("2,0", [2, 0]), ("1", [1])])
+def test_some_labels_alone(command, here, tiny_model, labels, numbers):
+    arguments = (f"--model={tiny_model}", *SMALL, f"--labels={labels}", "--runs=2")
+
+    assert command(evolve, *arguments, "--workdir=run")[0] == 0
+
+    rows = folders.rows(here / "run" / "champions.csv")
+    assert [(int(row["run"]), int(row["label"])) for row in rows] == [
+        (run, label) for run in range(2) for label in numbers
+    ]
+    np.testing.assert_allclose(
+        *scored_again(here / "run", classifiers.find(str(tiny_model))), atol=1e-6
+    )
+    born = {row["labels"] for row in folders.rows(here / "run" / "lineage.csv")}
+    assert {int(label) for of in born for label in of.split()} == set(numbers)
+    assert "complete already" in command(evolve, *arguments, "--workdir=run")[1]
+    code, _, err = command(evolve, f"--model={tiny_model}", *SMALL, "--runs=2", "--workdir=run")
+    assert code == 1
+    assert "holds a run of other settings" in err
+
+
+def test_all_labels_are_none_in_particular(command, tiny_model):
+    arguments = (f"--model={tiny_model}", *SMALL, "--workdir=run")
+    command(evolve, *arguments)
+    assert "complete already" in command(evolve, *arguments, "--labels=all")[1]
+    code, _, err = command(evolve, *arguments, "--labels=3")
+    assert code == 2
+    assert "no label 3" in err
+
+
 def test_float_model_with_logits_from_elsewhere(command, here):
     image = keras.Input((9, 9, 1))
     weights = keras.initializers.RandomNormal(stddev=0.5, seed=1)

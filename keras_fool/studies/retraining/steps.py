@@ -80,7 +80,7 @@ class Study:
                     subject=subject,
                     config=evolution,
                     folder=folder.evolution(number),
-                    num_niches=config.num_niches,  # the fooling class is not one
+                    niches=range(config.num_niches),  # the fooling class is not one
                     study=self,
                 ),
                 Draw(

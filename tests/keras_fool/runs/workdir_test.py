@@ -40,6 +40,7 @@ def test_begun_with_its_settings(tmp_path):
     [
         ({"seed": 6}, "seed is 5 there and 6 here"),
         ({"generations": 9, "seed": 6}, "seed is 5 there and 6 here"),
+        ({"generations": 9}, "generations is 6 there and 9 here"),
         ({"scorer": {"sha256": "abd"}}, "scorer.sha256 is 'abc' there and 'abd' here"),
         ({"new": True}, "new is None there and True here"),
     ],
@@ -60,6 +61,26 @@ def test_status(tmp_path):
     assert workdir.status(tmp_path / "run", SETTINGS) is workdir.Status.BEGUN
     (tmp_path / "run" / workdir.CHAMPIONS).touch()
     assert workdir.status(tmp_path / "run", SETTINGS) is workdir.Status.COMPLETE
+
+
+def test_run_may_grow_and_not_shrink(tmp_path):
+    opened(tmp_path)
+    (tmp_path / workdir.CHAMPIONS).touch()
+    longer, shorter = SETTINGS | {"generations": 9}, SETTINGS | {"generations": 2}
+
+    assert workdir.status(tmp_path, longer, may_grow=True) is workdir.Status.BEGUN
+    assert workdir.status(tmp_path, SETTINGS, may_grow=True) is workdir.Status.COMPLETE
+    with pytest.raises(ValueError, match=r"6 generations, more than 2.*--generations.*raised"):
+        workdir.status(tmp_path, shorter, may_grow=True)
+    for other in ({"generations": "9"}, {"generations": None}, {"generations": 9, "seed": 6}):
+        with pytest.raises(ValueError, match="other settings"):
+            workdir.status(tmp_path, SETTINGS | other, may_grow=True)
+
+    workdir.lengthen(tmp_path, longer)
+    assert workdir.status(tmp_path, longer) is workdir.Status.BEGUN
+    begun, lengthened = tmp_path, tmp_path.with_name(f"{tmp_path.name}-longer")
+    workdir.opened(lengthened, longer, {"labels": ["a"]}, print).close()
+    assert (begun / "config.json").read_bytes() == (lengthened / "config.json").read_bytes()
 
 
 def test_foreign_folders_are_left_alone(tmp_path):

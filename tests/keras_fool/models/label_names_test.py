@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from keras_fool.command_line import label_names
+from keras_fool.models import label_names
 from trainers import names
 
 SHARK = json.dumps({"1": ["n01484850", "great_white_shark"], "0": ["n0", "tench"]})

@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from keras_fool.command_line import label_choice
+from keras_fool.models import label_choice
 
 NAMES = ("tench", "Tibetan terrier", "crane", "golden retriever", "crane", "Windsor_tie")
 
@@ -76,3 +77,39 @@ def test_numbers(words, expected):
 def test_wrong_numbers(word):
     with pytest.raises(ValueError, match="--seeds"):
         label_choice.numbers([word], "--seeds")
+
+
+@pytest.mark.parametrize(
+    ("given", "places"),
+    [
+        ([3, 0], [3, 0]),
+        (np.array([5, 1]), [5, 1]),
+        (range(2), [0, 1]),
+        (2, [2]),
+        (["tench", np.int64(4), "windsor tie", "3"], [0, 4, 5, 3]),
+        ("tench,3", [0, 3]),
+    ],
+)
+def test_numbers_and_names_of_a_program(given, places):
+    found = label_choice.given(given, NAMES)
+    assert found == places
+    assert all(type(place) is int for place in found)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ([], ValueError, "at least one"),
+        ([6], ValueError, "no label 6: they are numbered 0 to 5"),
+        ([-1], ValueError, "no label -1"),
+        ([0, "tench"], ValueError, "label 0 .tench. is named twice"),
+        (["crane"], ValueError, "labels 2 and 4"),
+        (["trench"], ValueError, "did you mean tench"),
+        ([1.0], TypeError, r"number or its name, got 1\.0"),
+        ([True], TypeError, "got True"),
+        (None, TypeError, "got None"),
+    ],
+)
+def test_what_is_no_label_is_refused(given, error, message):
+    with pytest.raises(error, match=message):
+        label_choice.given(given, NAMES)

@@ -1,12 +1,14 @@
-"""Labels, seeds and runs that a user names on a command line."""
+"""Labels, seeds and runs that a user names."""
 
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from trainers import names as names_module
 
 ALL = "all"
 _MAX_FOR_ALL = 100
+_MAX_UNSAID = 20
 
 
 def labels(text: str, names: Sequence[str]) -> list[int]:
@@ -31,10 +33,48 @@ def labels(text: str, names: Sequence[str]) -> list[int]:
         return list(range(len(names)))
     found = names_module.places(words, names)
     places = [_place(word, there, names) for word, there in zip(words, found, strict=True)]
-    for number, place in enumerate(places):
-        if place in places[:number]:
-            raise ValueError(f"label {place} ({names[place]}) is named twice.")
+    _check_different(places, names)
     return places
+
+
+def given(wanted: str | int | Sequence[str | int], names: Sequence[str]) -> list[int]:
+    """The places of labels, in the order given.
+
+    Args:
+        wanted: A text as `labels` takes it; or a number or name, or several of them, where a
+            number is a label's number and a text its name, or else its number.
+        names: All names, in order.
+
+    Raises:
+        TypeError: One is neither a whole number nor text.
+        ValueError: As `labels` says, or there is none.
+    """
+    if isinstance(wanted, str):
+        return labels(wanted, names)
+    each = list(wanted) if isinstance(wanted, Iterable) else [wanted]
+    if not each:
+        raise ValueError("no labels are given: at least one is needed.")
+    places = [_given(label, names) for label in each]
+    _check_different(places, names)
+    return places
+
+
+def some(wanted: str | int | Sequence[str | int] | None, names: Sequence[str]) -> list[int]:
+    """The same, of what is done for few labels: all where they are few, and nothing is said.
+
+    Args:
+        wanted: As `given` takes it; None for nothing said.
+        names: All names, in order.
+
+    Raises:
+        TypeError: As `given` says.
+        ValueError: Likewise, or there are more than 20.
+    """
+    if wanted is not None:
+        return given(wanted, names)
+    if len(names) > _MAX_UNSAID:
+        raise ValueError(f"give --labels: which of the {len(names)} are meant.")
+    return list(range(len(names)))
 
 
 def numbers(words: Sequence[str], flag: str) -> list[int]:
@@ -57,6 +97,23 @@ def numbers(words: Sequence[str], flag: str) -> list[int]:
     if not found:
         raise ValueError(f"{flag} names no number in {','.join(words)!r}.")
     return sorted(found)
+
+
+def _given(label: object, names: Sequence[str]) -> int:
+    if isinstance(label, str):
+        return _place(label, names_module.places([label], names)[0], names)
+    if isinstance(label, bool) or not hasattr(label, "__index__"):
+        raise TypeError(f"a label is its number or its name, got {label!r}.")
+    number = operator.index(label)
+    if not 0 <= number < len(names):
+        raise ValueError(f"there is no label {number}: they are numbered 0 to {len(names) - 1}.")
+    return number
+
+
+def _check_different(places: Sequence[int], names: Sequence[str]) -> None:
+    for number, place in enumerate(places):
+        if place in places[:number]:
+            raise ValueError(f"label {place} ({names[place]}) is named twice.")
 
 
 def _place(word: str, found: Sequence[int], names: Sequence[str]) -> int:
