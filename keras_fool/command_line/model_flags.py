@@ -3,12 +3,13 @@
 import importlib
 import os
 import sys
+from typing import cast
 
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
-from keras_fool.models import classifiers, meanings, model_specs
+from keras_fool.command_line import cli, common_flags, flag_groups
+from keras_fool.models import classifiers, given_classifiers, meanings
 
 DATASET = flag_groups.Told(
     common_flags.DATASET,
@@ -51,12 +52,20 @@ def classifier(of_dataset: bool = True) -> classifiers.AnyClassifier:
         UserError: As `imported` does.
     """
     imported()
-    dataset = common_flags.DATASET.value if of_dataset else None
-    found = classifiers.find_all(_members(), dataset, views())
-    names = flag_values.labels()
-    if names is not None:
-        return found.with_labels(names)
-    note_unnamed(found)
+    given = given_classifiers.find(
+        common_flags.MODEL.value,
+        common_flags.DATASET.value if of_dataset else None,
+        views(),
+        weights=common_flags.WEIGHTS.value,
+        preprocess=common_flags.PREPROCESS.value,
+        outputs=common_flags.OUTPUTS.value,
+        output_name=common_flags.OUTPUT_NAME.value,
+        signature_name=common_flags.SIGNATURE_NAME.value,
+        named=common_flags.LABEL_NAMES.value,
+    )
+    found = cast(classifiers.AnyClassifier, given)  # no flag names a function
+    if common_flags.LABEL_NAMES.value is None:
+        note_unnamed(found)
     return found
 
 
@@ -111,39 +120,3 @@ def remark(classifier: classifiers.AnyClassifier) -> str:
     if all(member.meaning != meanings.SIGMOID for member in classifier.members):
         return ""
     return "outputs      sigmoid: a confidence is the label's own probability\n"
-
-
-def _members() -> list[str] | None:
-    """--model, or each member of an ensemble, with the flags about it as its options."""
-    values = {
-        "weights": common_flags.WEIGHTS.value,
-        "preprocess": common_flags.PREPROCESS.value,
-        "outputs": common_flags.OUTPUTS.value,
-        "output_name": common_flags.OUTPUT_NAME.value,
-        "signature_name": common_flags.SIGNATURE_NAME.value,
-    }
-    said = [name for name, value in values.items() if value]
-    model = common_flags.MODEL.value
-    if model is None:
-        if said:
-            raise ValueError(f"--{said[0]} is about a --model, and none is given.")
-        return None
-    if model.startswith(model_specs.URL_SCHEMES) and (said or views() != classifiers.Views()):
-        raise ValueError(
-            f"--{said[0] if said else 'image_size'} is not about endpoints: their options stand "
-            "behind the address, such as ?preprocess=tf&outputs=logits."
-        )
-    members = classifiers.members(model)
-    if said and len(members) > 1:
-        raise ValueError(
-            f"--{said[0]} is about one --model; in an ensemble each has its own options, such as "
-            "a.keras:tf:logits,MobileNet:weights=FILE."
-        )
-    if not said:
-        return members
-    words = members
-    words += [f"weights={values['weights']}"] if "weights" in said else []
-    words += [str(values[name]) for name in ("preprocess", "outputs") if name in said]
-    for option in ("output", "signature"):
-        words += [f"{option}={values[f'{option}_name']}"] if f"{option}_name" in said else []
-    return [":".join(words)]

@@ -92,17 +92,29 @@ def find_all(
     each = members(model) if isinstance(model, str) else list(model)
     if len(each) < 2:
         return find(each[0], dataset, views)
-    found = tuple(find(member, dataset, views) for member in each)
-    networks: list[Classifier] = []
-    for number, member in enumerate(found):
-        if member in found[:number]:
-            raise ValueError(f"the ensemble names {each[number]} twice.")
-        if member.is_remote:
-            raise ValueError(f"{each[number]} is an endpoint, which no ensemble has as a member.")
-        networks.append(member)
-    ensemble = Ensemble(tuple(networks))
-    _ = ensemble.orders  # checked here
-    return ensemble
+    return ensemble([find(member, dataset, views) for member in each], each)
+
+
+def ensemble(members: Sequence[Any], called: Sequence[str]) -> Ensemble:
+    """The ensemble of classifiers.
+
+    Args:
+        members: The classifiers, at least two, of any kinds.
+        called: What the user calls each.
+
+    Raises:
+        ValueError: A member is there twice, or is not in TensorFlow's graph, or they name their
+            labels differently.
+    """
+    for number, member in enumerate(members):
+        if member in members[:number]:
+            raise ValueError(f"the ensemble names {called[number]} twice.")
+        if not member.in_graph:
+            kind = "an endpoint" if member.is_remote else "a function"
+            raise ValueError(f"{called[number]} is {kind}, which no ensemble has as a member.")
+    found = Ensemble(tuple(members))
+    _ = found.orders  # checked here
+    return found
 
 
 def find(

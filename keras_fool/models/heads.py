@@ -97,10 +97,17 @@ def head(path: pathlib.Path, output: str | None = None) -> Head | None:
 def _head(path: pathlib.Path, output: str | None, *_: int) -> Head | None:
     try:
         is_hdf5 = model_formats.of(path) is model_formats.HDF5
-        found = (keras_h5 if is_hdf5 else keras_archives).config(path)
-        return _with_loss(_head_of(found, output), _loss(found.get("compile_config")))
+        return of_config((keras_h5 if is_hdf5 else keras_archives).config(path), output)
     except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError):
         return None  # loading the file tells what is wrong with it
+
+
+def of_config(config: Mapping, output: str | None = None) -> Head | None:
+    """The same of a model's description, as Keras writes it into a .keras file."""
+    try:
+        return _with_loss(_head_of(config, output), _loss(config.get("compile_config")))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _head_of(model: Mapping, output: str | None = None) -> Head | None:

@@ -28,7 +28,7 @@ class KerasCore:
         self._name = classifier.name
         self._head: heads.Head | None = classifier.head
         self._model = _of_one_output(
-            classifier.name, keras_models.loaded(classifier), classifier.output
+            classifier.name, classifier.load(), classifier.output
         )
         inputs = getattr(self._model, "inputs", None) or []
         self.input_shapes: Sequence[cores.Shape] = [tuple(tensor.shape) for tensor in inputs]

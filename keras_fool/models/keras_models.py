@@ -65,7 +65,7 @@ def loaded(classifier: classifiers.Classifier) -> keras.Model:
         else:
             assert classifier.path is not None
             model = _load(classifier.path)
-    _check_finite(classifier.name, model)
+    check_finite(classifier.name, model)
     return model
 
 
@@ -153,7 +153,12 @@ def _shapes(layer: keras.layers.Layer) -> list[tuple[int | None, ...]]:
     return [tuple(tensor.shape) for tensor in keras.tree.flatten(outputs)]
 
 
-def _check_finite(name: str, model: keras.Model) -> None:
+def check_finite(name: str, model: keras.Model) -> None:
+    """Looks for NaN in the weights of a model.
+
+    Raises:
+        ValueError: There are some.
+    """
     for weight in model.weights:
         if "float" in weight.dtype and np.isnan(weight.numpy()).any():
             raise ValueError(

@@ -1,11 +1,11 @@
 """Opens the scorer of any classifier: on this machine, or behind an endpoint."""
 
 from keras_fool import errors
-from keras_fool.models import classifiers, scorer_contract
+from keras_fool.models import classifiers, given_classifiers, scorer_contract
 
 
 def open_scorer(
-    classifier: classifiers.AnyClassifier,
+    classifier: given_classifiers.AnyClassifier,
     score_batch: int | None = None,
     *,
     draws: bool = False,
