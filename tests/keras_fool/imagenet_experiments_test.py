@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import re
 
 import keras
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 from PIL import Image
 
 from keras_fool import confidence, reproduce, transfer
-from keras_fool.studies import imagenet
-from tests.keras_fool import folders
+from keras_fool.studies import imagenet, tables
+from tests.keras_fool import folders, terminal
 
 SCALE = ("--scale=0.001", "--workdir=work", "--results=res")  # 5 generations
 LABELS = ("lamp", "dog", "crane", "crane")  # two labels may have one name
@@ -63,7 +62,7 @@ def test_one_run_over_all_labels(command, networks, tmp_path):
     folder = tmp_path / "res" / "imagenet_run_scale0.001"
     table = (folder / "table.md").read_text()
     assert table.startswith("# [a try at scale 0.001] One run over all labels")
-    assert table in out
+    assert tables.in_terminal(table) in out
     champions = folders.rows(folder / "champions.csv")
     assert [row["label_name"] for row in champions] == list(LABELS)
     confidences = np.array([float(row["confidence"]) for row in champions], np.float32)
@@ -204,10 +203,10 @@ def test_confidence_command(command, networks, photographs, tmp_path):
     folder = tmp_path / "photographs-confidence"
     images = folders.rows(folder / "images.csv")
     right = [row for row in images if row["label"] == row["top1"]]
-    assert re.search(rf"\| classified rightly \| {len(right)} \| 86.7 ", out)
+    assert terminal.shows(out, "classified rightly", len(right), 86.7)
     wrong = [float(row["confidence"]) for row in images if row["label"] != row["top1"]]
-    assert f"| {len(wrong)} | 33.7 | {100 * np.median(wrong):.1f} |" in out
-    assert f"| top-1 | {100 * len(wrong) / len(images):.2f} |" in out
+    assert terminal.shows(out, len(wrong), 33.7, f"{100 * np.median(wrong):.1f}")
+    assert terminal.shows(out, "top-1", f"{100 * len(wrong) / len(images):.2f}")
 
     code, _, err = command(confidence, *arguments)
     assert (code, err.startswith("error: photographs-confidence exists")) == (1, True)

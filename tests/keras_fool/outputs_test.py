@@ -11,7 +11,7 @@ import pytest
 from keras_fool import ascend, confidence, evolve, export, transfer
 from keras_fool.models import classifiers
 from keras_fool.runs import champion_png
-from tests.keras_fool import folders
+from tests.keras_fool import folders, terminal
 from tests.keras_fool.models import kinds
 from trainers import datasets
 
@@ -183,7 +183,7 @@ def test_real_images_of_independent_labels(command, of_units, digits):
     accuracy = 100 * np.mean(own >= 0.5)
     assert accuracy > 60
     assert f"{accuracy:.2f} % of {len(own)} images" in out
-    assert f"| all real images | {len(own)} | 60.3 | {100 * np.median(own):.1f} |" in out
+    assert terminal.shows(out, "all real images", len(own), 60.3, f"{100 * np.median(own):.1f}")
     assert "independent" in out
     assert "--preprocess" not in err
 

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing import event_accumulator
 
 from keras_fool import confidence, train
 from keras_fool.models import classifiers
-from tests.keras_fool import processes
+from tests.keras_fool import processes, terminal
 from tests.trainers import samples
 from trainers import datasets
 
@@ -381,7 +381,7 @@ def test_pictures_are_learned_grey_and_given_to_the_classifier_grey(command, pla
     output = f"--output={tmp_path / 'out'}"
     code, stdout, stderr = command(confidence, f"--model={path}", arguments[0], output)
     assert code == 0, stderr
-    assert f"| top-1 | {card['test_error_percent']:.2f} |" in stdout
+    assert terminal.shows(stdout, "top-1", f"{card['test_error_percent']:.2f}")
     assert "by their names" in stdout
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_fool import reproduce
 from keras_fool.studies import ascent_first_step, ascents
-from tests.keras_fool import folders
+from tests.keras_fool import folders, terminal
 
 SHAPE = (6, 5, 3)
 MEAN = np.array([120.0, 110.0, 100.0])
@@ -139,7 +139,7 @@ def test_networks_beside_the_log(command, networks, tmp_path, monkeypatch):
         ]
         assert float(line[5]) == pytest.approx(np.median(shares), abs=0.0051)
         assert int(line[6]) == (shares >= 25).sum()
-    assert "| CaffeNet, published | 300 | 17.46 | - | 0.099 | 2 |" in out
+    assert terminal.shows(out, "CaffeNet, published", 300, 17.46, "-", 0.099, 2)
     settings = json.loads((folder / "settings.json").read_text())
     assert [of["preprocess"] for of in settings["classifiers"]] == ["bgr", "tf"]
     assert settings["ascents"][0]["steps"] == 60

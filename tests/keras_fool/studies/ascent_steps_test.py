@@ -10,7 +10,7 @@ import tensorflow as tf
 from evolvers.ascent import config as config_module
 from keras_fool import reproduce
 from keras_fool.studies import ascent_steps
-from tests.keras_fool import folders
+from tests.keras_fool import folders, terminal
 
 SLOPE, BEND = 1e-3, 1e-3
 CONFIG = config_module.PRESETS["s5"]
@@ -78,7 +78,8 @@ def test_uses_the_images_of_figure_s5(command, tiny_model, tmp_path, monkeypatch
     assert [stage["reused"] for stage in timing["stages"].values()] == [True, False]
     images = folders.rows(folder / "images.csv")
     aims, gains = (np.mean([float(row[name]) for row in images]) for name in ("aim", "gain_1"))
-    assert f"| 1 | {100 * aims:.3f} | {100 * gains:.3f} | {100 * gains / aims:.0f} |" in out
+    shown = (f"{100 * aims:.3f}", f"{100 * gains:.3f}", f"{100 * gains / aims:.0f}")
+    assert terminal.shows(out, 1, *shown)
     assert (folder / "ascent_step.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -146,8 +147,8 @@ def test_three_figures_in_one_table(command, tiny_model, tmp_path, monkeypatch):
     assert {row["gain_after_clip"] == "" for row in images if row["preset"] != "s6"} == {True}
 
     def line(name: str) -> list[str]:
-        (found,) = [line for line in out.splitlines() if line.startswith(f"| {name} | ")]
-        return found.strip("| ").split(" | ")[1:]
+        (found,) = [row for row in terminal.rows(out) if row[0] == name]
+        return found[1:]
 
     for column, preset in enumerate(("s5", "s6", "s7")):
         of_preset = [row for row in images if row["preset"] == preset]
