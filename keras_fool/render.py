@@ -2,14 +2,17 @@ r"""Draws the genome inside a champion's PNG again, at any size.
 
     python -m keras_fool.render runs/mnist/images/run_000/last/label_3.png
     python -m keras_fool.render runs/mnist/images/run_000/last/label_3.png --size=2048
+    python -m keras_fool.render runs/mnist/images/run_000/last/label_3.png --smooth
 
 A network has no resolution: a larger print shows more detail, not larger squares. (Of evolved
 pixels it shows larger squares.) Stripes finer than the pixels of the evolved image, which raw
-coordinates invite, become visible: such a print looks quite different. At the image's own size it
-is the image that the classifier scored, to the byte, where --renderer=cpu drew it.
+coordinates invite, become visible: such a print looks quite different, and a note says so. With
+--smooth the pixels that the classifier scored are enlarged instead, without squares. At the
+image's own size it is the image that the classifier scored, to the byte, where --renderer=cpu drew
+it.
 
-Reads one PNG file that evolve wrote. The file may come from anyone: a genome that no run could
-have made, or a print that would take hours, is refused.
+Reads one PNG file that evolve wrote, and with --smooth also one of ascend. The file may come from
+anyone: a genome that no run could have made, or a print that would take hours, is refused.
 
 Writes another PNG with the same genome inside. A print of 2048 pixels takes about a second; of a
 genome of thousands of nodes it takes minutes, and shows its progress.
@@ -18,11 +21,25 @@ genome of thousands of nodes it takes minutes, and shows its progress.
 import contextlib
 import pathlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, next_steps
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_fool.runs import champion_png
 
 _SIZE = 1024  # pixels
+_SMOOTH = flags.DEFINE_bool(
+    "smooth",
+    False,
+    "Enlarge the pixels that the classifier scored (bicubic interpolation), rather than draw the "
+    "genome with more of them.",
+)
 USES = flag_groups.Groups(
     how=(
         flag_groups.Told(
@@ -30,10 +47,13 @@ USES = flag_groups.Groups(
             "The longer side in pixels, 1 to 8192; the other one follows.",
             _SIZE,
         ),
+        _SMOOTH,
     ),
     where=(
         flag_groups.Told(
-            common_flags.OUTPUT, "The PNG that is written (default: <name>-<size>.png here)."
+            common_flags.OUTPUT,
+            "The PNG that is written (default: <name>-<size>.png here, with "
+            "--smooth <name>-<size>-smooth.png).",
         ),
         common_flags.OVERWRITE,
     ),
@@ -46,31 +66,84 @@ def main(arguments: Sequence[str]) -> None:
         raise errors.UsageError("give one champion, such as images/run_000/last/label_3.png.")
     path = pathlib.Path(arguments[0]).expanduser()
     size = common_flags.SIZE.value or _SIZE
-    output = flag_values.new_output(f"{path.stem}-{size}.png", ".png")
+    ending = "-smooth" if _SMOOTH.value else ""
+    output = flag_values.new_output(f"{path.stem}-{size}{ending}.png", ".png")
 
-    from evolvers import compiling, genome_json, render
-    from keras_fool.runs import champion_png, files, progress
+    from evolvers import compiling
+    from keras_fool.runs import champion_png, files
 
-    with errors.reported(ValueError, FileNotFoundError):
+    with errors.reported(ValueError, FileNotFoundError), compiling.told(cli.note):
         champion = champion_png.read(path)
-        if not champion.genome:
-            made_by = champion.about[champion_png.MADE_BY]
-            raise ValueError(f"there is no genome in {path}: it was made by {made_by}.")
-        try:
-            genome, canvas = genome_json.loads(champion.genome)
-        except ValueError as error:
-            raise ValueError(f"the genome in {path} is damaged: {error}") from error
-    longest = max(canvas.height, canvas.width)
-    height, width = (max(1, round(side * size / longest)) for side in (canvas.height, canvas.width))
-    with (
-        errors.reported(ValueError),
-        compiling.told(cli.note),
-        contextlib.closing(progress.Drawing(height)) as shown,
-    ):
-        image = render.draw(genome, canvas, height, width, shown.advance)
+        image = (_smooth if _SMOOTH.value else _print)(path, champion, size)
+    height, width = image.shape[:2]
     enlarged = champion_png.Champion(image, champion.genome, champion.about)
     files.write(output, champion_png.encode(enlarged))
     print(f"{output}: {width}x{height} pixels")
+    if (run := next_steps.run_of(path)) is not None:
+        again = next_steps.command("gallery", f"--images={run}", "--layout=selection")
+    else:
+        other = "--nosmooth" if _SMOOTH.value else "--smooth"
+        again = next_steps.command("render", path, f"--size={size}", other)
+    print(next_steps.lines(again))
+
+
+def _print(path: pathlib.Path, champion: "champion_png.Champion", size: int) -> "np.ndarray":
+    """The genome, drawn at a size; a note tells where that is another picture."""
+    from evolvers import cppn, render
+    from evolvers.render import between
+    from keras_fool.runs import progress
+
+    genome, canvas = _genome(path, champion)
+    height, width = _shape(canvas.shape, size)
+    with contextlib.closing(progress.Drawing(height)) as shown:
+        image = render.draw(genome, canvas, height, width, shown.advance)
+    if height > canvas.height and isinstance(genome, cppn.Cppn):
+        difference = between.difference(genome, canvas)
+        if difference is not None and difference >= between.VISIBLE:
+            cli.note(
+                "this genome draws stripes finer than the pixels that were scored, so the print "
+                "looks unlike the image that fools; --smooth enlarges that image instead."
+            )
+    return image
+
+
+def _smooth(path: pathlib.Path, champion: "champion_png.Champion", size: int) -> "np.ndarray":
+    """The pixels that were scored, enlarged."""
+    from evolvers import render
+    from keras_fool.sheets import sheet_drawing
+
+    scored = champion.image
+    if champion.genome:
+        genome, canvas = _genome(path, champion)
+        if scored.shape != canvas.shape:  # the file is a print
+            scored = render.draw(genome, canvas)
+    return sheet_drawing.smooth(scored, *_shape(scored.shape, size))
+
+
+def _genome(path: pathlib.Path, champion: "champion_png.Champion") -> tuple:
+    """The genome in a file, and its canvas.
+
+    Raises:
+        ValueError: There is none, or it is damaged.
+    """
+    from evolvers import genome_json
+    from keras_fool.runs import champion_png
+
+    if not champion.genome:
+        made_by = champion.about[champion_png.MADE_BY]
+        raise ValueError(
+            f"there is no genome in {path}: it was made by {made_by}; --smooth enlarges its pixels."
+        )
+    try:
+        return genome_json.loads(champion.genome)
+    except ValueError as error:
+        raise ValueError(f"the genome in {path} is damaged: {error}") from error
+
+
+def _shape(shape: tuple[int, ...], size: int) -> tuple[int, int]:
+    """Height and width, the longer one of them `size`."""
+    height, width = (max(1, round(side * size / max(shape[:2]))) for side in shape[:2])
+    return height, width
 
 
 if __name__ == "__main__":

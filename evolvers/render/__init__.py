@@ -2,6 +2,7 @@
 
     coordinates   how a CPPN gets the position of a pixel
     cpu           CpuRenderer: compiled, on all cores
+    between       what is drawn between the pixels of an image
 
 There are several renderers with the same meaning: they agree up to float32 rounding.
 """

@@ -39,6 +39,17 @@ def scaled(image: np.ndarray, size: tuple[int, int]) -> Image.Image:
     return pixels.resize(size, resampling).convert("RGB")
 
 
+def smooth(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An image at another size, without squares: uint8 [height, width, channels].
+
+    Bicubic interpolation: sharper than a bilinear one, and, unlike Lanczos', nearly without rings
+    around edges.
+    """
+    pixels = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    enlarged = np.asarray(pixels.resize((width, height), Image.Resampling.BICUBIC))
+    return enlarged.reshape(height, width, image.shape[2])
+
+
 def fitting(text: str, size: int, width: int, *, smallest: int, bold: bool = False) -> int:
     """The largest size of letters up to `size` at which a text fits; else `smallest`."""
     while size > smallest and font(size, bold).getlength(text) > width:

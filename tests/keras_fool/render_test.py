@@ -10,6 +10,7 @@ from evolvers import canvas, cppn, genome_json, render
 from keras_fool import render as command_module
 from keras_fool.runs import champion_png, progress
 from tests.evolvers.samples import network
+from tests.keras_fool import next_steps
 
 CANVAS = canvas.Canvas(40, 30, 1)
 
@@ -28,7 +29,9 @@ def champion(tmp_path, monkeypatch) -> str:
 def test_own_size_gives_the_image_that_scored(command, champion, tmp_path):
     code, out, _ = command(command_module, champion, "--size=40", "--output=same.png")
 
-    assert (code, out) == (0, "same.png: 30x40 pixels\n")
+    assert code == 0
+    assert out.startswith("same.png: 30x40 pixels\n")
+    assert next_steps.found_in(out) == [["render", champion, "--size=40", "--smooth"]]
     assert (tmp_path / "same.png").read_bytes() == (tmp_path / champion).read_bytes()
 
 
@@ -41,6 +44,55 @@ def test_larger_prints_keep_proportions_and_genome(command, champion, tmp_path):
     assert (enlarged.about, shape) == ({"label": "3"}, CANVAS)
     assert enlarged.image.shape == (200, 150, 1)
     np.testing.assert_array_equal(enlarged.image, render.draw(genome, CANVAS, 200, 150))
+
+
+@pytest.fixture
+def striped(tmp_path, monkeypatch) -> str:
+    """A champion with stripes of which every pixel shows one point: grey from border to border."""
+    monkeypatch.chdir(tmp_path)
+    genome = network("sine", [(0, 4, 2 * np.pi), (3, 4, 0.3)])
+    image = render.draw(genome, CANVAS)
+    assert np.ptp(image.astype(int)) < 30
+    content = champion_png.Champion(image, genome_json.dumps(genome, CANVAS), {"label": "3"})
+    (tmp_path / "striped.png").write_bytes(champion_png.encode(content))
+    return "striped.png"
+
+
+def test_stripes_between_pixels_are_noted_and_a_smooth_print_has_none(command, striped, tmp_path):
+    code, _, err = command(command_module, striped, "--size=400")
+    assert code == 0
+    assert "finer than the pixels" in err
+    assert "--smooth" in err
+    code, out, err = command(command_module, striped, "--size=400", "--smooth")
+    assert (code, err) == (0, "")
+    assert next_steps.found_in(out)
+    assert command(command_module, striped, "--size=40", "--output=own.png")[2] == ""
+
+    scored = champion_png.read(tmp_path / striped)
+    prints = [champion_png.read(tmp_path / f"striped-400{end}.png") for end in ("", "-smooth")]
+    assert all((p.genome, p.about) == (scored.genome, scored.about) for p in prints)
+    assert np.ptp(prints[0].image.astype(int)) > 250
+    # Averaged, it is the image that was scored; two pixels in, where no border is repeated.
+    means = prints[1].image.reshape(40, 10, 30, 10).mean(axis=(1, 3))
+    np.testing.assert_allclose(means[2:-2, 2:-2], scored.image[2:-2, 2:-2, 0], atol=3)
+    # Of a print, too, the pixels that were scored are enlarged.
+    assert command(command_module, "striped-400.png", "--size=400", "--smooth")[0] == 0
+    again = champion_png.read(tmp_path / "striped-400-400-smooth.png")
+    np.testing.assert_array_equal(again.image, prints[1].image)
+
+
+def test_images_of_an_ascent_can_be_enlarged_smoothly_only(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = np.random.default_rng(1).integers(0, 256, (8, 9, 3), np.uint8)
+    content = champion_png.Champion(image, "", {"made_by": "gradient ascent"})
+    (tmp_path / "a.png").write_bytes(champion_png.encode(content))
+
+    code, _, err = command(command_module, "a.png")
+    assert code == 1
+    assert "there is no genome in a.png" in err
+    assert "--smooth" in err
+    assert command(command_module, "a.png", "--size=90", "--smooth")[0] == 0
+    assert champion_png.read(tmp_path / "a-90-smooth.png").image.shape == (80, 90, 3)
 
 
 def test_nothing_is_overwritten_unasked(command, champion, tmp_path):
