@@ -12,7 +12,7 @@ import math
 import operator
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -184,9 +184,9 @@ class Classifier:
     outputs: str | None = None
     name: str = ""
 
-    is_remote: ClassVar[bool] = False
-    gives_gradients: ClassVar[bool] = False
-    in_graph: ClassVar[bool] = False
+    is_remote: ClassVar[Literal[False]] = False
+    gives_gradients: ClassVar[Literal[False]] = False
+    in_graph: ClassVar[Literal[False]] = False
     # As the other kinds have them.
     path: ClassVar[None] = None
     mean_path: ClassVar[None] = None

@@ -27,9 +27,7 @@ class KerasCore:
         """
         self._name = classifier.name
         self._head: heads.Head | None = classifier.head
-        self._model = _of_one_output(
-            classifier.name, classifier.load(), classifier.output
-        )
+        self._model = _of_one_output(classifier.name, classifier.load(), classifier.output)
         inputs = getattr(self._model, "inputs", None) or []
         self.input_shapes: Sequence[cores.Shape] = [tuple(tensor.shape) for tensor in inputs]
         self.dtype = tf.as_dtype(inputs[0].dtype if inputs else "float32")

@@ -203,12 +203,13 @@ def status(path: pathlib.Path, settings: Mapping[str, object], *, may_grow: bool
     longer = False
     for name in [*here, *there]:
         if there.get(name) != here.get(name):
-            if may_grow and name in _LENGTHS and _are_numbers(there.get(name), here.get(name)):
-                if there[name] < here[name]:
+            begun, wanted = there.get(name), here.get(name)
+            if may_grow and name in _LENGTHS and type(begun) is int and type(wanted) is int:
+                if begun < wanted:
                     longer = True
                     continue
                 raise ValueError(
-                    f"{path} holds a run of {there[name]} {name}, more than {here[name]}: "
+                    f"{path} holds a run of {begun} {name}, more than {wanted}: "
                     f"--{name} can be raised, not lowered. Choose another --workdir for a shorter "
                     "run."
                 )
@@ -220,10 +221,6 @@ def status(path: pathlib.Path, settings: Mapping[str, object], *, may_grow: bool
             )
     complete = (path / CHAMPIONS).is_file() and not longer
     return Status.COMPLETE if complete else Status.BEGUN
-
-
-def _are_numbers(*values: object) -> bool:
-    return all(type(value) is int for value in values)
 
 
 def recorded_settings(path: pathlib.Path) -> Mapping[str, object] | None:
