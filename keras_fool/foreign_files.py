@@ -105,6 +105,12 @@ def json_object(path: pathlib.Path) -> dict:
     return value
 
 
+def is_number(value: object, minimum: float, maximum: float) -> bool:
+    """Whether a JSON value is a number, and not true or false, in a range that has both ends."""
+    # Of a NaN no comparison holds, and a whole number may be too large for a float.
+    return (type(value) is int or type(value) is float) and minimum <= value <= maximum
+
+
 def _unique(pairs: Sequence[tuple[str, object]]) -> dict:
     value = dict(pairs)
     if len(value) < len(pairs):

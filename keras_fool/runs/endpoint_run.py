@@ -160,8 +160,7 @@ class Answers:
         for label, confidence in filter(None, entry["probes"]):  # an image may have none
             if type(label) is not int or not 0 <= label < self._what["num_labels"]:
                 raise ValueError("expected labels of the model in its probes.")
-            # Of a huge whole number Python cannot make a float.
-            if type(confidence) not in (int, float) or not abs(confidence) <= _LARGEST:
+            if not foreign_files.is_number(confidence, -_LARGEST, _LARGEST):
                 raise ValueError("expected confidences in its probes.")
 
     def _compare(self, begun: list[list | None]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from evolvers.ascent import config as ascent_config
-from keras_fool.foreign_files import SHARE, Column, optional, whole
+from keras_fool.foreign_files import SHARE, Column, is_number, optional, whole
 from keras_fool.models import classifiers
 from keras_fool.runs import workdir
 from trainers import names
@@ -111,7 +111,7 @@ class AscentKind:
         _expect(
             isinstance(mean, list)
             and len(mean) in (1, channels)
-            and all(_is_number(value, 0, 255) for value in mean),
+            and all(is_number(value, 0, 255) for value in mean),
             "a mean of a number in 0..255 for each channel",
         )
         self.runs: Sequence[int] = targets["seeds"]
@@ -231,11 +231,6 @@ def _check_different(numbers: object, maximum: int, name: str) -> None:
 
 def _is_whole(value: object, minimum: int, maximum: int) -> bool:
     return type(value) is int and minimum <= value <= maximum
-
-
-def _is_number(value: object, minimum: float, maximum: float) -> bool:
-    # Of a NaN no comparison holds.
-    return (type(value) is int or type(value) is float) and minimum <= value <= maximum
 
 
 def _expect(holds: object, what: str) -> None:

@@ -12,7 +12,9 @@ import json
 import os
 import pathlib
 import platform
+import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from keras_fool import foreign_files
 from keras_fool.models import image_views
@@ -40,7 +42,8 @@ class ResultsFolder:
         self.path = path
         self._overwrite = overwrite
         self._begun = _now()
-        self._stages, self._names = {}, ()
+        self._stages: dict[str, dict[str, Any]] = {}
+        self._names: Sequence[str] = ()
 
     def check(self, settings: Mapping[str, object]) -> None:
         """Checks that results of these settings may be written here.
@@ -152,7 +155,8 @@ def _read_stages(path: pathlib.Path) -> dict[str, dict]:
     """
     stages = _read(path).get("stages", {})
     fits = isinstance(stages, dict) and all(
-        isinstance(stage, dict) and type(stage.get("seconds")) in (int, float)
+        isinstance(stage, dict)
+        and foreign_files.is_number(stage.get("seconds"), 0, sys.float_info.max)
         for stage in stages.values()
     )
     if not fits:

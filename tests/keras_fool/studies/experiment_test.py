@@ -167,7 +167,14 @@ def test_the_report_is_the_last_step(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "{", '{"stages": []}', '{"stages": {"a": {"seconds": "1"}}}', '{"stages": {"a": 1}}'],
+    [
+        "[]",
+        "{",
+        '{"stages": []}',
+        '{"stages": {"a": {"seconds": "1"}}}',
+        '{"stages": {"a": 1}}',
+        f'{{"stages": {{"a": {{"seconds": {10**400}}}}}}}',
+    ],
 )
 def test_damaged_times_are_refused(tmp_path, text):
     (tmp_path / "timing.json").write_text(text)
