@@ -1,7 +1,8 @@
 """What a classifier is, before it is loaded: a network on this machine, or an ensemble of some.
 
 A third kind is `endpoints.Endpoint`. Each answers for itself: what identifies it, its labels, how
-it is named again, whether it gives gradients, and, on this machine, how it is opened.
+it is named again, whether it gives gradients and takes another view of images, and, on this
+machine, how it is opened.
 """
 
 import dataclasses
@@ -124,6 +125,8 @@ class Classifier(_Local):
         output: Which of several outputs has the confidences, by its name; None for the only one.
         signature: Which signature of a SavedModel is called; None for the one that takes images.
     """
+
+    takes_view: ClassVar[Literal[True]] = True
 
     name: str
     path: pathlib.Path | None
@@ -273,6 +276,8 @@ class Ensemble(_Local):
         members: At least two, that see the same images and have the same labels, each in
             an order of its own.
     """
+
+    takes_view: ClassVar[Literal[False]] = False
 
     members: tuple[Classifier, ...]
 

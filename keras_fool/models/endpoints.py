@@ -91,6 +91,7 @@ class Endpoint:
     in_tensorflow: ClassVar[bool] = False
     why_no_gradients: ClassVar[str] = "is an endpoint, and an endpoint gives no gradients"
     in_graph: ClassVar[Literal[False]] = False
+    takes_view: ClassVar[Literal[False]] = False
 
     @property
     def meaning(self) -> str:

@@ -10,6 +10,7 @@ In the folder that an experiment works in, where another experiment finds them:
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from evolvers import config as evolvers_config
 from keras_fool import errors, foreign_files
@@ -52,17 +53,31 @@ class Subject:
         """The same, given another view of images.
 
         Raises:
-            ValueError: As `classifiers.with_view` does.
+            ValueError: As `single_network` and `classifiers.with_view` do.
         """
         if view == image_views.PLAIN:
             return self
         if self.training is None:
-            return Subject.found(classifiers.with_view(self.find(), view))
+            return Subject.found(classifiers.with_view(single_network(self.find()), view))
         return dataclasses.replace(
             self,
             name=f"{self.name}-{view}",
-            find=lambda: classifiers.with_view(self.find(), view),
+            find=lambda: classifiers.with_view(single_network(self.find()), view),
         )
+
+
+def single_network(found: classifiers.AnyClassifier) -> classifiers.Classifier:
+    """A classifier that may be given another view of images, and be a member of an ensemble.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not found.takes_view:
+        raise ValueError(
+            f"{found.name} is an endpoint or an ensemble, and this takes single networks: name "
+            "models that run on this machine in --models."
+        )
+    return found
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -105,7 +120,7 @@ class Train(steps.Step):
             training={**self.settings.recorded(), **devices},
         )
         with errors.reported(export.ExportError):
-            images = data.test_images[:_NUM_COMPARED]
+            images, _ = next(data.test_batches(_NUM_COMPARED))
             export.save(self.exported, training.model(), card, images, data.mean_image)
 
 
@@ -224,7 +239,7 @@ def plan(
     runs: range,
     seed: int,
     purpose: str = "",
-    **changes: object,
+    **changes: Any,
 ) -> Evolve:
     """An evolution of CPPN images, 200 generations at scale 1 as in the paper.
 

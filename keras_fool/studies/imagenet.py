@@ -13,6 +13,7 @@ Networks of few labels, such as CIFAR-10's, give few images in a run: --runs doe
 gives intervals over them.
 """
 
+import functools
 import hashlib
 import json
 import pathlib
@@ -64,9 +65,7 @@ _ARCHITECTURES_PAPER = {
 }
 
 
-def networks(
-    context: experiment.Context, count: int
-) -> list[classifiers.Classifier | classifiers.Ensemble]:
+def networks(context: experiment.Context, count: int) -> list[classifiers.AnyClassifier]:
     """The networks that --models names.
 
     Args:
@@ -91,7 +90,7 @@ def networks(
 
 def plan(
     context: experiment.Context,
-    classifier: classifiers.Classifier | classifiers.Ensemble,
+    classifier: classifiers.AnyClassifier,
     generations: int = GENERATIONS,
 ) -> evolutions.Evolve:
     """The evolution on a network; `generations` are those of the paper, and are scaled."""
@@ -123,9 +122,15 @@ def file_name(classifier: classifiers.AnyClassifier) -> str:
     return f"{classifier.name.replace('.keras', '').replace('/', '-')}_{digest}"
 
 
-def views(classifier: classifiers.Classifier | classifiers.Ensemble) -> str:
-    """What it sees of an image, in words; all of it where its members differ."""
-    return " or ".join(dict.fromkeys(_view(member.views) for member in classifier.members))
+def views(classifier: classifiers.AnyClassifier) -> str:
+    """What it sees of an image, in words; all of it where its members differ.
+
+    An endpoint is sent the whole image, and crops by itself if at all.
+    """
+    seen = [
+        classifiers.Views() if member.is_remote else member.views for member in classifier.members
+    ]
+    return " or ".join(dict.fromkeys(map(_view, seen)))
 
 
 def _view(seen: classifiers.Views) -> str:
@@ -172,7 +177,8 @@ def _transfer_report(context: experiment.Context) -> experiment.Outcome:
     models = [evolve.classifier for evolve in planned]
     scorers = cross_scoring.Scorers()
     studies = [scorers.cross_score(champions.read(evolve.folder), models) for evolve in planned]
-    columns, counts = {}, []
+    columns: dict[str, tuple[str, Sequence[float], Sequence[str]]] = {}
+    counts: list[Sequence[object]] = []
     for name, scores in zip(("B on A", "A on B"), studies, strict=True):
         (other,) = scores.others
         counted = transfer_tables.count(scores, other)
@@ -180,9 +186,9 @@ def _transfer_report(context: experiment.Context) -> experiment.Outcome:
         intervals = transfer_tables.intervals(scores, other, context.seed)
         columns[heading] = name, counted.percentages, intervals
         counts.append([heading, counted.images, counted.matches, counted.sure, counted.higher])
-    pairs = [(scores, *scores.others) for scores in studies]
+    pairs = [(scores, other) for scores in studies for other in scores.others]
     mean = transfer_tables.mean_row(pairs, context.seed)
-    columns["mean of both"] = "mean", *zip(*mean, strict=True)
+    columns["mean of both"] = "mean", [value for value, _ in mean], [said for _, said in mean]
     paper = context.experiment.paper
     rows = [
         [
@@ -220,7 +226,7 @@ def _transfer_report(context: experiment.Context) -> experiment.Outcome:
 
 
 def _ensemble_steps(context: experiment.Context) -> list[evolutions.Evolve]:
-    ensemble = classifiers.Ensemble(tuple(networks(context, 3)))
+    ensemble = classifiers.Ensemble(tuple(map(evolutions.single_network, networks(context, 3))))
     return [plan(context, ensemble, _ENSEMBLE_GENERATIONS)]
 
 
@@ -255,7 +261,7 @@ def _summary_table(
         planned: Complete runs.
         paper: The paper's figures, in the order of the rows; a column of them comes first.
     """
-    columns = [_summary(evolve) for evolve in planned]
+    columns: list[Sequence[object]] = [_summary(evolve) for evolve in planned]
     columns = columns if paper is None else [paper, *columns]
     names = [
         "generations",
@@ -386,39 +392,37 @@ def _milestones(curve: dict[str, np.ndarray]) -> str:
 
 
 # Of networks that know other photographs, --dataset=folder:PATH says which; none are read.
-_KIND = {"dataset": "imagenet", "others": (experiment.FOLDER,), "takes_runs": True}
+_experiment = functools.partial(
+    experiment.Experiment, dataset="imagenet", others=(experiment.FOLDER,), takes_runs=True
+)
 EXPERIMENTS = (
-    experiment.Experiment(
+    _experiment(
         name="imagenet_run",
         title="One run over all labels of an ImageNet network",
         steps=run_steps,
         report=_run_report,
         paper=_RUN_PAPER,
-        **_KIND,
     ),
-    experiment.Experiment(
+    _experiment(
         name="table_s1_imagenet",
         title="Table S1, ImageNet: "
         "images that fool one network, given to another of its architecture",
         steps=_transfer_steps,
         report=_transfer_report,
         paper=_TRANSFER_PAPER,
-        **_KIND,
     ),
-    experiment.Experiment(
+    _experiment(
         name="transfer_architectures",
         title="Images that fool one architecture, given to another (supplement A.2)",
         steps=_transfer_steps,
         report=_transfer_report,
         paper=_ARCHITECTURES_PAPER,
-        **_KIND,
     ),
-    experiment.Experiment(
+    _experiment(
         name="ensemble",
         title="Images that fool the mean of three networks (supplement B)",
         steps=_ensemble_steps,
         report=_ensemble_report,
         paper=_ENSEMBLE_PAPER,
-        **_KIND,
     ),
 )

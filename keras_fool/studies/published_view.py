@@ -85,7 +85,7 @@ def report(context: experiment.Context) -> experiment.Outcome:
     """Scores, and counts."""
     subjects = _subjects(context)
     plans = _plan(context, subjects)
-    models = [subject.find() for subject in subjects]
+    models = [evolutions.single_network(subject.find()) for subject in subjects]
     scorers = cross_scoring.Scorers()
     groups = [
         _viewed(scorers, name, planned, models)
@@ -121,7 +121,8 @@ def _viewed(
     models: Models,
 ) -> _Group:
     """Images evolved through a view, which all networks read as they are."""
-    others, own = {}, {}
+    others: dict[str, Pair] = {}
+    own: dict[str, Pair] = {}
     for evolve, itself in zip(planned, models, strict=True):
         scores = scorers.cross_score(champions.read(evolve.folder), [evolve.classifier, *models])
         for model in models:
@@ -141,7 +142,8 @@ def _turned(
     for name, turn in {"as they are": lambda images: images, **_TURNS}.items():
         if name == "transposed" and height != width:
             continue
-        others, own = {}, {}
+        others: dict[str, Pair] = {}
+        own: dict[str, Pair] = {}
         for images, itself in zip(found, models, strict=True):
             original = scorers.cross_score(images, [itself]).confidences[itself.name]
             for model in models:
@@ -230,7 +232,8 @@ def _fillings_table(
                 if scores.original == planned.classifier.name
             ]
             scores = pairs[0][0]
-            score = _through_view(scorers, planned.classifier, scores.champions.images)
+            itself = evolutions.single_network(planned.classifier)
+            score = _through_view(scorers, itself, scores.champions.images)
             own = scores.confidences[scores.original]
             for filling in _FILLINGS:
                 changed = score(filling)

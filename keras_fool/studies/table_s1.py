@@ -9,6 +9,7 @@ the mean image that the published code subtracted.
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ RUNS = 30
 # The paper's rows (a), (b), (c): of the second classifier on images of the first one, ...
 PAPER = {"B on A": (48.7, 27.3, 95.9), "A on B": (43.3, 27.3, 88.5), "mean": (46.0, 27.3, 92.2)}
 _VARIANT_RUNS = 10
-_CHANGES = {
+_CHANGES: dict[str, dict[str, Any]] = {
     "1000 generations": {"generations": 1000},
     "x and y normalized to [-1, 1]": {"coords": "normalized"},
     "pixels evolved, not networks": {"encoding": "direct"},
@@ -44,7 +45,7 @@ def plan(
     context: experiment.Context,
     subjects: Sequence[evolutions.Subject],
     runs: int = RUNS,
-    **settings: object,
+    **settings: Any,
 ) -> list[evolutions.Evolve]:
     """An evolution on each classifier; `runs` are those of the paper, and are scaled."""
     numbers = range(context.scaled(runs, minimum=2))
@@ -84,6 +85,7 @@ def scored(
 def report(context: experiment.Context) -> experiment.Outcome:
     """Scores, and counts."""
     studies, settings = scored(context)
+    percentages: Mapping[str, Sequence[float]] = context.experiment.paper
     rows, counts, maps, parts = [], [], [], []
     for name, scores in zip(("B on A", "A on B"), studies, strict=True):
         (other,) = scores.others
@@ -91,14 +93,14 @@ def report(context: experiment.Context) -> experiment.Outcome:
         intervals = transfer_tables.intervals(scores, other, context.seed)
         heading = f"{other} on images of {scores.original}"
         found = list(zip(counted.percentages, intervals, strict=True))
-        rows.append((heading, context.experiment.paper[name], found))
+        rows.append((heading, percentages[name], found))
         counts.append([heading, counted.images, counted.matches, counted.sure, counted.higher])
         given = transfer.given_labels(scores.confidences[other], scores.champions.niches)
         maps.append(plots.HeatMap(given, heading, f"label that {other} gives"))
         parts.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
-    pairs = [(scores, *scores.others) for scores in studies]
+    pairs = [(scores, other) for scores in studies for other in scores.others]
     mean = transfer_tables.mean_row(pairs, context.seed)
-    rows.append(("mean of both", context.experiment.paper["mean"], mean))
+    rows.append(("mean of both", percentages["mean"], mean))
     lines = [
         [f"{name}: {heading}", paper[line], tables.percent(found[line][0]), found[line][1]]
         for line, name in enumerate(transfer.ROWS)
@@ -133,7 +135,7 @@ def seen_images(found: champions.Champions, context: experiment.Context) -> byte
         A PNG file: a row of the stored champions of the first run, and one for each thing that
         the view does.
     """
-    classifier = champions.original(found, [])
+    classifier = evolutions.single_network(champions.original(found, []))
     images = found.take(found.runs == found.runs.min()).images
     view, mean = classifier.views.view, None
     rows = {"the PNG": images}
@@ -212,7 +214,7 @@ def _variants_table(found: Mapping[str, Sequence[cross_scoring.CrossScores]], se
     """A row per variant, as Markdown."""
     rows = [["paper", "30 + 30", *map(tables.percent, PAPER["mean"])]]
     for name, studies in found.items():
-        pairs = [(scores, *scores.others) for scores in studies]
+        pairs = [(scores, other) for scores in studies for other in scores.others]
         runs = " + ".join(str(len(set(scores.champions.runs))) for scores in studies)
         cells = [
             transfer_tables.with_interval(*cell) for cell in transfer_tables.mean_row(pairs, seed)

@@ -232,6 +232,19 @@ def test_transfer_sees_the_images_as_the_original_did(command, networks, tmp_pat
     assert all(row["top1:net1.keras"] for row in both)
 
 
+@pytest.mark.parametrize("other", ["+", "grpc://127.0.0.1:1/net"])
+def test_members_of_the_ensemble_are_single_networks(command, networks, other, tmp_path):
+    third = "+".join(networks[1:]) if other == "+" else other
+    models = f"--models={networks[0]},{networks[1]},{third}"
+
+    code, out, err = command(reproduce, *SCALE, "--experiment=ensemble", models)
+
+    assert (code, out) == (1, "")
+    assert "is an endpoint or an ensemble" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "res").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -229,6 +229,17 @@ def test_one_model_is_too_few_for_table_s1(command, tiny_model):
     assert "this experiment is about 2 classifiers, --models names" in err
 
 
+def test_views_are_of_single_networks(command, tiny_model, other_model):
+    models = f"--models={tiny_model}+{other_model},{tiny_model}"
+    arguments = ["--experiment=table_s1_mnist", "--view=published_no_mean", models]
+
+    code, out, err = command(reproduce, *arguments, "--scale=0.02")
+
+    assert (code, out) == (1, "")
+    assert "is an endpoint or an ensemble" in err
+    assert err.count("\n") == 1
+
+
 def test_help_names_every_experiment_without_starting_tensorflow():
     program = (
         "import atexit, runpy, sys; sys.argv = ['reproduce', '--help']; "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 import pytest
 
@@ -34,4 +35,17 @@ def test_crops_are_those_of_the_members(one):
 
 
 def test_endpoint_crops_for_itself_if_at_all():
-    assert recorded(endpoints.parse("grpc://127.0.0.1:8500/mnist"))["crops"] is None
+    endpoint = endpoints.parse("grpc://127.0.0.1:8500/mnist")
+    assert recorded(endpoint)["crops"] is None
+    assert imagenet.views(endpoint) == "the whole image"
+
+
+def test_only_single_networks_are_given_another_view(one):
+    subject = evolutions.Subject.found(one)
+    assert subject.through("published_no_mean").find().views.view == "published_no_mean"
+    both = classifiers.Ensemble((one, dataclasses.replace(one, name="two")))
+    for found in (both, endpoints.parse("grpc://127.0.0.1:8500/mnist")):
+        subject = evolutions.Subject.found(found)
+        assert subject.through("plain").find() is found
+        with pytest.raises(ValueError, match=f"{re.escape(found.name)} is .*single networks"):
+            subject.through("published_no_mean")
