@@ -33,7 +33,7 @@ from trainers import datasets, names
 if TYPE_CHECKING:
     import numpy as np
 
-    from keras_fool.models.scoring import LocalScorer
+    from keras_fool.models.scorer_contract import Scorer
 
 USES = flag_groups.Groups(
     what=(
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str]) -> None:
     _print_unreadable(data.unreadable)
 
 
-def _fooling(scorer: "LocalScorer") -> "np.ndarray | None":
+def _fooling(scorer: "Scorer") -> "np.ndarray | None":
     """The confidences of the champions in --images, if there are any."""
     import numpy as np
 

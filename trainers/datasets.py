@@ -81,6 +81,11 @@ class Dataset:
         return self.train_images.shape[1:]
 
     @property
+    def picture_shape(self) -> tuple[int, int, int]:
+        """The same: nothing is cut."""
+        return self.image_shape
+
+    @property
     def num_train(self) -> int:
         """How many training images there are."""
         return len(self.train_images)
@@ -107,6 +112,24 @@ class Dataset:
         for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
             digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()[:32]
+
+    def with_label(
+        self, name: str, label: str, train_images: np.ndarray, test_images: np.ndarray
+    ) -> "Dataset":
+        """The data set with one more label; see `sources.Source`."""
+        added, number = (train_images, test_images), len(self.labels)
+        train_labels, test_labels = (
+            np.concatenate([known, np.full(len(images), number, known.dtype)])
+            for known, images in zip((self.train_labels, self.test_labels), added, strict=True)
+        )
+        return Dataset(
+            name,
+            (*self.labels, label),
+            np.concatenate([self.train_images, train_images]),
+            train_labels,
+            np.concatenate([self.test_images, test_images]),
+            test_labels,
+        )
 
     def test_name(self, number: int) -> str:
         """The name of a test image: its number."""

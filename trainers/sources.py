@@ -37,6 +37,10 @@ class Source(Protocol):
         """(height, width, channels) of every image."""
 
     @property
+    def picture_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of its pictures before images are cut out of them."""
+
+    @property
     def num_train(self) -> int:
         """How many training images there are."""
 
@@ -58,6 +62,18 @@ class Source(Protocol):
     @property
     def unreadable(self) -> Mapping[str, str]:
         """The images that could not be read so far and were left out: name -> reason."""
+
+    def with_label(
+        self, name: str, label: str, train_images: np.ndarray, test_images: np.ndarray
+    ) -> "Source":
+        """The data set with one more label, whose images come after the others.
+
+        Args:
+            name: The name of the new data set.
+            label: The name of the added label.
+            train_images: uint8 [number, *picture_shape].
+            test_images: Likewise.
+        """
 
     def test_name(self, number: int) -> str:
         """The name of a test image in lists and messages: its file, if it is one."""

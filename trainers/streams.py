@@ -146,6 +146,11 @@ class Stream:
         for images, labels, is_whole in found.prefetch(_BATCHES_AHEAD).as_numpy_iterator():
             yield images[is_whole], labels[is_whole]
 
+    @property
+    def picture_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of its pictures before images are cut out of them."""
+        return (self.image_size, self.image_size, self.channels)
+
     def with_label(
         self, name: str, label: str, train_images: np.ndarray, test_images: np.ndarray
     ) -> "Stream":

@@ -100,7 +100,7 @@ def _sheet(
     mean_subtracted: bool,
 ) -> bytes:
     """The images with labels and confidences: a row per label if there are several seeds."""
-    by_label = {label: [] for label in shown}
+    by_label: dict[int, list[tile_sheets.Tile]] = {label: [] for label in shown}
     for ascend in planned:
         images = champions.read(ascend.folder, unrounded=mean_subtracted)
         for place, label in enumerate(images.niches):
@@ -215,7 +215,7 @@ def _decay_table(planned: Sequence[ascents.Ascend], images: Sequence[champions.C
                 f"{100 * found.confidences.mean():.3f}",
                 ascent_tables.percent_of(str(found.confidences.min())),
                 f"{100 * rounded:.3f}",
-                f"{np.sqrt(np.mean(np.square(found.offsets))):.2f}",
+                f"{np.sqrt(np.mean(np.square(ascents.offsets(found)))):.2f}",
                 f"{100 * ascents.share_of_losses(ascend, found.niches):.0f}",
             ]
         )

@@ -149,6 +149,8 @@ def report(context: experiment.Context) -> experiment.Outcome:
     """Takes the first steps on each network, and tells of those and of the 300."""
     planned = steps(context)
     networks = [ascend.classifier for ascend in planned]
+    labels = networks[0].labels
+    assert labels is not None  # `ascents.networks_of` names them
     groups = [group for ascend in planned for group in _groups(context, ascend)]
     return experiment.Outcome(
         settings={
@@ -161,7 +163,7 @@ def report(context: experiment.Context) -> experiment.Outcome:
         },
         table=_table(groups, planned),
         files={
-            "images.csv": _images_csv(groups, networks[0].labels),
+            "images.csv": _images_csv(groups, labels),
             "ascent_first_step.png": plots.gains_of_steps(
                 _drawn(groups),
                 {"CaffeNet, published": (CAFFENET[:2], np.diff(CAFFENET) / CONFIG.early)},
@@ -212,7 +214,7 @@ def _table(groups: Sequence[_Group], planned: Sequence[ascents.Ascend]) -> str:
     ]
     own = [f"{100 * CAFFENET[0]:.2f}", f"{_CAFFENET_MOVED:.2f}"]
     shares = [part for share in published for part in (f"{100 * share:.0f}", "-")]
-    rows = {name: [] for name in (NOISY, MEAN, UNIFORM)}
+    rows: dict[str, list[list[object]]] = {name: [] for name in (NOISY, MEAN, UNIFORM)}
     rows[NOISY].append(["CaffeNet, published", _LION, 1, *own, *shares])
     for group in groups:
         rows[group.start].append(_row(group, published))
@@ -260,7 +262,7 @@ def _long_rows(ascend: ascents.Ascend) -> list[list[object]]:
             ascend.config.steps,
             f"{100 * images.confidences[place]:.2f}",
             f"{100 * over_steps[int(record['run']), LION][-last:].mean():.2f}",
-            f"{ascents.root_mean_square(images.offsets[place]):.3f}",
+            f"{ascents.root_mean_square(ascents.offsets(images)[place]):.3f}",
             record["step_top1"] or "-",
         ]
         for place, record in enumerate(records)
@@ -269,7 +271,7 @@ def _long_rows(ascend: ascents.Ascend) -> list[list[object]]:
 
 def _drawn(groups: Sequence[_Group]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """By network, of all its labels from the start of the log: confidences and shares."""
-    found = {}
+    found: dict[str, list[Steps]] = {}
     for group in groups:
         if group.start == NOISY:
             found.setdefault(group.network, []).append(group.steps)

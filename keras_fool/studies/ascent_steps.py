@@ -13,6 +13,7 @@ takes is measured twice: of the image as it is, and after the step.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -61,7 +62,7 @@ def measure(
     confidences: Callable[[tf.Tensor], tf.Tensor],
     offsets: np.ndarray,
     mean: np.ndarray,
-    labels: Sequence[int],
+    labels: Sequence[int] | np.ndarray,
     config: config_module.Config,
 ) -> Measured:
     """Takes the next step of some images in parts.
@@ -139,8 +140,8 @@ def _next_step(
 ) -> tuple[champions.Champions, Measured]:
     """The images that an ascent ends with, and what the step after its last one gains."""
     images = champions.read(ascend.folder, unrounded=True)
-    mean = np.array(ascend.mean)
-    return images, measure(scorer.confidences, images.offsets, mean, images.niches, ascend.config)
+    offsets, mean = ascents.offsets(images), np.array(ascend.mean)
+    return images, measure(scorer.confidences, offsets, mean, images.niches, ascend.config)
 
 
 def _step_report(context: experiment.Context) -> experiment.Outcome:
@@ -247,7 +248,7 @@ def _losses_table(
 
 def _losses_column(
     ascend: ascents.Ascend, images: champions.Champions, measured: Measured
-) -> tuple[dict[str, object], dict[str, object]]:
+) -> tuple[dict[str, object], dict[str, str]]:
     """A column of each table, the cells by their names."""
     last = list(measured.after)[-1]
     losses = f"{100 * ascents.share_of_losses(ascend, ascend.labels):.0f}"
@@ -256,7 +257,7 @@ def _losses_column(
         "steps before": ascend.config.steps,
         "confidence, %": f"{100 * measured.confidence.mean():.2f}",
         "offsets, root mean square, grey levels": (
-            f"{ascents.root_mean_square(images.offsets).mean():.3f}"
+            f"{ascents.root_mean_square(ascents.offsets(images)).mean():.3f}"
         ),
         f"steps that lower the confidence, %, of the last {ascents.LAST_STEPS}": losses,
         "the next step aims at a gain of, %": f"{100 * measured.aims.mean():.3f}",
@@ -309,7 +310,7 @@ def _losses_images(
         none = np.full(len(images[preset]), np.nan)
         numbers = [
             measured.confidence,
-            ascents.root_mean_square(images[preset].offsets),
+            ascents.root_mean_square(ascents.offsets(images[preset])),
             measured.aims,
             *measured.gains,
             *(measured.after.get(name, none) for name in _REGULARISERS),
@@ -328,20 +329,20 @@ def _name(preset: str) -> str:
     return preset.upper()
 
 
-_ON = {"dataset": ascents.IMAGENET, "others": ("mnist", "digits")}
+_experiment = functools.partial(
+    experiment.Experiment, dataset=ascents.IMAGENET, others=("mnist", "digits")
+)
 EXPERIMENTS = (
-    experiment.Experiment(
+    _experiment(
         name="ascent_step",
         title="Gradient ascent: what a step gains, and what regularisers take",
         steps=lambda context: ascents.with_trainings([_step_plan(context)]),
         report=_step_report,
-        **_ON,
     ),
-    experiment.Experiment(
+    _experiment(
         name="ascent_losses",
         title="Gradient ascent: what regularisers take of a step's gain",
         steps=lambda context: ascents.with_trainings([*_losses_plan(context).values()]),
         report=_losses_report,
-        **_ON,
     ),
 )

@@ -13,13 +13,14 @@ Where settings of the preset are changed, <preset> says so: s5_decay_0.001.
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from evolvers.ascent import config as config_module
 from keras_fool.models import classifiers, data_means
-from keras_fool.runs import ascent_run, run_folder, run_records
+from keras_fool.runs import ascent_run, champions, run_folder, run_records
 from keras_fool.studies import evolutions, experiment, imagenet, steps
 from trainers import names
 
@@ -212,7 +213,7 @@ def plan(
     preset: str,
     labels: Sequence[int],
     seeds: Sequence[int] = (0,),
-    changes: Mapping[str, float] | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> Ascend:
     """An ascent with the paper's settings, its steps scaled; `changes` are of the settings."""
     changes = changes or {}
@@ -263,7 +264,7 @@ def recorded(ascents: Sequence[Ascend]) -> dict[str, object]:
     }
 
 
-def records(ascents: Sequence[Ascend], shown: Sequence[int]) -> list[Record]:
+def records(ascents: Sequence[Ascend], shown: Container[int]) -> list[Record]:
     """The rows of the ascents' champions.csv with their preset, of the shown labels."""
     found = []
     for planned in ascents:
@@ -277,7 +278,7 @@ def records(ascents: Sequence[Ascend], shown: Sequence[int]) -> list[Record]:
 
 def confidences(planned: Ascend) -> dict[tuple[int, int], np.ndarray]:
     """The confidences of an ascent's images before each step: float64 [steps], by (seed, label)."""
-    found = {}
+    found: dict[tuple[int, int], list[float]] = {}
     for row in run_records.RunRecords(planned.folder).metrics():
         of_image = found.setdefault((int(row["run"]), int(row["label"])), [])
         if row["confidence"]:  # else it is the step in which the image was lost
@@ -285,7 +286,7 @@ def confidences(planned: Ascend) -> dict[tuple[int, int], np.ndarray]:
     return {image: np.array(values) for image, values in found.items()}
 
 
-def share_of_losses(planned: Ascend, shown: Sequence[int], last: int = LAST_STEPS) -> float:
+def share_of_losses(planned: Ascend, shown: Container[int], last: int = LAST_STEPS) -> float:
     """Of the `last` steps of the shown labels the share after which the confidence is lower."""
     falls = [
         np.diff(values[-last - 1 :]) < 0
@@ -293,6 +294,12 @@ def share_of_losses(planned: Ascend, shown: Sequence[int], last: int = LAST_STEP
         if label in shown
     ]
     return float(np.mean(falls))
+
+
+def offsets(images: champions.Champions) -> np.ndarray:
+    """Those of images that were read unrounded: float32 [images, height, width, channels]."""
+    assert images.offsets is not None  # they were
+    return images.offsets
 
 
 def root_mean_square(offsets: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fool.models import meanings, preprocess_advice
+from keras_fool.models import meanings, preprocess_advice, scorer_contract
 from keras_fool.runs import champions
 from keras_fool.runs.tables import number
 from keras_fool.studies import (
@@ -99,7 +99,7 @@ def report(
     return "\n".join(text), plots.distributions(groups, title)
 
 
-def of_fooling(scorer: real_images.Scorer, fooling: champions.Champions) -> np.ndarray:
+def of_fooling(scorer: scorer_contract.Scorer, fooling: champions.Champions) -> np.ndarray:
     """The top-1 confidences of champions, or of independent labels those evolved for."""
     confidences = scorer.score(fooling.images)
     if scorer.independent:
@@ -108,7 +108,7 @@ def of_fooling(scorer: real_images.Scorer, fooling: champions.Champions) -> np.n
 
 
 def advice(
-    scorer: real_images.Scorer, data: sources.Source, real: real_images.RealImages
+    scorer: scorer_contract.Scorer, data: sources.Source, real: real_images.RealImages
 ) -> str | None:
     """Names another preprocessing with which far more images would be classified rightly.
 

@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 
-from keras_fool.models import classifiers, label_orders, scoring
+from keras_fool.models import classifiers, label_orders, scorer_contract, scoring
 from keras_fool.runs import champions as champions_module
 from keras_fool.runs import scorers
 
@@ -81,19 +82,27 @@ def find_models(
 class Scorers:
     """Loads each classifier once, however many folders are scored."""
 
-    def __init__(self):
-        self._loaded = {}
+    def __init__(self) -> None:
+        self._loaded: dict[classifiers.AnyClassifier, scorer_contract.Scorer] = {}
 
     @property
     def notes(self) -> list[str]:
         """What the user should know of those that are loaded, in sentences."""
         return [words for scorer in self._loaded.values() for words in scorer.notes]
 
-    def open(self, classifier: classifiers.AnyClassifier) -> scoring.LocalScorer:
+    @overload
+    def open(
+        self, classifier: classifiers.Classifier | classifiers.Ensemble
+    ) -> scoring.LocalScorer: ...
+
+    @overload
+    def open(self, classifier: classifiers.AnyClassifier) -> scorer_contract.Scorer: ...
+
+    def open(self, classifier: classifiers.AnyClassifier) -> scorer_contract.Scorer:
         """The scorer of a classifier.
 
         Raises:
-            ValueError: As `scoring.LocalScorer` does.
+            ValueError: As `scorers.open_scorer` does.
         """
         if classifier not in self._loaded:
             self._loaded[classifier] = scorers.open_scorer(classifier)
@@ -117,7 +126,9 @@ class Scorers:
         """
         original = champions_module.original(champions, models)
         others = [model for model in models if model != original]
-        confidences, taken, independent = {}, {}, False
+        confidences: dict[str, np.ndarray] = {}
+        taken: dict[str, str] = {}
+        independent = False
         for classifier in (original, *others):
             scorer = self.open(classifier)
             independent |= scorer.independent

@@ -22,7 +22,7 @@ import dataclasses
 import importlib
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from keras_fool.models import image_views
 from trainers import datasets, names
@@ -81,6 +81,7 @@ FOLDER = "folder:"  # what the names of data sets in folders begin with
 _MODULES = {name: module for module, found in REGISTERED.items() for name in found}
 NAMES = tuple(_MODULES)
 Opened = contextlib.AbstractContextManager[pathlib.Path | None]
+Step = TypeVar("Step", bound="steps.Step")
 _TITLES = {"mnist": "MNIST", "imagenet": "ImageNet", "imagenet2012": "ImageNet"}
 
 
@@ -144,7 +145,7 @@ class Context:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Experiment:
+class Experiment(Generic[Step]):
     """One experiment of the paper.
 
     Attributes:
@@ -164,14 +165,14 @@ class Experiment:
 
     name: str
     title: str
-    steps: "Callable[[Context], Sequence[steps.Step]]"
+    steps: Callable[[Context], Sequence[Step]]
     report: Callable[[Context], Outcome]
-    paper: object = None
+    paper: Any = None
     dataset: str = "mnist"
     others: tuple[str, ...] | None = ("digits",)
     takes_view: bool = False
     takes_runs: bool = False
-    opened: "Callable[[Context, Sequence[steps.Step]], Opened]" = (
+    opened: Callable[[Context, Sequence[Step]], Opened] = (
         lambda context, todo: contextlib.nullcontext()  # noqa: ARG005
     )
 

@@ -97,7 +97,8 @@ def by_run(
     runs = [(champions, run) for champions in chosen for run in sorted(set(champions.runs))]
     rows = []
     for champions, run in runs:
-        places = {champions.niches[place]: place for place in np.flatnonzero(champions.runs == run)}
+        of_run = np.flatnonzero(champions.runs == run).tolist()
+        places = {int(champions.niches[place]): place for place in of_run}
         rows.append([_tile(champions, places[n], style) if n in places else None for n in niches])
     return tile_sheets.sheet(
         rows,
@@ -175,10 +176,11 @@ def transferring(
     """
     labels = studies[0].champions.labels
     sure = [_sure(scores) & choice.mask(scores.champions) for scores in studies]
-    counts = sum(
+    each = [
         np.bincount(scores.champions.niches[mask], minlength=len(labels))
         for scores, mask in zip(studies, sure, strict=True)
-    )
+    ]
+    counts = np.sum(each, axis=0)
     if not counts.any():
         raise ValueError("there is no image that all of the classifiers are sure of.")
     best = np.argsort(-counts, kind="stable")[:num_labels]
@@ -219,7 +221,8 @@ def _fullest(
                 mask & (champions.runs == run) & np.isin(champions.niches, niches)
             )
             if len(places):
-                found.append((scores, run, {champions.niches[place]: place for place in places}))
+                of_label = {int(champions.niches[place]): place for place in places.tolist()}
+                found.append((scores, run, of_label))
     order = sorted(range(len(found)), key=lambda place: -len(found[place][2]))
     return [found[place] for place in sorted(order[:max_runs])]
 

@@ -160,7 +160,7 @@ def _s4_tables(
     low, high = statistics.interval(confidences, statistics.median, seed)
     sure = confidences >= _SURE
     medians = np.median(confidences, axis=1)
-    overall = [
+    overall: list[Sequence[object]] = [
         ["runs", _S4_RUNS, len(confidences)],
         ["images", 10 * _S4_RUNS, confidences.size],
         [
@@ -237,7 +237,7 @@ def _s4_images(images: Sequence[champions.Champions]) -> bytes:
 
 def _generations(folders: Sequence[pathlib.Path]) -> list[list[object]]:
     """After how many generations runs have images that the classifier is sure of."""
-    firsts = {"max": {}, "median": {}}
+    firsts: dict[str, dict[tuple[pathlib.Path, str], float]] = {"max": {}, "median": {}}
     for folder in folders:
         for row in run_records.RunRecords(folder).metrics():
             for column, first in firsts.items():

@@ -7,9 +7,10 @@ The colours of all diagrams are listed here; those of sheets of images are in
 import dataclasses
 import io
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib import axes as axes_module
 from matplotlib import figure
 from matplotlib import text as matplotlib_text
@@ -158,7 +159,7 @@ def along_a_step(parts: np.ndarray, gains: np.ndarray, title: str) -> bytes:
 
 def gains_of_steps(
     networks: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    published: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    published: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]],
     title: str,
 ) -> bytes:
     """What the first steps gain, over the confidence that they are taken at.
@@ -259,27 +260,37 @@ def _fit_words(sheet: figure.Figure) -> None:
     # share of the sheet as its panel.
     width, height = sheet.bbox.width, sheet.bbox.height
     if sheet.get_suptitle():
-        _fit(sheet._suptitle, 0.97 * width, _MAX_TITLE_LINES)
+        # Matplotlib has no public way to the titles themselves.
+        _fit(sheet, sheet._suptitle, 0.97 * width, _MAX_TITLE_LINES)  # type: ignore[attr-defined]
     for axes in sheet.axes:
-        grid = axes.get_subplotspec().get_gridspec()
+        panel = axes.get_subplotspec()
+        assert panel is not None  # `subplots` made it
+        grid = panel.get_gridspec()
         # A square one stands in the middle of its panel.
         part = _PANEL if axes.get_aspect() == "auto" else _SQUARE
         across, up = part * width / grid.ncols, part * height / grid.nrows
-        for title in (axes.title, axes._left_title, axes._right_title, axes.xaxis.label):
-            _fit(title, across)
-        _fit(axes.yaxis.label, up, upright=True)
-        for name in axes.get_legend().get_texts() if axes.get_legend() else ():
-            _fit(name, _LEGEND * across)
+        beside = axes._left_title, axes._right_title  # type: ignore[attr-defined]
+        for title in (axes.title, *beside, axes.xaxis.label):
+            _fit(sheet, title, across)
+        _fit(sheet, axes.yaxis.label, up, upright=True)
+        legend = axes.get_legend()
+        for name in legend.get_texts() if legend else ():
+            _fit(sheet, name, _LEGEND * across)
 
 
 def _fit(
-    words: matplotlib_text.Text, limit: float, max_lines: int = _MAX_LINES, *, upright: bool = False
+    sheet: figure.Figure,
+    words: matplotlib_text.Text,
+    limit: float,
+    max_lines: int = _MAX_LINES,
+    *,
+    upright: bool = False,
 ) -> None:
     """Makes words so small that they fit, then breaks them into lines, then leaves some out."""
     text, size = " ".join(words.get_text().split()), words.get_fontsize()
 
     def fits() -> bool:
-        found = words.get_window_extent(words.figure.canvas.get_renderer())
+        found = words.get_window_extent(_renderer(sheet))
         return (found.height if upright else found.width) <= limit
 
     if not text or fits():
@@ -322,9 +333,15 @@ def _shrink(
     """Gives a text the first size at which it takes at most a share of the sheet's width."""
     for size in sizes:
         text.set_fontsize(size)
-        width = text.get_window_extent(sheet.canvas.get_renderer()).width
+        width = text.get_window_extent(_renderer(sheet)).width
         if width < share * sheet.bbox.width:
             break
+
+
+def _renderer(sheet: figure.Figure) -> backend_agg.RendererAgg:
+    canvas = sheet.canvas
+    assert isinstance(canvas, backend_agg.FigureCanvasAgg)  # `new_sheet` gave it one
+    return canvas.get_renderer()
 
 
 def _dress(axes: axes_module.Axes) -> None:
@@ -335,5 +352,5 @@ def _dress(axes: axes_module.Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _colours(groups: Mapping[str, np.ndarray]) -> Sequence[str]:
+def _colours(groups: Sized) -> Sequence[str]:
     return [_SERIES[place % len(_SERIES)] for place in range(len(groups))]

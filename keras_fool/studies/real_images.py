@@ -5,28 +5,16 @@ Nguyen, Yosinski and Clune, 2015, https://arxiv.org/abs/1412.1897.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
 from evolvers import archive
 from keras_fool.models import applications, label_orders, meanings
+from keras_fool.models.scorer_contract import Scorer
 from trainers import sources
 
 _BATCH = 256
 _IMAGENET = "imagenet2012"
-
-
-class Scorer(Protocol):
-    """Anything that gives images confidences."""
-
-    name: str
-    labels: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    independent: bool
-
-    def score(self, images: np.ndarray) -> np.ndarray:
-        """float32 [batch, num_labels] for uint8 [batch, height, width, channels]."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -129,9 +117,14 @@ def score(
     if not parts:
         raise ValueError(f"{data.name} has no test images that can be read.")
     files = (data.test_name(number) for number in range(data.num_test))
+    truth, top, top_confidences, rank, own = map(np.concatenate, zip(*parts, strict=True))
     return RealImages(
         tuple(file for file in files if file not in data.unreadable),
-        *(np.concatenate(part) for part in zip(*parts, strict=True)),
+        truth,
+        top,
+        top_confidences,
+        rank,
+        own,
         order=_said(order, scorer, data),
         independent=scorer.independent,
     )

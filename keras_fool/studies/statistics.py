@@ -34,11 +34,11 @@ def interval(
         Lower and upper end; NaN where no resample has a value.
     """
     rng = np.random.default_rng(seed)
-    values = []
+    parts = []
     for start in range(0, resamples, _AT_ONCE):
         size = min(_AT_ONCE, resamples - start), len(by_run)
-        values.append(statistic(by_run[rng.integers(0, len(by_run), size)]))
-    values = np.concatenate(values)
+        parts.append(statistic(by_run[rng.integers(0, len(by_run), size)]))
+    values = np.concatenate(parts)
     values = values[~np.isnan(values)]
     if not len(values):
         return float("nan"), float("nan")

@@ -9,7 +9,7 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import tqdm
 
@@ -39,10 +39,16 @@ class Step(abc.ABC):
     """
 
     kind: ClassVar[str]
-    folder: ClassVar[pathlib.Path]  # here only, so that it may be a field or a property
     name: str
     work: int
     guess: float | None = None
+
+    if TYPE_CHECKING:  # a field or a property; as a property it would be a field's default
+
+        @property
+        @abc.abstractmethod
+        def folder(self) -> pathlib.Path:
+            """Where it works."""
 
     @property
     def is_begun(self) -> bool:
@@ -135,9 +141,10 @@ def run(
 def seconds_left(todo: Sequence[Step], records: Sequence[Record]) -> float | None:
     """How long steps will take; None where that cannot be said."""
     rates = [_rate(step, records) for step in todo]
-    if None in rates:
+    known = [rate for rate in rates if rate is not None]
+    if len(known) < len(rates):
         return None
-    return sum(step.work * rate for step, rate in zip(todo, rates, strict=True))
+    return sum(step.work * rate for step, rate in zip(todo, known, strict=True))
 
 
 def read(path: pathlib.Path) -> list[Record]:

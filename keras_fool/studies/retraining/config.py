@@ -10,6 +10,7 @@ Light to import: commands read their defaults here before they know whether they
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ class Config:
             side = trainers_config.IMAGE_SIDES[architecture]
             picture_side = trainers_config.PICTURE_SIDES.get(architecture)
             image_size, crop_size = datasets.default_sizes(dataset, side, picture_side)
-        about = {
+        about: dict[str, Any] = {
             "dataset": dataset,
             "steps": training.iterations,
             "architecture": architecture,
@@ -161,7 +162,7 @@ class Config:
         )
 
     @classmethod
-    def scaled(cls, scale: float, **settings: object) -> "Config":
+    def scaled(cls, scale: float, **settings: Any) -> "Config":
         """The paper's experiment, or a smaller one of the same shape for a try.
 
         Args:

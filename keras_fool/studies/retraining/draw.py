@@ -14,12 +14,13 @@ copies there. Among the free ones, every image is as likely as any other to be i
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from keras_fool.runs import champion_png, run_records
 from keras_fool.runs.tables import number
+from keras_fool.studies.retraining import folder as folder_module
 
 
 class Pool:
@@ -85,7 +86,7 @@ class Draw:
 
 
 def draw(
-    pool: Sequence[np.ndarray],
+    pool: folder_module.Images,
     num_train: int,
     num_val: int,
     rng: np.random.Generator,
@@ -110,7 +111,7 @@ def draw(
         raise ValueError(
             f"{num_train} + {num_val} images are drawn, and there are only {len(pool)}."
         )
-    places_of = {}  # the copies of each image
+    places_of: dict[bytes, list[int]] = {}  # the copies of each image
     for place in rng.permutation(len(pool))[: num_train + num_val]:
         places_of.setdefault(_content(pool[place]), []).append(place)
     train = _taken_out(places_of, earlier_train)

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 
 from keras_fool.models import image_views
-from keras_fool.studies import experiment, steps
+from keras_fool.studies import experiment
 from keras_fool.studies.retraining import config as config_module
 from keras_fool.studies.retraining import folder as folder_module
 from keras_fool.studies.retraining import report
@@ -51,14 +51,14 @@ def _folder(context: experiment.Context, config: config_module.Config) -> folder
     return folder_module.Folder(context.workdir / name)
 
 
-def _steps(context: experiment.Context) -> list[steps.Step]:
+def _steps(context: experiment.Context) -> list[retraining_steps.StudyStep]:
     """Trains, evolves and draws, again and again."""
     config = _config(context)
     return retraining_steps.Study(config, _folder(context, config), config.load()).steps()
 
 
 def _opened(
-    context: experiment.Context, todo: Sequence[steps.Step]
+    context: experiment.Context, todo: Sequence[retraining_steps.StudyStep]
 ) -> contextlib.AbstractContextManager[pathlib.Path]:
     return todo[0].study.opened(context)
 
@@ -73,17 +73,22 @@ def _report(context: experiment.Context) -> experiment.Outcome:
     return experiment.Outcome(report.settings(folder, config), table, files)
 
 
-EXPERIMENTS = tuple(
-    experiment.Experiment(
+def _experiment(
+    section: report.Section, others: tuple[str, ...] | None, *, takes_view: bool
+) -> experiment.Experiment[retraining_steps.StudyStep]:
+    return experiment.Experiment(
         name=section.name,
         title=section.title,
         steps=_steps,
         report=_report,
         opened=_opened,
         dataset=section.dataset,
-        **about,
+        others=others,
+        takes_view=takes_view,
     )
-    for section, about in zip(
-        report.SECTIONS.values(), ({"takes_view": True}, {"others": None}), strict=True
-    )
+
+
+EXPERIMENTS = (
+    _experiment(report.SECTIONS["C.1"], ("digits",), takes_view=True),
+    _experiment(report.SECTIONS["C.2"], None, takes_view=False),
 )

@@ -19,6 +19,7 @@ import hashlib
 import pathlib
 import zipfile
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -31,6 +32,14 @@ _CARD = "card.json"
 _PARTS = ("train", "val")
 _SUMS = ".sha256"
 ORIGINAL_ERROR = "original_test_error_percent"
+
+
+class Images(Protocol):
+    """Images by their places, such as `draw.Pool`; a sequence, as far as it is needed."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int, /) -> np.ndarray: ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -102,8 +111,7 @@ class Folder:
         path = self.classifier(number) / _CARD
         card = foreign_files.json_object(path)
         for name in ("test_error_percent", ORIGINAL_ERROR):
-            error = card.get(name)
-            if type(error) not in (int, float) or not 0 <= error <= 100:
+            if not foreign_files.is_number(card.get(name), 0, 100):
                 raise ValueError(f"{path} is damaged: expected {name} in 0..100.")
         for name in ("num_train", "num_test"):
             if type(card.get(name)) is not int or card[name] < 1:
@@ -116,7 +124,9 @@ class Folder:
         views: classifiers.Views = classifiers.Views(),  # noqa: B008, it is frozen
     ) -> classifiers.Classifier:
         """DNN `number`, which is trained, and what it sees of an image."""
-        return classifiers.find(str(self.classifier(number)), None, views)
+        found = classifiers.find(str(self.classifier(number)), None, views)
+        assert not found.is_remote  # a folder is no address
+        return found
 
     def confidences(self, number: int) -> np.ndarray:
         """float32 [runs, niches] of the last champions evolved against DNN `number`."""
@@ -142,7 +152,7 @@ class Folder:
     def save_drawn(
         self,
         number: int,
-        pool: Sequence[np.ndarray],
+        pool: Images,
         parts: Mapping[str, Sequence[int]],
         rows: Sequence[dict[str, object]],
     ) -> None:
@@ -158,7 +168,7 @@ class Folder:
         path.parent.mkdir(exist_ok=True)
         for part, places in parts.items():
             _write_images(self._draw(number, f"_{part}.npy"), pool, places)
-        content = tables.as_csv(list(rows[0]), (row.values() for row in rows))
+        content = tables.as_csv(list(rows[0]), ([*row.values()] for row in rows))
         sums = {path.name: hashlib.sha256(content).hexdigest()}
         for part in parts:
             written = self._draw(number, f"_{part}.npy")
@@ -230,7 +240,7 @@ def _damaged(folder: pathlib.Path, sums_file: pathlib.Path) -> list[pathlib.Path
     return [folder / name for name in checksums.wrong(folder, names, sums)]
 
 
-def _write_images(path: pathlib.Path, pool: Sequence[np.ndarray], places: Sequence[int]) -> None:
+def _write_images(path: pathlib.Path, pool: Images, places: Sequence[int]) -> None:
     """Writes some images of a pool as one array, whole or not at all."""
     shape = (len(places), *pool[places[0]].shape)
     part = path.with_name(f".{path.name}.part")

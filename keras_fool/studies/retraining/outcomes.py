@@ -5,6 +5,7 @@ Nguyen, Yosinski and Clune, 2015, supplement C, https://arxiv.org/abs/1412.1897.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from keras_fool.runs.tables import number
 from keras_fool.studies import statistics, tables
 from keras_fool.studies.retraining import config as config_module
 from keras_fool.studies.retraining import folder as folder_module
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Row:
 
 def rows(folder: folder_module.Folder, config: config_module.Config) -> list[Row]:
     """A row for every classifier that has been trained and fooled, in order."""
-    found = []
+    found: list[Row] = []
     while len(found) < config.iterations and folder.is_evolved(len(found) + 1):
         found.append(_row(folder, config, len(found) + 1))
     return found
@@ -96,7 +100,7 @@ def confidences_csv(folder: folder_module.Folder, found: Sequence[Row]) -> bytes
 
 def as_csv(
     found: Sequence[Row],
-    paper: Sequence[object],
+    paper: "Sequence[DataclassInstance]",
     further: Sequence[tuple[int, ...]] = (),
     names: Sequence[str] = (),
     digits: int = 7,

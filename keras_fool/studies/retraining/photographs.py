@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from keras_fool.runs.tables import number as exact
-from keras_fool.studies import experiment, plots, steps, tables
+from keras_fool.studies import experiment, plots, tables
 from keras_fool.studies.retraining import config as config_module
 from keras_fool.studies.retraining import folder as folder_module
 from keras_fool.studies.retraining import outcomes, report, section_c2
@@ -108,12 +108,14 @@ def _folder_name(context: experiment.Context, config: config_module.Config) -> s
     return f"{context.experiment.name}_{data}_seed_{config.seed}_fooling_{config.first_train}"
 
 
-def _steps(context: experiment.Context) -> list[steps.Step]:
+def _steps(context: experiment.Context) -> list[retraining_steps.StudyStep]:
     return [step for variant in variants(context) for step in variant.study.steps()]
 
 
 @contextlib.contextmanager
-def _opened(context: experiment.Context, todo: Sequence[steps.Step]) -> Iterator[pathlib.Path]:
+def _opened(
+    context: experiment.Context, todo: Sequence[retraining_steps.StudyStep]
+) -> Iterator[pathlib.Path]:
     """Holds the folders of all studies; times are in the first one's."""
     studies = dict.fromkeys(step.study for step in todo)
     with contextlib.ExitStack() as stack:

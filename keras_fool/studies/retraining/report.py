@@ -88,7 +88,7 @@ def settings(folder: folder_module.Folder, config: config_module.Config) -> dict
 def _drawn(folder: folder_module.Folder, number: int) -> dict[str, object]:
     """How many images were drawn, and how many of them are different images."""
     drawn = folder.drawn([number])
-    counts = {"from": folder_module.name(number)}
+    counts: dict[str, object] = {"from": folder_module.name(number)}
     for part, images in {"train": drawn.train, "val": drawn.val}.items():
         counts[part] = len(images)
         contents = {hashlib.sha256(np.ascontiguousarray(image)).digest() for image in images}

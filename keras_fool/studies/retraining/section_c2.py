@@ -209,9 +209,8 @@ def draw(confidences: Sequence[np.ndarray], title: str) -> bytes:
 
 def _draw_one(axes: matplotlib_axes.Axes, index: int, percents: np.ndarray) -> None:
     shares = np.full(len(percents), 100 / len(percents))
-    axes.hist(
-        percents, np.linspace(0, 100, _BARS + 1), weights=shares, color=plots.BLUE, alpha=0.55
-    )
+    edges = np.linspace(0, 100, _BARS + 1).tolist()
+    axes.hist(percents, edges, weights=shares, color=plots.BLUE, alpha=0.55)
     median = float(np.median(percents))
     axes.axvline(median, color=plots.BLUE, linewidth=2, label=f"median {tables.cut(median)} %")
     if index < len(PAPER):

@@ -51,16 +51,15 @@ class Study:
     data: sources.Source
     prefix: str = ""
 
-    def steps(self) -> list[steps.Step]:
+    def steps(self) -> "list[StudyStep]":
         """All steps in order; nothing is drawn from what fooled the last classifier.
 
         Those that another study does, as `folder` says, are left out.
         """
         config, folder = self.config, self.folder
         guesses = _GUESSES.get(config.architecture, _OTHER_GUESSES)
-        found = []
+        found: list[StudyStep] = []
         for number in range(1, config.iterations + 1):
-            about = {"study": self, "number": number}
             evolution = config.evolution(number)
             subject = evolutions.Subject(
                 folder_module.name(number), functools.partial(self._fooled, number)
@@ -71,7 +70,8 @@ class Study:
                     work=config.steps,
                     guess=guesses["train"],
                     folder=folder.training(number),
-                    **about,
+                    study=self,
+                    number=number,
                 ),
                 Evolve(
                     name=f"{self.prefix}evolve {evolution.runs} runs against DNN {number}",
@@ -88,7 +88,8 @@ class Study:
                     work=evolution.runs * config.images_of_run,
                     guess=guesses["draw"],
                     folder=folder.path / "draws",
-                    **about,
+                    study=self,
+                    number=number,
                 ),
             ]
         return found[2 if folder.first else 0 : -1]
@@ -240,6 +241,9 @@ class Draw(steps.Step):
             {"part": part, **pool.row(place)} for part, places in parts.items() for place in places
         ]
         folder.save_drawn(self.number, pool, parts, rows)
+
+
+StudyStep = Train | Evolve | Draw
 
 
 def _tested(model: keras.Model, data: sources.Source) -> tuple[np.ndarray, np.ndarray]:

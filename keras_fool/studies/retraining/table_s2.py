@@ -7,6 +7,7 @@ has the figures of keras_fool, and on MNIST the paper's behind them.
 import dataclasses
 import textwrap
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib import axes as matplotlib_axes
@@ -153,7 +154,9 @@ def new_sheet(title: str, height: float) -> figure.Figure:
     return sheet
 
 
-def dress(axes: matplotlib_axes.Axes, title: str, legend: str | None = None) -> None:
+def dress(
+    axes: matplotlib_axes.Axes, title: str, legend: Literal["upper center"] | None = None
+) -> None:
     """The title, grid and legend of a panel; `legend` is its place."""
     axes.set_title(title, loc="left", fontsize=10, color=plots.PALE)
     axes.grid(axis="y", color=plots.PALE_GRID)
