@@ -27,7 +27,14 @@ from typing import TYPE_CHECKING
 import tqdm
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, model_flags
+from keras_fool.command_line import (
+    cli,
+    common_flags,
+    flag_groups,
+    flag_values,
+    model_flags,
+    next_steps,
+)
 from trainers import datasets, names
 
 if TYPE_CHECKING:
@@ -89,6 +96,11 @@ def main(arguments: Sequence[str]) -> None:
     }
     cli.write_folder(output, contents, table)
     _print_unreadable(data.unreadable)
+    if fooling is None:
+        print(next_steps.lines(next_steps.command("evolve", *next_steps.same_classifier())))
+    else:
+        folder = flag_values.run_folders()[0]
+        print(next_steps.lines(next_steps.command("gallery", f"--images={folder}")))
 
 
 def _fooling(scorer: "Scorer") -> "np.ndarray | None":

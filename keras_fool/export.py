@@ -23,7 +23,7 @@ import re
 from collections.abc import Sequence
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, model_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, model_flags, next_steps
 
 USES = flag_groups.Groups(
     what=model_flags.WHAT,
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
         f"exported {scorer.name}: {len(scorer.labels)} labels, images "
         f"{' x '.join(map(str, scorer.image_shape))}\n"
         f"{_remark(scorer.independent)}folder   {folder}\n"
-        f"serve    python -m keras_fool.serve --model_base_path={folder.parent}"
+        f"serve    {next_steps.command('serve', f'--model_base_path={folder.parent}')}"
     )
 
 

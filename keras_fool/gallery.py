@@ -29,7 +29,7 @@ from absl import flags
 
 from evolvers.ascent import config
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, next_steps
 from keras_fool.models import classifiers, label_choice
 
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ def main(arguments: Sequence[str]) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     files.write(output, sheet_drawing.png(sheet))
     print(f"{output}: {sheet.width}x{sheet.height} pixels")
+    with errors.reported(ValueError):
+        print(next_steps.after_run(folders[0]))
 
 
 def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -> "Image.Image":

@@ -23,7 +23,14 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, path_flags
+from keras_fool.command_line import (
+    cli,
+    common_flags,
+    flag_groups,
+    flag_values,
+    next_steps,
+    path_flags,
+)
 from keras_fool.models import classifier_folder
 
 _OF_CAFFE = ("lenet", "alexnet", "caffenet", "googlenet")
@@ -96,7 +103,8 @@ def main(arguments: Sequence[str]) -> None:
     num_weights = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     print(
         f"{architecture}, {num_weights:,} weights, {num_labels} labels, "
-        f"images {image_shape[0]} x {image_shape[1]}\nclassifier   {target}"
+        f"images {image_shape[0]} x {image_shape[1]}\nclassifier   {target}\n"
+        f"{next_steps.lines(next_steps.command('evolve', f'--model={target}'))}"
     )
 
 

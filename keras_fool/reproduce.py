@@ -33,12 +33,20 @@ S9 on SqueezeNet 1.1 five to twelve minutes.
 """
 
 import pathlib
+import sys
 from collections.abc import Sequence
 
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, path_flags
+from keras_fool.command_line import (
+    cli,
+    common_flags,
+    flag_groups,
+    flag_values,
+    next_steps,
+    path_flags,
+)
 from keras_fool.models import classifiers
 from keras_fool.runs import stopping
 from keras_fool.studies import experiment, tables
@@ -139,6 +147,18 @@ def main(arguments: Sequence[str]) -> None:
                 steps.run(every, context, times, known, results.on_step)
     table = results.path / "table.md"
     print(f"{table}\n\n{tables.in_terminal(table.read_text('utf-8'))}")
+    print(next_steps.lines(_next()))
+
+
+def _next() -> str:
+    """The same experiment on a larger scale, or from another seed."""
+    words = [word for word in sys.argv[1:] if not word.startswith(("--scale=", "--seed="))]
+    if (scale := common_flags.SCALE.value) < 1:
+        changes = [f"--scale={min(1, 10 * scale):g}"]
+    else:
+        seed = common_flags.SEED.value + 1
+        changes = [f"--seed={seed}", f"--results={_RESULTS.value.rstrip('/')}-seed{seed}"]
+    return next_steps.command("reproduce", *words, *changes)
 
 
 def _workdir(chosen: experiment.Experiment, dataset: str) -> pathlib.Path:

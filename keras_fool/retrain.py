@@ -33,7 +33,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, next_steps
 from keras_fool.models import image_views
 from keras_fool.runs import stopping
 from keras_fool.studies import experiment, tables
@@ -149,7 +149,12 @@ def main(arguments: Sequence[str]) -> None:
             with study.opened(context) as times:
                 steps.run(study.steps(), context, times)
             markdown = report.write(study.folder, config)
-    print(f"\n{tables.in_terminal(markdown)}\nstudy    {path}\npicture  {path / f'{name}.png'}")
+    last = study.folder.evolution(config.iterations)
+    print(
+        f"\n{tables.in_terminal(markdown)}\nstudy        {path}\n"
+        f"picture      {path / f'{name}.png'}\n"
+        f"{next_steps.lines(next_steps.command('gallery', f'--images={last}'))}"
+    )
 
 
 def _config() -> retraining.Config:

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, path_flags
+from keras_fool.command_line import cli, common_flags, flag_groups, next_steps, path_flags
 from keras_fool.runs import stopping
 
 if TYPE_CHECKING:
@@ -173,6 +173,9 @@ def main(arguments: Sequence[str]) -> None:
         f"REST on {_HOST.value}:{serving.rest_port}",
         flush=True,
     )
+    here = "127.0.0.1" if _HOST.value in ("0.0.0.0", "::") else _HOST.value
+    model = f"grpc://{f'[{here}]' if ':' in here else here}:{serving.grpc_port}/{name}"
+    cli.note(f"to fool it: {next_steps.command('evolve', f'--model={model}')}")
     ended.wait()
     cli.note("ending; requests that have begun are answered.")
     serving.stop(_GRACE)

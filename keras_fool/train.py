@@ -37,7 +37,14 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, run_tables
+from keras_fool.command_line import (
+    cli,
+    common_flags,
+    flag_groups,
+    flag_values,
+    next_steps,
+    run_tables,
+)
 from keras_fool.models import classifier_folder
 from keras_fool.runs import stopping
 from trainers import cluster, datasets, sources
@@ -171,7 +178,8 @@ def main(arguments: Sequence[str]) -> None:
     print(
         f"\ntest error   {error:.2f} % of {data.num_test:,} images\n"
         f"classifier   {target}\n"
-        f"{run_tables.tensorboard(_workdir())}"
+        f"{run_tables.tensorboard(_workdir())}\n"
+        f"{next_steps.lines(next_steps.command('evolve', f'--model={target}'))}"
     )
 
 

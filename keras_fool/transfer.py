@@ -40,6 +40,7 @@ from keras_fool.command_line import (
     flag_groups,
     flag_values,
     model_flags,
+    next_steps,
 )
 from keras_fool.models import classifiers
 
@@ -113,6 +114,11 @@ def main(arguments: Sequence[str]) -> None:
     for line in found.notes:
         cli.note(line)
     cli.write_folder(output, found.files, found.summary)
+    images_flag = f"--images={common_flags.IMAGES.value}"
+    arguments = ["--layout=selection"]
+    if found.all_are_sure_of_some and views == classifiers.Views():
+        arguments = ["--layout=transfer", f"--models={common_flags.MODELS.value}"]
+    print(next_steps.lines(next_steps.command("gallery", images_flag, *arguments)))
 
 
 if __name__ == "__main__":

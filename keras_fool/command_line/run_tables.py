@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from keras_fool import errors
+from keras_fool.command_line import next_steps
 from keras_fool.runs import run_kinds, workdir
 from keras_fool.sheets import captions
 from keras_fool.studies import tables
@@ -123,5 +124,6 @@ def _joined(table: str, summary: str, remark: str, folder: pathlib.Path) -> str:
     best = f"best         {folder / run_kinds.BEST}\n" if there else ""
     return (
         f"\n{table}\n{summary}\n{remark}run folder   {folder}\n"
-        f"gallery      {folder / run_kinds.GALLERY}\n{best}{tensorboard(folder)}"
+        f"gallery      {folder / run_kinds.GALLERY}\n{best}{tensorboard(folder)}\n"
+        f"{next_steps.after_run(folder)}"
     )

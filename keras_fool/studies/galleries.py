@@ -175,17 +175,17 @@ def transferring(
         ValueError: There is no such image, or the sheet would be too large.
     """
     labels = studies[0].champions.labels
-    sure = [_sure(scores) & choice.mask(scores.champions) for scores in studies]
+    are_sure = [sure(scores) & choice.mask(scores.champions) for scores in studies]
     each = [
         np.bincount(scores.champions.niches[mask], minlength=len(labels))
-        for scores, mask in zip(studies, sure, strict=True)
+        for scores, mask in zip(studies, are_sure, strict=True)
     ]
     counts = np.sum(each, axis=0)
     if not counts.any():
         raise ValueError("there is no image that all of the classifiers are sure of.")
     best = np.argsort(-counts, kind="stable")[:num_labels]
     niches = [n for n in (best if choice.labels is None else choice.labels) if counts[n]]
-    columns = _fullest(studies, sure, niches, max_runs)
+    columns = _fullest(studies, are_sure, niches, max_runs)
     sheet = tile_sheets.sheet(
         [
             [
@@ -227,7 +227,8 @@ def _fullest(
     return [found[place] for place in sorted(order[:max_runs])]
 
 
-def _sure(scores: "cross_scoring.CrossScores") -> np.ndarray:
+def sure(scores: "cross_scoring.CrossScores") -> np.ndarray:
+    """Which images all classifiers give their label with at least 99 %: bool [champions]."""
     original, niches = scores.confidences[scores.original], scores.champions.niches
     return np.all(
         [transfer.both_sure(original, scores.confidences[o], niches) for o in scores.others], axis=0

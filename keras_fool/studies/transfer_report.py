@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from keras_fool.models import classifiers, meanings
-from keras_fool.studies import cross_scoring, plots, transfer, transfer_tables
+from keras_fool.studies import cross_scoring, galleries, plots, transfer, transfer_tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,11 +16,14 @@ class Report:
         notes: Which labels were taken in which order, where a classifier has no names of them.
         files: By name, transfer.md, transfer.csv, and a heat map for each pair of a folder and
             another classifier.
+        all_are_sure_of_some: Whether all classifiers give some image the label it was evolved
+            for with at least 99 %.
     """
 
     summary: str
     notes: Sequence[str]
     files: Mapping[str, bytes]
+    all_are_sure_of_some: bool
 
 
 def report(studies: Sequence[cross_scoring.CrossScores], seed: int) -> Report:
@@ -61,7 +64,8 @@ def report(studies: Sequence[cross_scoring.CrossScores], seed: int) -> Report:
     parts = ["# Images that fool other classifiers\n", table, note, counts, *orders, *label_tables]
     files["transfer.md"] = "\n".join(parts).encode()
     files["transfer.csv"] = transfer_tables.images_csv(studies)
-    return Report(f"{table}\n{counts}", notes, files)
+    some = any(galleries.sure(scores).any() for scores in studies)
+    return Report(f"{table}\n{counts}", notes, files, some)
 
 
 def _heat_map(scores: cross_scoring.CrossScores, other: str, heading: str) -> bytes:

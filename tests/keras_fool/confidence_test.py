@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_fool import confidence
 from keras_fool.models import applications
-from tests.keras_fool import folders
+from tests.keras_fool import folders, next_steps
 
 CENTRES = {"dark": 0.0, "Mid_grey": 0.5, "bright": 1.0}
 
@@ -68,6 +68,7 @@ def test_labels_are_found_by_name_and_pictures_named(command, brightness, greys,
     assert (code, err.count("error")) == (0, 0), err
     assert top1_error(out) == "0.00"
     assert "by their names" in out
+    assert next_steps.found_in(out) == [["evolve", f"--model={brightness[channels]}"]]
     rows = folders.rows(greys.parent / "greys-confidence" / "images.csv")
     assert [row["file"] for row in rows] == [
         f"test/{label}/{number}.png" for label in ("bright", "dark", "mid grey") for number in "01"

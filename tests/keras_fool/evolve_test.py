@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
 
-from keras_fool import evolve
+from keras_fool import evolve, render, transfer
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png
-from tests.keras_fool import folders
+from tests.keras_fool import folders, next_steps
 
 SMALL = ("--generations=3", "--batch_size=20")
 
@@ -58,6 +58,16 @@ def test_mnist_in_one_command(command, here, shipped):
     with Image.open(path / "gallery.png") as sheet:
         assert sheet.width > sheet.height > 100
 
+    # Both classifiers that are shipped know digits.
+    rendered, transferred = next_steps.found_in(out)
+    surest = max(folders.rows(path / "champions.csv"), key=lambda row: float(row["confidence"]))
+    assert rendered[:2] == ["render", str(path.relative_to(here) / surest["file"])]
+    assert transferred[2] == "--models=mnist_b"
+    for command_module, words in ((render, rendered), (transfer, transferred)):
+        code, out, err = command(command_module, *words[1:])
+        assert code == 0, err
+        assert next_steps.found_in(out)
+
     events = event_accumulator.EventAccumulator(str(path)).Reload()
     assert [event.step for event in events.Scalars("confidence/median")] == [0, 1, 2, 3]
     assert events.Scalars("confidence/max")[-1].value == pytest.approx(max(recorded))
@@ -88,6 +98,8 @@ def test_of_many_labels_the_surest_are_shown_with_whole_names(command, here):
     assert [line[0] for line in shown] == [row["label_name"] for row in surest]
     assert [line[1] for line in shown] == [f"{float(row['confidence']):.7f}" for row in surest]
     assert len({line.index(words[1]) for line, words in zip(lines[4:24], shown, strict=True)}) == 1
+
+    assert next_steps.found_in(out)[0][1] == f"a run/{surest[0]['file']}"
 
     # The surest image is in best.png, large; that it is there is checked as for other files.
     assert "best         a run/best.png" in lines

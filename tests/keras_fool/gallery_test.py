@@ -8,6 +8,7 @@ from keras_fool import gallery
 from keras_fool.models import classifiers
 from keras_fool.runs import champions, evolution_run
 from keras_fool.studies import cross_scoring, galleries
+from tests.keras_fool import next_steps
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +22,7 @@ def test_runs_and_labels(command, altered, tmp_path):
     assert (code, err) == (0, "")
     path = tmp_path / "altered-runs.png"
     assert str(path) in out
+    assert next_steps.found_in(out)
     sheet = np.asarray(Image.open(path))
     tiles = tiles_on(sheet, champions.read(altered), scale=11)
     assert len({y for y, _ in tiles[:3]}) == 1, "a run is a row"

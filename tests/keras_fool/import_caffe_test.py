@@ -11,6 +11,7 @@ import pytest
 from keras_fool import import_caffe
 from keras_fool.models import classifiers
 from keras_fool.runs import scorers
+from tests.keras_fool import next_steps
 from tests.trainers import caffe_forward, caffe_samples, caffe_writer
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -78,9 +79,10 @@ def test_labels_are_named_by_a_file(tmp_path, command, lenet_file):
         *(f"--output_dir={tmp_path}", f"--label_names={names}"),
     )
 
-    code, _, _ = command(import_caffe, *given)
+    code, out, _ = command(import_caffe, *given)
 
     assert code == 0
+    assert next_steps.found_in(out) == [["evolve", f"--model={tmp_path / 'n' / '1'}"]]
     card = json.loads((tmp_path / "n" / "1" / "card.json").read_text("utf-8"))
     assert card["labels"][3] == "digit 3"
     names.write_text("one\ntwo\n", "utf-8")

@@ -12,7 +12,7 @@ import pytest
 
 from keras_fool import reproduce
 from keras_fool.studies import experiment, tables
-from tests.keras_fool import folders, processes
+from tests.keras_fool import folders, next_steps, processes
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,7 @@ def test_table_s1_and_what_uses_its_runs(command, small, tmp_path):
     assert table.startswith(f"# {title}")
     assert tables.in_terminal(table) in out
     assert "|" not in out, "a terminal shows no Markdown"
+    assert next_steps.found_in(out)[0][-1] == "--scale=0.2"
     assert len(folders.rows(folder / "images.csv")) == 2 * 2 * 3
     assert (folder / "heat_map.png").read_bytes().startswith(b"\x89PNG")
     settings = json.loads((folder / "settings.json").read_text())

@@ -14,7 +14,7 @@ from keras_fool.command_line import cli
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champions
 from keras_fool.studies.retraining import folder as retraining_folder
-from tests.keras_fool import folders, retraining_kills
+from tests.keras_fool import folders, next_steps, retraining_kills
 
 FLAGS = ("--dataset=digits", "--iterations=3", "--scale=0.004")
 TABLES = ("table_s2.csv", "table_s2.md", "table_s2.png", "confidences.csv")
@@ -162,6 +162,7 @@ def test_complete_it_changes_nothing_and_says_the_table(study, command):
     assert code == 0
     assert re.search("^3 +[0-9]", stdout, re.MULTILINE)
     assert "|" not in stdout, "a terminal shows no Markdown"
+    assert next_steps.found_in(stdout)
     assert "stage" not in stderr
     assert {file: file.stat().st_mtime_ns for file in study.path.rglob("dnn_*/**/*")} == before
 

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing import event_accumulator
 
 from keras_fool import confidence, train
 from keras_fool.models import classifiers
-from tests.keras_fool import processes, terminal
+from tests.keras_fool import next_steps, processes, terminal
 from tests.trainers import samples
 from trainers import datasets
 
@@ -53,6 +53,7 @@ def test_trained_classifier_is_where_the_command_says(trained):
     card = json.loads((folder / "card.json").read_text("utf-8"))
 
     assert f"classifier   {folder}" in out
+    assert next_steps.found_in(out) == [["evolve", f"--model={folder}"]]
     assert f"test error   {card['test_error_percent']:.2f} % of 359 images" in out
     assert f"tensorboard --logdir={path / 'work'}" in out
     assert sorted(entry.name for entry in folder.iterdir()) == [

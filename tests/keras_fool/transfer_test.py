@@ -10,7 +10,7 @@ from evolvers.config import Config
 from keras_fool import evolve, transfer
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png, champions, evolution_run
-from tests.keras_fool import folders
+from tests.keras_fool import folders, next_steps
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +51,7 @@ def test_tables_of_a_run_folder(command, run_folder, tiny_model, other_model, tm
         rf"^\(a\) Top-1 matches +{100 * matches / 6:.1f} \([\d.]+ to [\d.]+\)$", out, re.MULTILINE
     )
     assert "|" not in out, "a terminal shows no Markdown"
+    assert next_steps.found_in(out)[0][0] == "gallery"
     assert f"6 images, {matches} matches" in out
     assert (output / "transfer.md").read_text().count("other.keras on images of tiny.keras") >= 3
     assert Image.open(output / "heat_map_three_other.png").size[0] > 300
