@@ -22,6 +22,7 @@ from keras_fool.runs import (
     jobs,
     run_folder,
     run_kinds,
+    summary_tags,
 )
 from keras_fool.sheets import sheet_drawing, surest, tile_sheets
 from keras_fool.sheets.captions import both
@@ -60,7 +61,7 @@ class AscentRecord(jobs.Record[loop.Trace]):
     def scalars(self, result: loop.Trace, seconds: float) -> Iterator[tuple[int, dict[str, float]]]:
         """The figures of each step, over all images."""
         for index, every in enumerate(result.confidence):
-            values = jobs.confidence_scalars(every[np.isfinite(every)], "images", _THRESHOLDS)
+            values = summary_tags.of_confidences(every[np.isfinite(every)], "images", _THRESHOLDS)
             if index == len(result.confidence) - 1:
                 values["image_steps_per_second"] = result.confidence.size / seconds
             yield result.first + index, values
@@ -68,10 +69,12 @@ class AscentRecord(jobs.Record[loop.Trace]):
     def overview(self) -> jobs.Images:
         """The images as they are, a row per seed."""
         images = self._ascent.images("last")
-        num_labels = len({label for label, _ in self._ascent.targets})
-        return [
-            list(images[start : start + num_labels]) for start in range(0, len(images), num_labels)
+        labels = list(dict.fromkeys(label for label, _ in self._ascent.targets))
+        rows = [
+            list(images[start : start + len(labels)])
+            for start in range(0, len(images), len(labels))
         ]
+        return jobs.Images(rows, [self._scorer.labels[label] for label in labels])
 
     def finish(self) -> None:
         """Scores and writes the images and the gallery, and completes the run folder."""

@@ -27,6 +27,7 @@ from keras_fool.runs import (
     jobs,
     run_folder,
     run_kinds,
+    summary_tags,
     tables,
 )
 from keras_fool.sheets import contact_sheets, sheet_drawing, surest
@@ -118,7 +119,7 @@ class EvolutionRecord(jobs.Record[Result]):
         """A generation's figures, pooled over all runs."""
         generation = result.generation
         values = {
-            **jobs.confidence_scalars(result.confidences, "niches", _THRESHOLDS),
+            **summary_tags.of_confidences(result.confidences, "niches", _THRESHOLDS),
             "takeovers": generation.takeovers.sum(),
             "images_per_second": generation.births / seconds,
         }
@@ -129,7 +130,7 @@ class EvolutionRecord(jobs.Record[Result]):
         number = result.generation.number
         if number % self._montage_every and number != self._evolution.config.generations:
             return None
-        return _images(result.elites)
+        return jobs.Images(_images(result.elites), self._scorer.labels)
 
     def state(self) -> dict[str, np.ndarray]:
         """The SHA-256 of the first images."""

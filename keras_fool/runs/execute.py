@@ -99,6 +99,7 @@ def execute(
             is_true(f"all {job.unit}s are saved in {path}; to finish: {command}")
             writing.wait()
             record.finish()
+            writing.finish()
 
 
 def take_part(job: jobs.Job, due: Due, path: pathlib.Path, *, command: str) -> None:
@@ -207,6 +208,10 @@ class _Writing(Generic[Result]):
     def wait(self) -> None:
         """Waits until all that was handed over is on disk; raises as `save` does."""
         self._writer.wait()
+
+    def finish(self) -> None:
+        """Writes for TensorBoard what came of the complete run."""
+        self._events.finish(self._job.last_step, self._folder.champions)
 
     def _checkpoint(self) -> None:
         self._saved, self._saved_at = self._job.step, time.monotonic()

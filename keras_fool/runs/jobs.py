@@ -10,8 +10,20 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-Images = Sequence[Sequence[np.ndarray]]  # in rows, each uint8 [height, width, channels]
 Result = TypeVar("Result")  # of some steps: what a job hands its record
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Images:
+    """What TensorBoard shows.
+
+    Attributes:
+        rows: Images in rows, a run in each, uint8 [height, width, channels].
+        names: Of the columns: the labels.
+    """
+
+    rows: Sequence[Sequence[np.ndarray]]
+    names: Sequence[str]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -154,25 +166,3 @@ class Record(Generic[Result]):
             UserError: The results cannot be used.
             OSError: Something could not be written; the checkpoints stay.
         """
-
-
-def confidence_scalars(
-    confidences: np.ndarray, things: str, thresholds: Sequence[float]
-) -> dict[str, float]:
-    """What TensorBoard plots of some confidences, by tag.
-
-    Args:
-        confidences: float32, of any shape; finite.
-        things: What has a confidence each, such as "niches".
-        thresholds: The share of confidences that reach each of them is a figure.
-    """
-    return {
-        "confidence/median": np.median(confidences),
-        "confidence/mean": confidences.mean(dtype=np.float64),
-        "confidence/max": confidences.max(),
-        "confidence/min": confidences.min(),
-        **{
-            f"{things}/share_at_least_{threshold:g}": np.mean(confidences >= np.float32(threshold))
-            for threshold in thresholds
-        },
-    }

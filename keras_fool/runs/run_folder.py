@@ -50,6 +50,7 @@ class RunFolder:
     Attributes:
         path, settings, about, note: As they were given.
         image_sums: SHA-256 of the images that are written, by their names in the folder.
+        champions: The rows of champions.csv; none before the run is complete.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class RunFolder:
         self.path, self.settings, self.about, self.note = path, settings, about, note
         self.image_sums: dict[str, str] = {}
         self._tables: dict[str, files.GrowingFile] = {}
+        self.champions: Sequence[Mapping] = ()
         self._table_keys = ("", "")
         self._checkpoints = checkpoints.CheckpointFolder(path / "checkpoint")
         self._lock = workdir.opened(path, settings, about, note, may_grow=True)
@@ -217,6 +219,7 @@ class RunFolder:
         files.write(self.path / checksums.FILE, checksums.text(sums))
         files.write(self.path / workdir.CHAMPIONS, champions)
         files.sync_folder(self.path)
+        self.champions = rows
 
 
 def is_complete(path: pathlib.Path, settings: Mapping[str, object]) -> bool:

@@ -1,10 +1,11 @@
-"""What TensorBoard shows of a run: curves, montages of images, the settings.
+"""What TensorBoard shows of a run: curves, montages of images, the settings, the surest champions.
 
 Events go through TensorFlow's record writer, which buffers them; tags follow
 `tf.summary`, whose graph-building calls would cost more than a generation's selection.
 """
 
 import contextlib
+import functools
 import io
 import os
 import pathlib
@@ -14,14 +15,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.plugins.hparams import api_pb2 as hparams_api
+from tensorboard.plugins.hparams import summary_v2 as hparams
 from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import summary_v2 as text_summary
 from tensorboard.util import tensor_util
 
-from keras_fool.runs import workdir
-from keras_fool.sheets import contact_sheets
+from keras_fool.runs import jobs, summary_tags, workdir
+from keras_fool.sheets import captions, montages
+
+_MOST_ROWS = 40
+# Of champions.csv, those that are shown.
+_COLUMNS = ("run", "label_name", "confidence", "top1_name", "generation", "step", "file")
 
 
 class Summaries:
@@ -44,41 +51,64 @@ class Summaries:
         self._write(event_pb2.Event(session_log=start), first)
 
     def settings(self, settings: Mapping[str, object], classifier: object = None) -> None:
-        """Writes the settings as a table.
+        """Writes the settings: as a table, and as hparams.
 
         Args:
             settings: What shapes the result, nested or not.
             classifier: The name of what is fooled, where something is.
         """
         rows = [("classifier", classifier)] if classifier else []
-        lines = [f"| {name} | {value} |" for name, value in [*rows, *workdir.flat(settings)]]
-        text = "\n".join(["| setting | value |", "|---|---|", *lines])
-        # A file's name may hold bytes that are not characters in this locale.
-        printable = text.encode("utf-8", "backslashreplace").decode()
-        summary = text_summary.text_pb("settings", printable)
-        self._write(event_pb2.Event(summary=summary), 0)
+        rows += workdir.flat(settings)
+        self._text(0, summary_tags.SETTINGS, summary_tags.table(("setting", "value"), rows))
+        # TensorBoard compares runs by these; hashes are of no use there.
+        compared = {
+            name: value if isinstance(value, bool | int | float) else _printable(value)
+            for name, value in rows
+            if value is not None and not name.endswith("sha256")
+        }
+        self._write(event_pb2.Event(summary=hparams.hparams_pb(compared)), 0)
 
     def values(self, step: int, values: Mapping[str, float]) -> None:
         """Writes figures by their tags."""
         summary = summary_pb2.Summary()
         for tag, value in values.items():
-            summary.value.add(tag=tag, simple_value=float(value))
+            summary.value.add(tag=tag, simple_value=float(value), metadata=_scalar_metadata(tag))
         self._write(event_pb2.Event(summary=summary), step)
 
-    def images(self, step: int, images: Sequence[Sequence[np.ndarray]]) -> None:
-        """Writes a montage of images, uint8 [height, width, channels], in rows."""
-        pixels = contact_sheets.montage(images)
+    def images(self, step: int, images: jobs.Images) -> None:
+        """Writes a montage of images."""
+        sheet = montages.montage(images.rows, images.names)
         png = io.BytesIO()
-        Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(png, "PNG")
-        height, width = pixels.shape[:2]
-        tensor = [str(width).encode(), str(height).encode(), png.getvalue()]
+        sheet.save(png, "PNG")
+        tensor = [str(sheet.width).encode(), str(sheet.height).encode(), png.getvalue()]
         summary = summary_pb2.Summary()
         summary.value.add(
-            tag="champions",
-            metadata=image_metadata.create_summary_metadata(None, None),
+            tag=summary_tags.CHAMPIONS,
+            metadata=image_metadata.create_summary_metadata(
+                None, summary_tags.description(summary_tags.CHAMPIONS)
+            ),
             tensor=tensor_util.make_tensor_proto(tensor, dtype=np.object_),
         )
         self._write(event_pb2.Event(summary=summary), step)
+
+    def finish(self, step: int, champions: Sequence[Mapping[str, object]]) -> None:
+        """Writes that the run is complete, and a table of its surest images.
+
+        Args:
+            step: The last one.
+            champions: The rows of champions.csv; may be none.
+        """
+        surest = sorted(champions, key=lambda row: -float(str(row["confidence"])))[:_MOST_ROWS]
+        if surest:
+            columns = [name for name in _COLUMNS if name in surest[0]]
+            rows = [
+                [*(row[name] for name in columns), captions.doubt(float(str(row["confidence"])))]
+                for row in surest
+            ]
+            table = summary_tags.table((*columns, "doubt"), rows)
+            self._text(step, summary_tags.TABLE, table)
+        end = hparams.session_end_pb(hparams_api.STATUS_SUCCESS)
+        self._write(event_pb2.Event(summary=end), step)
 
     def flush(self) -> None:
         """Lets TensorBoard see everything so far."""
@@ -90,11 +120,25 @@ class Summaries:
         with _as_os_error():
             self._writer.close()
 
+    def _text(self, step: int, tag: str, text: str) -> None:
+        summary = text_summary.text_pb(tag, _printable(text), summary_tags.description(tag))
+        self._write(event_pb2.Event(summary=summary), step)
+
     def _write(self, event: event_pb2.Event, step: int) -> None:
         event.wall_time = time.time()
         event.step = step
         with _as_os_error():
             self._writer.write(event.SerializeToString())
+
+
+@functools.cache
+def _scalar_metadata(tag: str) -> summary_pb2.SummaryMetadata:
+    return scalar_metadata.create_summary_metadata("", summary_tags.description(tag))
+
+
+def _printable(value: object) -> str:
+    """A text; a file's name may hold bytes that are not characters in this locale."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 @contextlib.contextmanager

@@ -121,31 +121,6 @@ def contact_sheet(
     return sheet
 
 
-def montage(images: Sequence[Sequence[np.ndarray]], largest: int = 800) -> np.ndarray:
-    """The champions edge to edge, without a word: a quick look.
-
-    Args:
-        images: [runs][niches] of uint8 [height, width, channels].
-        largest: About how wide and high the result may be; images shrink and runs are
-            left out beyond it.
-
-    Returns:
-        uint8 [height, width, channels].
-    """
-    height, width = images[0][0].shape[:2]
-    columns = len(images[0]) if len(images[0]) <= _MAX_COLUMNS else squarish(len(images[0]))
-    step = max(1, -(-columns * width // largest))
-    lines_of_run = -(-len(images[0]) // columns)
-    max_runs = max(1, largest // (lines_of_run * -(-height // step)))
-    lines = []
-    for champions in images[:max_runs]:
-        tiles = [image[::step, ::step] for image in champions]
-        tiles += [np.zeros_like(tiles[0])] * (lines_of_run * columns - len(tiles))
-        for start in range(0, len(tiles), columns):
-            lines.append(np.concatenate(tiles[start : start + columns], axis=1))
-    return np.concatenate(lines)
-
-
 def _layout(num_runs: int, num_niches: int, shape: tuple[int, int]) -> _Layout:
     wrapped = num_niches > _MAX_COLUMNS
     columns = squarish(num_niches) if wrapped else num_niches

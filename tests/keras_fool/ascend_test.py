@@ -16,7 +16,7 @@ from keras_fool import ascend, gallery, render, transfer
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png, champions
 from keras_fool.sheets import tile_sheets
-from tests.keras_fool import folders, next_steps, processes
+from tests.keras_fool import described, folders, next_steps, processes
 
 _STEPS = 40
 _KEPT = ("last", "best", "top1", "0.99", "0.999", "0.9999")
@@ -261,6 +261,7 @@ def test_the_command_and_a_second_start(command, tiny_model, tmp_path):
     assert code == 0, err
     assert "2 images, mean confidence 0." in out
     assert next_steps.found_in(out)[0][0] == "gallery"
+    assert not described.undescribed(tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())["settings"]
     assert config["ascent"]["blur_sigma"] == 0.3
     assert config["ascent"]["norm_percentile"] == 30

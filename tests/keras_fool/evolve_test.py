@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from keras_fool import evolve, render, transfer
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png
-from tests.keras_fool import folders, next_steps
+from tests.keras_fool import described, folders, next_steps
 
 SMALL = ("--generations=3", "--batch_size=20")
 
@@ -71,7 +71,8 @@ def test_mnist_in_one_command(command, here, shipped):
     events = event_accumulator.EventAccumulator(str(path)).Reload()
     assert [event.step for event in events.Scalars("confidence/median")] == [0, 1, 2, 3]
     assert events.Scalars("confidence/max")[-1].value == pytest.approx(max(recorded))
-    assert {"settings", "champions"} <= set(events.Tags()["tensors"])
+    assert {"settings", "champions", "champions/surest"} <= set(events.Tags()["tensors"])
+    assert not described.undescribed(path)
 
 
 def test_of_many_labels_the_surest_are_shown_with_whole_names(command, here):

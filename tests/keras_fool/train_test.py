@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing import event_accumulator
 
 from keras_fool import confidence, train
 from keras_fool.models import classifiers
-from tests.keras_fool import next_steps, processes, terminal
+from tests.keras_fool import described, next_steps, processes, terminal
 from tests.trainers import samples
 from trainers import datasets
 
@@ -54,6 +54,7 @@ def test_trained_classifier_is_where_the_command_says(trained):
 
     assert f"classifier   {folder}" in out
     assert next_steps.found_in(out) == [["evolve", f"--model={folder}"]]
+    assert not described.undescribed(path / "work")
     assert f"test error   {card['test_error_percent']:.2f} % of 359 images" in out
     assert f"tensorboard --logdir={path / 'work'}" in out
     assert sorted(entry.name for entry in folder.iterdir()) == [

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
 
-from keras_fool.runs import summaries
+from keras_fool.runs import jobs, summaries, summary_tags
 
 
 def write(folder, steps, first: int = 0, confidence: float = 0.5) -> None:
@@ -16,7 +17,7 @@ def write(folder, steps, first: int = 0, confidence: float = 0.5) -> None:
         for step in steps:
             events.values(step, {"confidence/min": confidence, "takeovers": np.int64(step)})
             image = np.full((4, 3, 1), step, np.uint8)
-            events.images(step, [[image, image], [image, image]])
+            events.images(step, jobs.Images([[image, image], [image, image]], ["a", "b"]))
 
 
 def read(folder) -> event_accumulator.EventAccumulator:
@@ -42,15 +43,58 @@ def test_montages_and_settings_come_back(tmp_path):
     width, height, png = montages[-1].tensor_proto.string_val
 
     assert [event.step for event in montages] == [0, 20]
-    assert (width, height) == (b"6", b"8")
     with Image.open(io.BytesIO(png)) as image:
-        assert np.array_equal(np.asarray(image), np.full((8, 6), 20))
+        assert image.size == (int(width), int(height))
+        assert (np.asarray(image) == 20).all(axis=2).sum() >= 4 * (4 * 28) * (3 * 28)
     assert events.SummaryMetadata("champions").plugin_data.plugin_name == "images"
     assert events.Tensors("settings")[0].tensor_proto.string_val == [
         b"| setting | value |\n|---|---|\n| classifier | mnist_a/1 |\n| seed | 1 |\n"
         b"| scorer.sha256 | ab |"
     ]
     assert events.SummaryMetadata("settings").plugin_data.plugin_name == "text"
+
+
+def test_settings_are_hparams_and_the_surest_champions_a_table(tmp_path):
+    rows = [
+        {
+            "run": 0,
+            "label": n,
+            "label_name": f"l|{n}",
+            "confidence": f"0.{n:02d}",
+            "file": f"{n}.png",
+        }
+        for n in range(50)
+    ]
+    with contextlib.closing(summaries.Summaries(tmp_path, 0)) as events:
+        events.settings({"seed": 3, "scorer": {"sha256": "ab", "views": None}, "list": [1]}, "a/1")
+        events.finish(7, rows)
+
+    found = read(tmp_path)
+    hparams = found.SummaryMetadata("_hparams_/session_start_info").plugin_data
+    content = plugin_data_pb2.HParamsPluginData.FromString(hparams.content)
+    values = {name: str(value) for name, value in content.session_start_info.hparams.items()}
+    assert {name: text.partition(": ")[2].strip() for name, text in values.items()} == {
+        "classifier": '"a/1"',
+        "seed": "3.0",
+        "list": '"[1]"',
+    }
+    assert "_hparams_/session_end_info" in found.Tags()["tensors"]
+    (table,) = found.Tensors("champions/surest")
+    lines = table.tensor_proto.string_val[0].decode().splitlines()
+    assert table.step == 7
+    assert len(lines) == 2 + 40
+    assert r"l\|49 | 0.49" in lines[2]
+
+
+def test_doubt_is_plotted_to_the_end_of_float32():
+    values = [
+        summary_tags.of_confidences(np.float32([confidence]), "niches", ())[
+            "confidence/log10_doubt"
+        ]
+        for confidence in (0.9, 0.9999, 1 - 2**-24, 1)
+    ]
+
+    assert values == pytest.approx([-1, -4, -7.2247, -7.2247], abs=1e-3)
 
 
 def test_continued_run_replaces_what_was_lost(tmp_path):

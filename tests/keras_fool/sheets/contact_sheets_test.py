@@ -89,19 +89,3 @@ def test_words_longer_than_their_place_are_cut():
     assert longer.shape == usual.shape
     margin = longer[:, -20:]
     assert (margin == margin[0, 0]).all()
-
-
-def test_montage_puts_images_edge_to_edge():
-    images, _ = champions(3, 4, (6, 5, 3))
-
-    pixels = contact_sheets.montage(images)
-
-    assert pixels.shape == (18, 20, 3)
-    np.testing.assert_array_equal(pixels[6:12, 15:20], images[1][3])
-
-
-def test_montage_of_many_stays_small():
-    for runs, niches in ((1, 1000), (100, 10), (1, 23)):
-        images, _ = champions(runs, niches, (64, 64, 1))
-        height, width = contact_sheets.montage(images).shape[:2]
-        assert max(height, width) <= 900
