@@ -160,6 +160,7 @@ def main(arguments: Sequence[str]) -> None:
             print(run_tables.evolved(path, model_flags.remark(classifier)))
             return
         if scorer is None:
+            cli.loading()  # a complete run may go on
             with cli.native_messages_hidden():
                 scorer = evolution_run.open_scorer(config, classifier, score_batch)
     evolution_run.evolve(

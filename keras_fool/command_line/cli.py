@@ -27,6 +27,7 @@ from trainers import names
 FLAGS = flags.FLAGS
 # 128 + the signal's number, as shells report it.
 _NOBODY_READS = 141
+_said_loading = False
 
 
 def run(
@@ -192,15 +193,17 @@ def note(message: str) -> None:
 
 
 def loading(folder: pathlib.Path | None = None) -> None:
-    """Says, before the seconds that it takes, that TensorFlow is being loaded.
+    """Says once, before the seconds that it takes, that TensorFlow is being loaded.
 
-    Nothing where it is loaded already, or not needed as `folder` holds a complete run.
+    Nothing where it is loaded already, or where `folder` holds a complete run, which may need none.
 
     Args:
         folder: Where results go.
     """
+    global _said_loading
     complete = folder is not None and (folder / workdir.CHAMPIONS).is_file()
-    if not complete and sys.modules.get("tensorflow") is None:
+    if not complete and not _said_loading and sys.modules.get("tensorflow") is None:
+        _said_loading = True
         note(f"{f'results go to {folder}; ' if folder else ''}loading TensorFlow.")
 
 

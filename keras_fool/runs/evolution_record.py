@@ -89,6 +89,7 @@ class EvolutionRecord(jobs.Record[Result]):
         self._montage_every = montage_every
         self._first_run = evolution.config.first_run
         self._niches = evolution.archives[0].labels
+        self._names = [scorer.labels[label] for label in self._niches]
         self._first_sums: dict[str, str] = {}
         self._counts_not_finite = False
 
@@ -130,7 +131,7 @@ class EvolutionRecord(jobs.Record[Result]):
         number = result.generation.number
         if number % self._montage_every and number != self._evolution.config.generations:
             return None
-        return jobs.Images(_images(result.elites), self._scorer.labels)
+        return jobs.Images(_images(result.elites), self._names)
 
     def state(self) -> dict[str, np.ndarray]:
         """The SHA-256 of the first images."""
@@ -143,9 +144,8 @@ class EvolutionRecord(jobs.Record[Result]):
         self._folder.say_writing(sum(map(len, elites)))
         rows, _ = self._write_champions("last", elites)
         confidences = np.stack([archive.confidences for archive in self._evolution.archives])
-        names = [self._scorer.labels[label] for label in self._niches]
         sheet = contact_sheets.contact_sheet(
-            _images(elites), confidences, names, self._title, self._first_run
+            _images(elites), confidences, self._names, self._title, self._first_run
         )
         png = io.BytesIO()
         sheet.save(png, "PNG")
@@ -165,7 +165,7 @@ class EvolutionRecord(jobs.Record[Result]):
         images, names, same = [], [], []
         for run, champions in enumerate(elites, self._first_run):
             of_run = (f"run {run}",) if len(elites) > 1 else ()
-            for label, elite in zip(self._scorer.labels, champions, strict=False):
+            for label, elite in zip(self._names, champions, strict=True):
                 images.append(elite.image)
                 names.append((label, *of_run))
                 same.append((run, elite.identity))
