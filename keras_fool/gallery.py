@@ -182,7 +182,7 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
         return galleries.selection(images, choice, style)
     cli.loading()
     with cli.native_messages_hidden():
-        from keras_fool.studies import cross_scoring
+        from keras_fool.studies import cross_scoring, tables
 
         models = cross_scoring.find_models(classifiers.listed(str(common_flags.MODELS.value)))
         scorers = cross_scoring.Scorers()
@@ -190,8 +190,8 @@ def _draw(images: "Sequence[champions.Champions]", choice: "galleries.Choice") -
     for line in dict.fromkeys(line for scores in studies for line in scores.taken_lines):
         cli.note(line)
     sheet, counts = galleries.transferring(studies, choice, style, max_runs=_MAX_RUNS.value)
-    for label, number in counts.items():
-        print(f"{label:<16}{number} images that all of the classifiers are sure of")
+    headings = ["label", "images that all of the classifiers are sure of"]
+    print(tables.aligned(headings, counts.items()))
     return sheet
 
 
