@@ -207,6 +207,8 @@ def _is_known(found: Mapping) -> bool:
 def _is_known_in_hdf5(found: Mapping) -> bool:
     """The same for older descriptions, which name Keras's own classes without their modules."""
     name = str(found["class_name"])
+    if name == "function":  # called by what it is registered as
+        return keras.saving.get_registered_object(str(found.get("config"))) is not None
     if found.get("module") is not None or name.startswith("__"):
         return _is_known(found)
     if keras.saving.get_registered_object(name) is not None:

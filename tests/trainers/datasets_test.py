@@ -91,7 +91,7 @@ def test_enlarge_interpolates_bilinearly(side):
 def test_unknown_data_set_names_the_known_ones():
     with pytest.raises(ValueError, match="unknown data set 'svhn'; known: mnist, digits, shapes"):
         datasets.load("svhn")
-    with pytest.raises(ValueError, match=r"shapes, imagenet2012, folder:PATH\."):
+    with pytest.raises(ValueError, match=r"shapes, imagenet2012, folder:PATH, tfds:NAME\."):
         datasets.check_name("folder")
     for name in ("mnist", "shapes", "imagenet2012", "folder:x"):
         datasets.check_name(name)
