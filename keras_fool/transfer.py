@@ -18,7 +18,8 @@ Reads run folders that evolve or ascend wrote. The original is the classifier th
 names; it is found among --models, or where it was then. Its confidences must be the recorded ones
 again: an image that was changed since is named, and nothing is written. Labels are compared by
 their names, whatever their order; where a classifier has no names, its labels are taken in the
-original's order, and a note says so.
+original's order, and a note says so. For a classifier that takes another size, images are resized
+(TensorFlow's antialiased resize, rounded to bytes), and the tables say so.
 
 Writes a folder:
   transfer.csv      the top-1 label and confidence of each image on each classifier
@@ -93,13 +94,13 @@ def main(arguments: Sequence[str]) -> None:
         with cli.native_messages_hidden():
             from keras_fool.studies import cross_scoring, transfer_report
 
-            views = model_flags.views()
+            views, inherited = model_flags.views(), None
             if views.image_size is None:  # then as the original sees them
-                views = images[0].views
+                views = inherited = images[0].views
             listed = classifiers.listed(common_flags.MODELS.value)
             models = cross_scoring.find_models(listed, views)
             models = endpoint_flags.applied_to_all(models)
-            scorers = cross_scoring.Scorers()
+            scorers = cross_scoring.Scorers(resizes=True, inherited=inherited)
         for model in models:
             model_flags.note_unnamed(model)
         studies = [scorers.cross_score(of_folder, models) for of_folder in images]

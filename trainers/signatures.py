@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from trainers import models
+from trainers import models, resizing
 
 DEFAULT = "serving_default"
 FLOAT = "float_images"
@@ -119,8 +119,7 @@ def decoded(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
         with tf.control_dependencies([small]):
             image = tf.io.decode_image(content, channels=channels, expand_animations=False)
         image.set_shape([None, None, channels])
-        scaled = tf.image.resize(image, (height, width), antialias=True)
-        return tf.cast(tf.round(scaled), tf.uint8)
+        return resizing.resized(image, height, width)
 
     few = tf.debugging.assert_less_equal(
         tf.size(encoded), max_images, f"at most {max_images} images at a time"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainers import datasets, names, pictures, sources, streams
+from trainers import datasets, names, pictures, resizing, sources, streams
 
 PREFIX = "tfds:"
 _HOST = "https://storage.googleapis.com"  # from where most data sets are downloaded
@@ -207,8 +207,7 @@ def _read(builder: Any, split: str, shape: tuple[int, int, int]) -> tuple[np.nda
         elif shape[2] == 3 and image.shape[2] == 1:
             image = tf.image.grayscale_to_rgb(image)
         if image.shape[:2] != shape[:2]:
-            resized = tf.image.resize(image, shape[:2], antialias=True)
-            image = tf.cast(tf.round(resized), tf.uint8)
+            image = resizing.resized(image, *shape[:2])
         return tf.ensure_shape(image, shape), tf.cast(label, tf.int64)
 
     count = builder.info.splits[split].num_examples

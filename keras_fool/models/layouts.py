@@ -11,6 +11,10 @@ _CHANNELS = (1, 3, 4)
 _MOST_VALUES = 2**26
 
 
+class SmallImageError(ValueError):
+    """Images are smaller than what a network takes of them."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Layout:
     """The image that a network takes.

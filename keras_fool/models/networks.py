@@ -223,7 +223,7 @@ class Network:
             )
         crop_size = self._views.crop_size or height
         if crop_size > size:
-            raise ValueError(
+            raise layouts.SmallImageError(
                 f"{self.name} takes crops of {crop_size} pixels, which do not fit into images of "
                 f"{size}: a larger --image_size, or a smaller --crop_size, is needed."
             )

@@ -108,17 +108,45 @@ class Champions:
         Raises:
             ValueError: It does not.
         """
-        shape = self.images.shape[1:]
-        if tuple(image_shape) != shape:
-            raise ValueError(
-                f"{name} takes images of {run_records.dimensions(image_shape)}, those in "
-                f"{self.folder} are {run_records.dimensions(shape)} (height x width x channels)."
-            )
+        if tuple(image_shape) != self.images.shape[1:]:
+            raise ValueError(self._other_images(name, image_shape))
+        self.check_labels(name, num_labels)
+
+    def check_colours(self, name: str, image_shape: Sequence[int]) -> None:
+        """Checks that a classifier takes images of as many channels, of whatever size.
+
+        Args:
+            name: The classifier's.
+            image_shape: (height, width, channels) that it takes.
+
+        Raises:
+            ValueError: It does not.
+        """
+        if image_shape[2] != self.images.shape[3]:
+            raise ValueError(self._other_images(name, image_shape))
+
+    def check_labels(self, name: str, num_labels: int) -> None:
+        """Checks that a classifier has as many labels as the one of these images.
+
+        Args:
+            name: The classifier's.
+            num_labels: Its labels.
+
+        Raises:
+            ValueError: It has not.
+        """
         if num_labels != len(self.labels):
             raise ValueError(
                 f"{name} has {num_labels} labels, the classifier of {self.folder} has "
                 f"{len(self.labels)}."
             )
+
+    def _other_images(self, name: str, image_shape: Sequence[int]) -> str:
+        shape = self.images.shape[1:]
+        return (
+            f"{name} takes images of {run_records.dimensions(image_shape)}, those in "
+            f"{self.folder} are {run_records.dimensions(shape)} (height x width x channels)."
+        )
 
     def check_scores(self, confidences: np.ndarray) -> None:
         """Checks that the images are those that were recorded.

@@ -6,9 +6,12 @@ from typing import overload
 
 import numpy as np
 
-from keras_fool.models import classifiers, label_orders, scorer_contract, scoring
+from keras_fool.models import classifiers, label_orders, layouts, scorer_contract, scoring
 from keras_fool.runs import champions as champions_module
 from keras_fool.runs import scorers
+from trainers import resizing
+
+_RESIZED_AT_A_TIME = 256  # images
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,6 +26,8 @@ class CrossScores:
         taken: By the name of each classifier whose labels could not be compared by name,
             which label of it is taken for which, in words.
         independent: Whether labels of one of them have probabilities of their own.
+        resized: By the name of each classifier that takes images of another size, (height,
+            width) that they were resized to for it.
     """
 
     champions: champions_module.Champions
@@ -30,6 +35,7 @@ class CrossScores:
     confidences: dict[str, np.ndarray]
     taken: dict[str, str] = dataclasses.field(default_factory=dict)
     independent: bool = False
+    resized: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     @property
     def own(self) -> np.ndarray | None:
@@ -48,6 +54,17 @@ class CrossScores:
             f"the labels of {name} have no names to be found by and are taken in the order of "
             f"{self.original}'s: {words}."
             for name, words in self.taken.items()
+        ]
+
+    @property
+    def resized_lines(self) -> list[str]:
+        """`resized`, a sentence for each classifier."""
+        height, width = self.champions.images.shape[1:3]
+        return [
+            f"the images of {self.original}, {height} x {width} pixels, were resized to "
+            f"{new[0]} x {new[1]} for {name}, by TensorFlow's antialiased resize, and rounded to "
+            "bytes."
+            for name, new in self.resized.items()
         ]
 
 
@@ -82,8 +99,18 @@ def find_models(
 class Scorers:
     """Loads each classifier once, however many folders are scored."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, resizes: bool = False, inherited: classifiers.Views | None = None):
+        """Loads none yet.
+
+        Args:
+            resizes: Whether images are resized for classifiers that take another size; who asks
+                for it says so in the results.
+            inherited: What classifiers see of an image because another one saw that of it, and
+                nobody asked for it: one that cannot do so sees whole images, resized.
+        """
         self._loaded: dict[classifiers.AnyClassifier, scorer_contract.Scorer] = {}
+        self._resizes = resizes
+        self._inherited = inherited
 
     @property
     def notes(self) -> list[str]:
@@ -105,8 +132,18 @@ class Scorers:
             ValueError: As `scorers.open_scorer` does.
         """
         if classifier not in self._loaded:
-            self._loaded[classifier] = scorers.open_scorer(classifier)
+            self._loaded[classifier] = self._opened(classifier)
         return self._loaded[classifier]
+
+    def _opened(self, classifier: classifiers.AnyClassifier) -> scorer_contract.Scorer:
+        try:
+            return scorers.open_scorer(classifier)
+        except layouts.SmallImageError:
+            members = () if classifier.is_remote else classifier.members
+            if len(members) != 1 or members[0].views != self._inherited:
+                raise
+            whole = dataclasses.replace(members[0], views=classifiers.Views())
+            return scorers.open_scorer(whole)
 
     def cross_score(
         self,
@@ -115,33 +152,52 @@ class Scorers:
     ) -> CrossScores:
         """Scores champions on the classifier they were evolved on and on all others.
 
+        For a classifier that takes images of another size they are resized, if that is wanted.
+
         Args:
             champions: The images.
             models: The classifiers; the original need not be among them.
 
         Raises:
             ValueError: The original is not to be found, an image is not the one that was
-                recorded, a classifier takes other images or has another number of
-                labels, or names them differently, or cannot be used.
+                recorded, a classifier takes images of other colours (or of another size, where
+                they are not resized) or has another number of labels, or names them differently,
+                or cannot be used.
         """
         original = champions_module.original(champions, models)
         others = [model for model in models if model != original]
         confidences: dict[str, np.ndarray] = {}
         taken: dict[str, str] = {}
         independent = False
+        resized: dict[str, tuple[int, int]] = {}
         for classifier in (original, *others):
             scorer = self.open(classifier)
             independent |= scorer.independent
-            champions.check_fits(scorer.name, scorer.image_shape, len(scorer.labels))
+            if classifier is original or not self._resizes:
+                champions.check_fits(scorer.name, scorer.image_shape, len(scorer.labels))
             if classifier is original:
                 confidences[classifier.name] = scorer.score(champions.images)
                 champions.check_scores(confidences[classifier.name])
                 continue
+            champions.check_colours(scorer.name, scorer.image_shape)
+            champions.check_labels(scorer.name, len(scorer.labels))
             order = label_orders.find(
                 champions.labels, scorer.labels, original.name, classifier.name
             )
-            scored = scorer.score(champions.images)
+            sides = scorer.image_shape[:2]
+            if sides != champions.images.shape[1:3]:
+                resized[classifier.name] = sides
+            scored = scorer.score(_of_size(champions.images, *sides))
             confidences[classifier.name] = scored[:, order.places]
             if not order.by_name or classifier.labels is None:
                 taken[classifier.name] = label_orders.taken(champions.labels, scorer.labels, order)
-        return CrossScores(champions, original.name, confidences, taken, independent)
+        return CrossScores(champions, original.name, confidences, taken, independent, resized)
+
+
+def _of_size(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 images [batch, height, width, channels] of another size, or of the same."""
+    if images.shape[1:3] == (height, width):
+        return images
+    parts = range(0, len(images), _RESIZED_AT_A_TIME)
+    some = [images[start : start + _RESIZED_AT_A_TIME] for start in parts]
+    return np.concatenate([resizing.resized(part, height, width).numpy() for part in some])

@@ -13,7 +13,8 @@ class Report:
 
     Attributes:
         summary: Table S1 and the counts below it, as Markdown.
-        notes: Which labels were taken in which order, where a classifier has no names of them.
+        notes: Which labels were taken in which order, where a classifier has no names of them,
+            and for which classifiers images were resized.
         files: By name, transfer.md, transfer.csv, and a heat map for each pair of a folder and
             another classifier.
         all_are_sure_of_some: Whether all classifiers give some image the label it was evolved
@@ -43,6 +44,7 @@ def report(studies: Sequence[cross_scoring.CrossScores], seed: int) -> Report:
                 heading += f" ({folder})"
             columns[heading] = transfer_tables.count(scores, other)
             lost[heading] = transfer_tables.not_finite(scores, other)
+            lost[heading] += transfer_tables.resized(scores, other)
             intervals[heading] = transfer_tables.intervals(scores, other, seed)
             label_tables.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
             name = f"heat_map_{folder}_{other}".replace("/", "-").removesuffix(".keras")
@@ -59,7 +61,8 @@ def report(studies: Sequence[cross_scoring.CrossScores], seed: int) -> Report:
             f"\n{meanings.INDEPENDENT} A match is an image that both give the label that it was "
             "evolved for.\n"
         )
-    notes = list(dict.fromkeys(line for scores in studies for line in scores.taken_lines))
+    said = [(*scores.taken_lines, *scores.resized_lines) for scores in studies]
+    notes = list(dict.fromkeys(line for lines in said for line in lines))
     orders = [f"{line[0].upper()}{line[1:]}\n" for line in notes]
     parts = ["# Images that fool other classifiers\n", table, note, counts, *orders, *label_tables]
     files["transfer.md"] = "\n".join(parts).encode()

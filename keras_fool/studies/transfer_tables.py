@@ -101,6 +101,13 @@ def not_finite(scores: cross_scoring.CrossScores, other: str) -> str:
     return f"; {other} gives {lost} of them NaN or infinite confidences: they count as no matches"
 
 
+def resized(scores: cross_scoring.CrossScores, other: str) -> str:
+    """Says which size the images were resized to for another classifier; empty for none."""
+    if other not in scores.resized:
+        return ""
+    return f"; images resized to {' x '.join(map(str, scores.resized[other]))}"
+
+
 def images_csv(studies: Iterable[cross_scoring.CrossScores]) -> bytes:
     """A row per image, and in it what each classifier takes it for, and how surely.
 

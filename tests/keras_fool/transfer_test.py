@@ -116,14 +116,89 @@ def test_results_are_not_replaced_unless_asked(command, altered, other_model, tm
     assert {path: path.read_bytes() for path in written.iterdir()} == before
 
 
-def test_classifier_of_other_images_is_refused(command, run_folder, tmp_path):
-    code, _, err = command(
-        transfer, f"--images={run_folder}", "--models=mnist_a", f"--output={tmp_path / 'out'}"
-    )
+def network(path, shape, num_labels=3):
+    """A .keras file whose random weights are decided."""
+    import keras
+
+    image = keras.Input(shape)
+    weights = keras.initializers.RandomNormal(stddev=3.0, seed=1)
+    found = keras.layers.Rescaling(1 / 255)(image)
+    found = keras.layers.AveragePooling2D(shape[0] // 4)(found)
+    head = keras.layers.Dense(num_labels, "softmax", kernel_initializer=weights)
+    keras.Model(image, head(keras.layers.Flatten()(found))).save(path)
+    return path
+
+
+@pytest.mark.parametrize("shape", [(24, 17, 1), (7, 5, 1), (12, 20, 1)])
+def test_images_are_resized_for_classifiers_of_another_size(command, run_folder, tmp_path, shape):
+    import tensorflow as tf
+
+    path = network(tmp_path / "sized.keras", shape)
+
+    code, out, err = command(transfer, f"--images={run_folder}", f"--models={path}", "--output=out")
+
+    assert code == 0, err
+    size = f"{shape[0]} x {shape[1]}"
+    written = (tmp_path / "out" / "transfer.md").read_text()
+    for text in (err, written):
+        assert f"12 x 10 pixels, were resized to {size} for sized.keras" in text
+    assert f"images resized to {size}" in out
+    images = champions.read(run_folder).images
+    seen = tf.round(tf.image.resize(images, shape[:2], antialias=True)).numpy().astype(np.uint8)
+    expected = scoring.LocalScorer(classifiers.find(str(path))).score(seen).max(axis=1)
+    rows = folders.rows(tmp_path / "out" / "transfer.csv")
+    found = [float(row["confidence:sized.keras"]) for row in rows]
+    np.testing.assert_array_equal(np.array(found, np.float32), expected)
+
+
+def test_classifier_of_other_colours_is_refused(command, run_folder, tmp_path):
+    path = network(tmp_path / "colour.keras", (12, 10, 3))
+
+    code, _, err = command(transfer, f"--images={run_folder}", f"--models={path}", "--output=out")
 
     assert code == 1
-    assert "mnist_a/1 takes images of 28 x 28 x 1, those in" in err
+    assert "colour.keras takes images of 12 x 10 x 3, those in" in err
     assert "are 12 x 10 x 1" in err
+
+
+def test_a_larger_network_sees_what_a_smaller_one_saw_crops_of(command, tmp_path):
+    small = network(tmp_path / "small.keras", (8, 8, 1))
+    large = network(tmp_path / "large.keras", (20, 20, 1))
+    sized = ("--image_size=12", "--batch_size=10", "--generations=1", "--workdir=run")
+    assert command(evolve, f"--model={small}", *sized)[0] == 0
+
+    code, _, err = command(transfer, "--images=run", f"--models={large}", "--output=out")
+
+    assert code == 0, err
+    assert "resized to 20 x 20 for large.keras" in err
+    # What is asked for is not replaced.
+    asked = (f"--models={large}:image=12", "--output=asked")
+    code, _, err = command(transfer, "--images=run", *asked)
+    assert code == 1
+    assert "crops of 20 pixels" in err
+
+
+@pytest.mark.slow
+def test_an_imagenet_run_of_128_pixels_on_a_network_of_227(command, tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(1)
+    mobilenet = keras.applications.MobileNet((128, 128, 3), alpha=0.25, weights=None)
+    for weight in mobilenet.trainable_weights:
+        if weight.name == "kernel":
+            weight.assign(4 * weight)  # with Keras's own it gives the same for every image
+    mobilenet.save_weights(tmp_path / "m.weights.h5")
+    model = f"MobileNet:alpha=0.25:size=128:weights={tmp_path / 'm.weights.h5'}"
+    sized = ("--batch_size=48", "--generations=1", "--workdir=run")
+    code, _, err = command(evolve, f"--model={model}", *sized)
+    assert code == 0, err
+    path = network(tmp_path / "other.keras", (227, 227, 3), 1000)
+
+    code, out, err = command(transfer, "--images=run", f"--models={path}", "--output=out")
+
+    assert code == 0, err
+    assert "128 x 128 pixels, were resized to 227 x 227 for other.keras" in err
+    assert "images resized to 227 x 227" in out
 
 
 @pytest.mark.parametrize(
