@@ -32,6 +32,10 @@ class Network:
         meaning: What they mean, one of `meanings.MEANINGS`.
         independent: Whether each label has a probability of its own.
         pixels: Values that the model sees of an image, over all crops.
+        layout: How the model takes its image.
+        num_outputs: How many numbers the model gives for an image.
+        preprocess: What turns bytes into its input, one of `preprocessing.METHODS`.
+        computed_in: The dtype that decides how exactly a row adds up, such as "float16".
     """
 
     def __init__(self, classifier: classifiers.Classifier):
@@ -50,17 +54,17 @@ class Network:
         self._head = classifier.head
         self._views = classifier.views
         self._core = cores.load(classifier)
-        self._layout = layouts.find(self.name, self._core.input_shapes, self._views)
-        self._num_outputs = self._core.take(self._layout)
-        self.num_labels = meanings.num_labels(self._num_outputs, self.meaning)
-        self.independent = meanings.are_independent(self._num_outputs, self.meaning)
+        self.layout = layouts.find(self.name, self._core.input_shapes, self._views)
+        self.num_outputs = self._core.take(self.layout)
+        self.num_labels = meanings.num_labels(self.num_outputs, self.meaning)
+        self.independent = meanings.are_independent(self.num_outputs, self.meaning)
         self._check_head(classifier.outputs)
-        self._computed_in = self._core.computed_in
+        self.computed_in = self._core.computed_in
         self._dtype = self._checked_dtype()
         self._preprocess = self._checked_preprocess(classifier.preprocess)
         self.image_shape, self._crop_size = self._checked_views()
         self._view = self._checked_view(classifier)
-        self.pixels = self._views.crops * int(np.prod(self._layout.shape))
+        self.pixels = self._views.crops * int(np.prod(self.layout.shape))
 
     def confidences(self, images: tf.Tensor) -> tf.Tensor:
         """Scores images; differentiable where they are floats.
@@ -76,15 +80,15 @@ class Network:
 
     def confidences_of(self, outputs: tf.Tensor) -> tf.Tensor:
         """What `outputs` mean: float32 [batch, num_labels] of [crops * batch, num_outputs]."""
-        single = self._num_outputs == 1
+        single = self.num_outputs == 1
         if self.meaning == meanings.LOGITS:
             both = tf.concat([tf.zeros_like(outputs), outputs], axis=1) if single else outputs
             confidences = tf.nn.softmax(both)
         elif self.meaning == meanings.SIGMOID and single:
             confidences = tf.concat([1 - outputs, outputs], axis=1)
-        elif self.meaning == meanings.CONFIDENCES and meanings.is_coarse(self._computed_in):
+        elif self.meaning == meanings.CONFIDENCES and meanings.is_coarse(self.computed_in):
             sums = tf.reduce_sum(outputs, axis=1, keepdims=True)
-            tolerance = meanings.tolerance(self._computed_in, self._num_outputs)
+            tolerance = meanings.tolerance(self.computed_in, self.num_outputs)
             # A row beyond it stays as it is, and is refused for that.
             within = tf.abs(sums - 1) <= tolerance
             confidences = outputs / tf.where(within, sums, tf.ones_like(sums))
@@ -98,15 +102,15 @@ class Network:
         if self._views.image_size is not None:
             assert self._crop_size is not None  # as there is a size of images
             seen = crops.cut(seen, self._crop_size, self._views.crops)
-            if self._crop_size != self._layout.height:
+            if self._crop_size != self.layout.height:
                 # With antialiasing: what a shrunken photograph looks like.
-                sides = self._layout.height, self._layout.width
+                sides = self.layout.height, self.layout.width
                 seen = tf.image.resize(seen, sides, antialias=True)
-        if self._layout.has_alpha:
+        if self.layout.has_alpha:
             opaque = tf.fill([*tf.unstack(tf.shape(seen)[:3]), 1], tf.cast(255, seen.dtype))
             seen = tf.concat([seen, opaque], axis=-1)
         prepared = self._preprocess(seen)
-        if self._layout.channels_first:
+        if self.layout.channels_first:
             prepared = tf.transpose(prepared, [0, 3, 1, 2])
         return tf.cast(self._core(prepared), tf.float32)
 
@@ -118,7 +122,7 @@ class Network:
         """
         if self.meaning == meanings.CONFIDENCES and self._core.take_softmax_off():
             self.meaning = meanings.LOGITS
-        return self.meaning == meanings.LOGITS and self._num_outputs > 1
+        return self.meaning == meanings.LOGITS and self.num_outputs > 1
 
     @functools.cached_property
     def gives_gradients(self) -> bool:
@@ -137,7 +141,7 @@ class Network:
     def notes(self) -> Sequence[str]:
         """What the user should know of it, each said after its name."""
         alpha = "takes RGBA: images are RGB, and get full alpha (255)."
-        return [*self._core.notes, *([alpha] if self._layout.has_alpha else [])]
+        return [*self._core.notes, *([alpha] if self.layout.has_alpha else [])]
 
     def contradiction(self, outputs: np.ndarray) -> str | None:
         """Says, after its name, why `outputs` for some images cannot mean what they are to mean.
@@ -148,19 +152,29 @@ class Network:
         """
         sure = self._head is not None and self._head.meaning == self.meaning
         return meanings.contradiction(
-            outputs, self.meaning, "--outputs={}".format, dtype=self._computed_in, sure=sure
+            outputs, self.meaning, "--outputs={}".format, dtype=self.computed_in, sure=sure
         )
 
     @property
     def scales(self) -> bool:
         """Whether bytes are made smaller before they reach the first weights, here or inside."""
-        return self._preprocess_word != "none" or self._core.scales
+        return self.preprocess != "none" or self._core.scales
+
+    @property
+    def scales_inside(self) -> bool:
+        """Whether a layer of the model is known to do so."""
+        return self._core.scales
+
+    @property
+    def dtype(self) -> str:
+        """What the model takes, such as "float32"."""
+        return self._dtype.name
 
     def preprocesses(self) -> list[str]:
         """The words of `preprocessing.METHODS` that suit its input."""
         if not self._dtype.is_floating:
             return ["none"]
-        colour = self._layout.channels == 3
+        colour = self.layout.channels == 3
         methods = preprocessing.METHODS.items()
         return [word for word, method in methods if colour or not method.needs_colour]
 
@@ -194,7 +208,7 @@ class Network:
         return dtype
 
     def _checked_preprocess(self, word: str) -> Callable[[tf.Tensor], tf.Tensor]:
-        self._preprocess_word = word
+        self.preprocess = word
         if word == "none":
             # Bytes stay bytes for a model of bytes; floats stay floats, for their gradient.
             return lambda images: (
@@ -206,17 +220,17 @@ class Network:
                 f"none, not {word}."
             )
         method = preprocessing.METHODS[word]
-        if method.needs_colour and self._layout.channels != 3:
-            kind = "RGBA" if self._layout.has_alpha else "grey"
+        if method.needs_colour and self.layout.channels != 3:
+            kind = "RGBA" if self.layout.has_alpha else "grey"
             raise ValueError(f"{self.name} takes {kind} images: --preprocess={word} is for RGB.")
         return lambda images: tf.cast(method.apply(tf.cast(images, tf.float32)), self._dtype)
 
     def _checked_views(self) -> tuple[tuple[int, int, int], int | None]:
         """The shape of images, and the side of a crop."""
-        height, width, channels = self._layout.image_shape
+        height, width, channels = self.layout.image_shape
         size = self._views.image_size
         if size is None:
-            return self._layout.image_shape, None
+            return self.layout.image_shape, None
         if height != width:
             raise ValueError(
                 f"{self.name} takes images of {height} x {width}: crops are for square ones."
@@ -236,7 +250,7 @@ class Network:
         view = classifier.views.view
         if view == image_views.PLAIN:
             return None
-        height, width, channels = self._layout.image_shape
+        height, width, channels = self.layout.image_shape
         if channels != 1:
             raise ValueError(
                 f"{self.name} takes colour images: view={view} is of grey ones, whose bytes the "
@@ -244,7 +258,7 @@ class Network:
             )
         mean = None
         if classifier.mean_path is not None:
-            mean = image_views.read_mean(classifier.mean_path, self._layout.image_shape)
+            mean = image_views.read_mean(classifier.mean_path, self.layout.image_shape)
         places = image_views.places(view, height, width)
 
         def view_of(images: tf.Tensor) -> tf.Tensor:

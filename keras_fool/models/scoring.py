@@ -40,6 +40,7 @@ class LocalScorer:
             anything.
         notes: What the user should know of it, in sentences.
         score_batch: The largest number of images in one call of the model.
+        networks: The network of each member.
         values_seen: Values that all members see of an image, over all crops.
         traces: How many graphs were built: one per batch shape.
     """
@@ -67,7 +68,7 @@ class LocalScorer:
         self.identity = classifier.identity
         self.traces = 0
         self._orders = classifier.orders
-        self._networks = [networks.Network(member) for member in classifier.members]
+        self.networks = [networks.Network(member) for member in classifier.members]
         self.image_shape, num_labels, self.independent = self._checked_members()
         self.labels = classifier.labels or tuple(str(label) for label in range(num_labels))
         if len(self.labels) != num_labels:
@@ -75,7 +76,7 @@ class LocalScorer:
                 f"{self.name}: {len(self.labels)} labels are named, "
                 f"but the model has {num_labels} outputs."
             )
-        seen = [network.pixels for network in self._networks]
+        seen = [network.pixels for network in self.networks]
         self.values_seen = sum(seen)
         pixels = max(math.prod(self.image_shape), *seen)
         self._fitting = _BYTES_OF_BATCH // pixels
@@ -126,12 +127,12 @@ class LocalScorer:
         Returns:
             float32 [batch, num_labels].
         """
-        return self._mean([network.confidences(images) for network in self._networks])
+        return self._mean([network.confidences(images) for network in self.networks])
 
     @property
     def gives_gradients(self) -> bool:
         """Whether a gradient reaches the images through every network: it is tried."""
-        return all(network.gives_gradients for network in self._networks)
+        return all(network.gives_gradients for network in self.networks)
 
     @property
     def preprocesses(self) -> list[str]:
@@ -139,18 +140,21 @@ class LocalScorer:
 
         None for an ensemble, and where bytes are made smaller on their way into the model.
         """
-        (network, *others) = self._networks
+        (network, *others) = self.networks
         return [] if others or network.scales else network.preprocesses()[1:]
 
     def score_prepared(self, images: np.ndarray, preprocess: str) -> np.ndarray:
         """What `score` would give with another of `preprocesses`, unchecked: for advice."""
-        (network,) = self._networks
+        (network,) = self.networks
+        before = network.preprocess
         try:
             network.set_preprocess(preprocess)
             function = tf.function(network.confidences, autograph=False)
-            return function(tf.constant(images)).numpy()
+            chunks = range(0, len(images), self.score_batch)
+            parts = [function(tf.constant(images[at : at + self.score_batch])) for at in chunks]
+            return np.concatenate(parts)
         finally:
-            network.set_preprocess("none")
+            network.set_preprocess(before)
 
     def tune(self, most: int) -> int:
         """Takes the batch size that scores fastest on this machine; no result depends on it.
@@ -211,21 +215,21 @@ class LocalScorer:
         if problem := scorer_contract.mostly_blank(finite):
             raise ScorerError(f"{self.name} {problem}")
         each = [_finite_rows(outputs) for outputs in each]
-        for network, outputs in zip(self._networks, each, strict=True):
+        for network, outputs in zip(self.networks, each, strict=True):
             if problem := network.contradiction(outputs):
                 raise ScorerError(f"{network.name} {problem}")
         self._check(confidences)
         self.notes: list[str] = [
-            f"{network.name} {words}" for network in self._networks for words in network.notes
+            f"{network.name} {words}" for network in self.networks for words in network.notes
         ]
-        for network, outputs in zip(self._networks, each, strict=True):
+        for network, outputs in zip(self.networks, each, strict=True):
             if meanings.is_constant(outputs) or meanings.is_one_hot(outputs):
                 self._look_closer(network, outputs)
 
     def _look_closer(self, network: networks.Network, outputs: np.ndarray) -> None:
         """Tries a model that gave nothing of interest so far on images of many other kinds."""
         more = scorer_contract.more_images(self.image_shape)
-        place = 1 + self._networks.index(network)
+        place = 1 + self.networks.index(network)
         outputs = np.concatenate([outputs, _finite_rows(self._tried(more)[place])])
         if meanings.is_constant(outputs):
             raise ScorerError(f"{network.name} {meanings.constant(len(outputs))}")
@@ -242,13 +246,13 @@ class LocalScorer:
             raise ScorerError(f"{self.name} cannot be run here: {_reason(error)}") from error
 
     def _traced_trial(self, images: tf.Tensor) -> list[tf.Tensor]:
-        each = [network.outputs(images) for network in self._networks]
-        found = zip(self._networks, each, strict=True)
+        each = [network.outputs(images) for network in self.networks]
+        found = zip(self.networks, each, strict=True)
         return [self._mean([network.confidences_of(outputs) for network, outputs in found]), *each]
 
     def _checked_members(self) -> tuple[tuple[int, int, int], int, bool]:
         """What all members share: the shape of images, the number of labels, what those are."""
-        first, *others = self._networks
+        first, *others = self.networks
         for other in others:
             if other.image_shape != first.image_shape:
                 raise ValueError(

@@ -10,6 +10,7 @@ What experiments share
     ascents            ascents, and what came of them
     transfer, cross_scoring, transfer_tables    do images fool another classifier?
     real_images        how sure a classifier is of real images
+    inspection         what was understood of a classifier, and how often it is right
     statistics         confidence intervals over runs; how much images look alike
     galleries          champions of run folders, chosen and put in order for a sheet
     tables, plots      CSV, Markdown; diagrams and their colours

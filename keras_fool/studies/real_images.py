@@ -89,7 +89,7 @@ def score(
     Raises:
         ValueError: Classifier and data have other labels or other images.
     """
-    order = _order(scorer, data)
+    order = found_order(scorer, data)
     if tuple(data.image_shape) != tuple(scorer.image_shape):
         raise ValueError(
             f"{scorer.name} takes images of {_by(scorer.image_shape)}, those of {data.name} are "
@@ -125,12 +125,12 @@ def score(
         top_confidences,
         rank,
         own,
-        order=_said(order, scorer, data),
+        order=said(order, scorer, data),
         independent=scorer.independent,
     )
 
 
-def _order(scorer: Scorer, data: sources.Source) -> label_orders.Order:
+def found_order(scorer: Scorer, data: sources.Source) -> label_orders.Order:
     """Where the data's labels are among the classifier's.
 
     Raises:
@@ -158,7 +158,8 @@ def _order(scorer: Scorer, data: sources.Source) -> label_orders.Order:
     return order
 
 
-def _said(order: label_orders.Order, scorer: Scorer, data: sources.Source) -> str:
+def said(order: label_orders.Order, scorer: Scorer, data: sources.Source) -> str:
+    """How the labels of classifier and data were found in each other, in words."""
     if order.by_name and not label_orders.are_numbers(scorer.labels):
         return f"The labels of {data.name} were found among those of {scorer.name} by their names."
     pairs = label_orders.taken(data.labels, scorer.labels, order)
