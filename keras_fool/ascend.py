@@ -165,16 +165,16 @@ def main(arguments: Sequence[str]) -> None:
         classifier = model_flags.classifier()
     model = str(common_flags.MODEL.value)
     if classifier.is_remote or not classifier.gives_gradients:
-        raise errors.UsageError(_no_gradients(f"{model} {classifier.why_no_gradients}", model))
+        raise errors.UsageError(
+            f"{model} {classifier.why_no_gradients} to follow. Evolution needs none: "
+            f"python -m keras_fool.evolve --model={shlex.quote(model)}"
+        )
     path = cli.run_path(f"{classifier.name}-ascent-{_PRESET.value}")
     cli.loading(path)
     with errors.reported(ValueError), cli.native_messages_hidden():
         from keras_fool.runs import ascent_run
 
         scorer = classifier.open()
-        if not scorer.gives_gradients:
-            why = f"{scorer.name} has an operation without a gradient: it gives no gradients"
-            raise ValueError(_no_gradients(why, model))
     with errors.reported(ValueError, as_error=errors.UsageError):
         labels = label_choice.some(common_flags.LABELS.value or None, scorer.labels)
         mean = _mean(classifier, scorer.image_shape[2])
@@ -195,13 +195,6 @@ def main(arguments: Sequence[str]) -> None:
     if complete:
         print(f"{path} is complete already; nothing was changed.")
     print(run_tables.ascended(path, model_flags.remark(classifier)))
-
-
-def _no_gradients(why: str, model: str) -> str:
-    return (
-        f"{why} to follow. Evolution needs none: "
-        f"python -m keras_fool.evolve --model={shlex.quote(model)}"
-    )
 
 
 def _config() -> config_module.Config:

@@ -201,6 +201,11 @@ def ascend(
             from keras_fool.runs import ascent_record
 
             scorer = scorer or classifier.open()
+            if not scorer.gives_gradients:
+                raise ValueError(
+                    f"{scorer.name} has an operation that passes no gradient on, so there is no "
+                    "gradient to ascend. Evolution needs none: python -m keras_fool.evolve"
+                )
             about = scorers.described(classifier, scorer, dataset)
             folder = stack.enter_context(run_folder.RunFolder(path, shaped_by, about, note))
         ascent = loop.Ascent(

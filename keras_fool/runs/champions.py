@@ -263,5 +263,5 @@ def original(
             return there.with_labels(champions.labels)
     raise ValueError(
         f"{champions.folder} was evolved on {name}, which is not among --models, and {spec} is "
-        "not it: name its version folder or .keras file, with the options it had, in --models."
+        "not it: name its version folder or model file, with the options it had, in --models."
     )

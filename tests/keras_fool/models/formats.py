@@ -120,9 +120,9 @@ def of_tf_keras(file: str, name: str):
     return build
 
 
-def two_outputs(structure: Callable):
+def two_outputs(structure: Callable, activation: str | None = "softmax"):
     def make() -> keras.Model:
-        model = network()
+        model = network(activation=activation)
         boxes = layers.Dense(4, name="boxes")(model.layers[-2].output)
         return keras.Model(model.input, structure(boxes, model.output))
 
@@ -345,6 +345,12 @@ FORMATS = {
     "two outputs, .h5": Format(
         saved("a.h5", two_outputs(lambda boxes, labels: [boxes, labels]), key=1), "output=scores"
     ),
+    "two outputs, logits": Format(
+        logits_of(
+            saved("a.keras", two_outputs(lambda boxes, labels: [boxes, labels], None), key=1)
+        ),
+        "output=scores",
+    ),
     "dictionary of outputs": Format(
         saved("a.keras", two_outputs(lambda b, c: {"boxes": b, "labels": c}), key="labels"),
         "output=labels",
@@ -547,5 +553,5 @@ REFUSED = {
     "damaged SavedModel": (damaged_saved_model, ("saved_model.pb is damaged",)),
     "SavedModel without weights": (saved_model_without_weights, ("is not a SavedModel that",)),
     "text as ONNX": (empty("a.onnx", b"no model"), ("ONNX",)),
-    "anything": (empty("a.xyz"), (r"\.keras, \.h5",)),
+    "anything": (empty("a.xyz"), (r"\.keras",)),
 }
