@@ -69,6 +69,7 @@ def main(arguments: Sequence[str]) -> None:
             raise errors.UsageError(
                 f"{classifier.name} is an endpoint: inspect is about models on this machine."
             )
+        cli.loading()
         with cli.native_messages_hidden():
             from keras_fool.models import preprocess_advice, scorer_contract
             from keras_fool.studies import inspection
