@@ -94,13 +94,16 @@ def main(arguments: Sequence[str]) -> None:
         with cli.native_messages_hidden():
             from keras_fool.studies import cross_scoring, transfer_report
 
-            views, inherited = model_flags.views(), None
-            if views.image_size is None:  # then as the original sees them
-                views = inherited = images[0].views
+            asked = model_flags.views()
+            # Without a word, as the original sees them, or as far as that is possible.
+            views = images[0].views if asked.image_size is None else asked
             listed = classifiers.listed(common_flags.MODELS.value)
-            models = cross_scoring.find_models(listed, views)
-            models = endpoint_flags.applied_to_all(models)
-            scorers = cross_scoring.Scorers(resizes=True, inherited=inherited)
+            models, others = (
+                endpoint_flags.applied_to_all(cross_scoring.find_models(listed, seen))
+                for seen in (views, asked)
+            )
+            instead = dict(zip(models, others, strict=True))
+            scorers = cross_scoring.Scorers(resizes=True, instead=instead)
         for model in models:
             model_flags.note_unnamed(model)
         studies = [scorers.cross_score(of_folder, models) for of_folder in images]

@@ -1,7 +1,7 @@
 """Champions of a run folder, scored by the classifier they fool and by others."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import overload
 
 import numpy as np
@@ -99,18 +99,23 @@ def find_models(
 class Scorers:
     """Loads each classifier once, however many folders are scored."""
 
-    def __init__(self, *, resizes: bool = False, inherited: classifiers.Views | None = None):
+    def __init__(
+        self,
+        *,
+        resizes: bool = False,
+        instead: Mapping[classifiers.AnyClassifier, classifiers.AnyClassifier] | None = None,
+    ):
         """Loads none yet.
 
         Args:
             resizes: Whether images are resized for classifiers that take another size; who asks
                 for it says so in the results.
-            inherited: What classifiers see of an image because another one saw that of it, and
-                nobody asked for it: one that cannot do so sees whole images, resized.
+            instead: By classifier, what is opened where the images that it is to see crops of
+                are smaller than those; usually the same for whole images.
         """
         self._loaded: dict[classifiers.AnyClassifier, scorer_contract.Scorer] = {}
         self._resizes = resizes
-        self._inherited = inherited
+        self._instead = instead or {}
 
     @property
     def notes(self) -> list[str]:
@@ -139,11 +144,10 @@ class Scorers:
         try:
             return scorers.open_scorer(classifier)
         except layouts.SmallImageError:
-            members = () if classifier.is_remote else classifier.members
-            if len(members) != 1 or members[0].views != self._inherited:
+            other = self._instead.get(classifier, classifier)
+            if other == classifier:
                 raise
-            whole = dataclasses.replace(members[0], views=classifiers.Views())
-            return scorers.open_scorer(whole)
+            return scorers.open_scorer(other)
 
     def cross_score(
         self,
