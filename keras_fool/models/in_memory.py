@@ -186,7 +186,9 @@ class Classifier:
 
     is_remote: ClassVar[Literal[False]] = False
     gives_gradients: ClassVar[Literal[False]] = False
+    why_no_gradients: ClassVar[str] = "is a function, and a function gives no gradients"
     in_graph: ClassVar[Literal[False]] = False
+    in_tensorflow: ClassVar[bool] = False
     # As the other kinds have them.
     path: ClassVar[None] = None
     mean_path: ClassVar[None] = None
