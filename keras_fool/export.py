@@ -24,6 +24,7 @@ from collections.abc import Sequence
 
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, flag_groups, model_flags, next_steps
+from keras_fool.models import model_formats
 
 USES = flag_groups.Groups(
     what=model_flags.WHAT,
@@ -78,7 +79,7 @@ def _remark(independent: bool) -> str:
 
 def _version_folder(name: str) -> pathlib.Path:
     if common_flags.OUTPUT.value is None:
-        stem = re.sub(r"(/[0-9]+|\.keras|\.h5|\.hdf5)$", "", name)
+        stem = re.sub("/[0-9]+$", "", model_formats.without_suffix(name))
         output = pathlib.Path("exports") / re.sub("[^A-Za-z0-9_.-]+", "_", stem)
     else:
         output = pathlib.Path(common_flags.OUTPUT.value)

@@ -21,6 +21,7 @@ from absl import flags
 from evolvers import private_folder
 from keras_fool import errors
 from keras_fool.command_line import common_flags, flag_groups, help_text, old_names
+from keras_fool.models import model_formats
 from keras_fool.runs import stopping, workdir
 from trainers import names
 
@@ -216,7 +217,9 @@ def run_path(name: str) -> pathlib.Path:
     if common_flags.WORKDIR.value is not None:
         return pathlib.Path(common_flags.WORKDIR.value)
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = as_file_name(f"{name.replace('.keras', '').replace('/', '-')}-{now}")
+    for suffix in model_formats.SUFFIXES:
+        name = name.replace(suffix, "")
+    name = as_file_name(f"{name.replace('/', '-')}-{now}")
     path, number = pathlib.Path("runs") / name, 1
     while path.exists():
         number += 1

@@ -94,6 +94,11 @@ def of(path: pathlib.Path) -> Format | None:
     return next((known for known in FORMATS if path.suffix in known.suffixes), None)
 
 
+def without_suffix(name: str) -> str:
+    """A classifier's name without the end that tells its format: "mine" for "mine.keras"."""
+    return next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
+
+
 def refusal(path: pathlib.Path) -> str | None:
     """Says, after a path's name, what is there instead of a model that loads, and what to do.
 

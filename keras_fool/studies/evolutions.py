@@ -14,7 +14,7 @@ from typing import Any
 
 from evolvers import config as evolvers_config
 from keras_fool import errors, foreign_files
-from keras_fool.models import classifier_folder, classifiers, image_views
+from keras_fool.models import classifier_folder, classifiers, image_views, model_formats
 from keras_fool.runs import evolution_run, run_folder, training_run
 from keras_fool.studies import cross_scoring, experiment, steps
 from trainers import classifier as trainers_classifier
@@ -256,7 +256,7 @@ def plan(
     generations = changes.get("generations", GENERATIONS)
     settings = {**changes, "generations": context.scaled(generations), "seed": seed}
     config = evolvers_config.Config(runs=len(runs), first_run=runs[0], **settings)
-    name = subject.name.removesuffix(".keras").replace("/", "-")
+    name = model_formats.without_suffix(subject.name).replace("/", "-")
     parts = [f"{name}_runs_{runs[0]:03d}-{runs[-1]:03d}_seed_{seed}"]
     parts += [f"{changed}_{settings[changed]}" for changed in changes]
     said = f"runs {runs[0]} to {runs[-1]}" if len(runs) > 1 else f"run {runs[0]}"

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from keras_fool.models import classifiers, meanings
+from keras_fool.models import classifiers, meanings, model_formats
 from keras_fool.studies import cross_scoring, galleries, plots, transfer, transfer_tables
 
 
@@ -47,7 +47,7 @@ def report(studies: Sequence[cross_scoring.CrossScores], seed: int) -> Report:
             lost[heading] += transfer_tables.resized(scores, other)
             intervals[heading] = transfer_tables.intervals(scores, other, seed)
             label_tables.append(f"## {heading}\n\n{transfer_tables.label_table(scores, other)}")
-            name = f"heat_map_{folder}_{other}".replace("/", "-").removesuffix(".keras")
+            name = model_formats.without_suffix(f"heat_map_{folder}_{other}".replace("/", "-"))
             files[f"{name}.png"] = _heat_map(scores, other, heading)
     table = transfer_tables.table_s1(columns, intervals)
     counts = "".join(
