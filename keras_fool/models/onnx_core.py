@@ -75,7 +75,7 @@ class OnnxCore:
         """See `cores.Core`."""
         found = ["is computed by ONNX Runtime and gives no gradients: ascend cannot use it."]
         if self._batch is not None:
-            found.append(f"takes {self._batch} at a time, which is slower than large batches.")
+            found.append(f"takes batches of {self._batch} only, which is slower than large ones.")
         return found
 
     def take(self, layout: layouts.Layout) -> int:

@@ -141,9 +141,7 @@ def _problem(function: Any) -> str | None:
     if shape is None or len(shape) != 4:
         return f"takes {layouts.listed([shape])}, not images [batch, height, width, channels]"
     if shape[0] is not None:
-        return (
-            f"takes {shape[0]} images at a time and no other number: save it with a batch of None"
-        )
+        return f"takes batches of {shape[0]} only: save it with a batch of None"
     return None
 
 

@@ -328,7 +328,9 @@ FORMATS = {
         onnx_file(dtype="UINT8", prepare=first), gives_gradients=False, noted=ONNX_NOTE
     ),
     "ONNX, four at a time": Format(
-        onnx_file((4, 3, SIDE, SIDE), prepare=first), gives_gradients=False, noted="4 at a time"
+        onnx_file((4, 3, SIDE, SIDE), prepare=first),
+        gives_gradients=False,
+        noted="batches of 4 only",
     ),
     "ONNX, logits, any size, tf": Format(
         onnx_file(("N", 3, "height", "width"), prepare=lambda x: first(x / 127.5 - 1), head=False),
@@ -522,7 +524,7 @@ REFUSED = {
     ),
     "SavedModel of fixed batch": (
         lambda folder: saved_model(lambda m: {"serving_default": m.of(scores, batch=1)})(folder)[0],
-        ("1 images at a time", "batch of None"),
+        ("batches of 1 only", "batch of None"),
     ),
     "SavedModel of several signatures": (
         lambda folder: saved_model(lambda m: {"a": m.of(scores), "b": m.of(scores)})(folder)[0],

@@ -1,6 +1,7 @@
 """Every accepted format scores as its own framework does; every other one gets one line."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -86,3 +87,14 @@ def test_crops_of_a_network_of_any_size(tmp_path):
 
     expected = np.mean([rows(part) for part in cut], axis=0)
     np.testing.assert_allclose(scorer.score(larger), expected, atol=1e-5)
+
+
+def test_without_onnx_runtime_it_is_said_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where it is not installed
+    (tmp_path / "a.onnx").write_bytes(b"any model")
+
+    with pytest.raises(ValueError, match=r"a\.onnx") as raised:
+        scoring.LocalScorer(classifiers.find(str(tmp_path / "a.onnx")))
+
+    assert "pip install 'keras_fool[onnx]'" in str(raised.value)
+    assert "\n" not in str(raised.value)
