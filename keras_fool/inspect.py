@@ -32,7 +32,14 @@ from typing import TYPE_CHECKING
 import tqdm
 
 from keras_fool import errors
-from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, model_flags
+from keras_fool.command_line import (
+    cli,
+    common_flags,
+    flag_groups,
+    flag_values,
+    model_flags,
+    next_steps,
+)
 from trainers import names
 
 if TYPE_CHECKING:
@@ -79,9 +86,13 @@ def main(arguments: Sequence[str]) -> None:
             advice = preprocess_advice.of_random_images(scorer, images)
             found = inspection.facts(classifier, scorer)
         print("\n\n".join(map(_lines, found)))
+        is_best = True
         if dataset is not None:
-            print(f"\n{_accuracies(scorer, dataset)}")
+            table, is_best = _accuracies(scorer, dataset)
+            print(f"\n{table}")
             advice = None  # the table says it better
+    if is_best:
+        print(f"\n{next_steps.lines(next_steps.command('evolve', *next_steps.same_classifier()))}")
     for words in filter(None, (*scorer.notes, advice)):
         cli.note(words)
 
@@ -101,8 +112,8 @@ def _lines(facts: Mapping[str, str]) -> str:
     )
 
 
-def _accuracies(scorer: "LocalScorer", dataset: str) -> str:
-    """The table of preprocessings, the best first where they differ."""
+def _accuracies(scorer: "LocalScorer", dataset: str) -> tuple[str, bool]:
+    """The table of preprocessings, the best first, and whether that is as it is now."""
     from keras_fool.studies import confidence, inspection
 
     with cli.native_messages_hidden():
@@ -114,13 +125,15 @@ def _accuracies(scorer: "LocalScorer", dataset: str) -> str:
     lines = [f"right about, of {count:,} test images of {names.shown(data.name)}:"]
     for word, share in sorted(shares.items(), key=lambda pair: -pair[1]):
         lines.append(f"  {word:<8}{100 * share:6.1f} %{'   (as it is now)' if word == now else ''}")
-    if best > shares[now] + _NEARLY:
+    is_best = best <= shares[now] + _NEARLY
+    lines.append(order)
+    if not is_best:
         words = [word for word, share in shares.items() if share > best - _NEARLY]
         lines.append(
             "It was probably trained with another preprocessing: "
             f"{' or '.join(f'--preprocess={word}' for word in words)}."
         )
-    return "\n".join([*lines, order])
+    return "\n".join(lines), is_best
 
 
 if __name__ == "__main__":

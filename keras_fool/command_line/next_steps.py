@@ -23,6 +23,9 @@ _NAMING = (
     common_flags.CROPS,
     common_flags.CROP_SIZE,
     common_flags.VIEW,
+    common_flags.OUTPUT_NAME,
+    common_flags.SIGNATURE_NAME,
+    common_flags.IMPORT,
 )
 
 
@@ -48,7 +51,11 @@ def same_classifier() -> list[str]:
     given = [flag for flag in _NAMING if flags.FLAGS[flag.name].present]
     if common_flags.MODEL.value is not None:
         given = [flag for flag in given if flag is not common_flags.DATASET]
-    return [f"--{flag.name}={flag.value}" for flag in given]
+    return [f"--{flag.name}={_as_text(flag.value)}" for flag in given]
+
+
+def _as_text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def after_run(folder: pathlib.Path) -> str:

@@ -76,6 +76,9 @@ def test_what_is_said_is_true(command, tmp_path):
     assert "ascend" in found["gradients"]
     assert float(re.match("([0-9,]+) images/s", found["speed"])[1].replace(",", "")) > 0
     assert max(map(len, out.splitlines())) <= 100
+    assert out.splitlines()[-1].split(maxsplit=1)[1] == (
+        "python -m keras_fool.evolve --model=mine.keras --preprocess=tf --label_names=names.txt"
+    )
 
 
 def test_members_of_an_ensemble_and_what_they_see(command, tmp_path):
@@ -127,6 +130,7 @@ def test_the_right_preprocessing_is_the_best(command, tmp_path, photographs, sai
     assert ("--preprocess=tf" in out) == ("probably" in out) == (said == "none")
     assert "--preprocess=unit" not in out
     assert "by their names" in out
+    assert ("python -m keras_fool.evolve --model=mine.keras:tf" in out) == (said == "tf")
 
 
 @pytest.mark.parametrize(
