@@ -66,7 +66,7 @@ class Views:
             raise ValueError(
                 "crops are cut out of larger images: say how large, such as --image_size=256."
             )
-        if self.crop_size and self.crop_size > self.image_size:
+        if self.image_size is not None and self.crop_size and self.crop_size > self.image_size:
             raise ValueError(
                 f"crops of {self.crop_size} pixels do not fit into images of {self.image_size}."
             )

@@ -15,9 +15,9 @@ class BackgroundWriter:
     next job is handed in, or at `finish`.
     """
 
-    def __init__(self):
-        self._jobs = queue.Queue(_MOST_WAITING)
-        self._error = None
+    def __init__(self) -> None:
+        self._jobs: queue.Queue[tuple[Callable, tuple] | None] = queue.Queue(_MOST_WAITING)
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
