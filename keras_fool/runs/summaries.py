@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2, summary_pb2
-from tensorboard.plugins.hparams import api_pb2 as hparams_api
+from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
+from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tensorboard.plugins.hparams import summary_v2 as hparams
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
@@ -98,17 +99,28 @@ class Summaries:
             step: The last one.
             champions: The rows of champions.csv; may be none.
         """
-        surest = sorted(champions, key=lambda row: -float(str(row["confidence"])))[:_MOST_ROWS]
-        if surest:
-            columns = [name for name in _COLUMNS if name in surest[0]]
+        confidences = [float(str(row["confidence"])) for row in champions if "confidence" in row]
+        order = sorted(range(len(confidences)), key=lambda place: -confidences[place])
+        if order:
+            columns = [name for name in _COLUMNS if name in champions[0]]
             rows = [
-                [*(row[name] for name in columns), captions.doubt(float(str(row["confidence"])))]
-                for row in surest
+                [*map(champions[place].get, columns), captions.doubt(confidences[place])]
+                for place in order[:_MOST_ROWS]
             ]
             table = summary_tags.table((*columns, "doubt"), rows)
             self._text(step, summary_tags.TABLE, table)
-        end = hparams.session_end_pb(hparams_api.STATUS_SUCCESS)
-        self._write(event_pb2.Event(summary=end), step)
+        end = plugin_data_pb2.SessionEndInfo(
+            status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time()
+        )
+        summary = summary_pb2.Summary()
+        summary.value.add(
+            tag=hparams_metadata.SESSION_END_INFO_TAG,
+            metadata=hparams_metadata.create_summary_metadata(
+                plugin_data_pb2.HParamsPluginData(session_end_info=end)
+            ),
+            tensor=hparams_metadata.NULL_TENSOR,
+        )
+        self._write(event_pb2.Event(summary=summary), step)
 
     def flush(self) -> None:
         """Lets TensorBoard see everything so far."""

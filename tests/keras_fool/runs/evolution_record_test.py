@@ -161,6 +161,7 @@ def test_tensorboard_shows_every_generation(complete):
             "confidence/mean": confidences.mean(),
             "confidence/max": confidences.max(),
             "confidence/min": confidences.min(),
+            "confidence/log10_doubt": np.log10(1 - np.median(confidences)),
             **{
                 f"niches/share_at_least_{least}": np.mean(confidences >= np.float32(least))
                 for least in (0.9, 0.99, 0.9999)

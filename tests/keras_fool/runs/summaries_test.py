@@ -72,11 +72,11 @@ def test_settings_are_hparams_and_the_surest_champions_a_table(tmp_path):
     found = read(tmp_path)
     hparams = found.SummaryMetadata("_hparams_/session_start_info").plugin_data
     content = plugin_data_pb2.HParamsPluginData.FromString(hparams.content)
-    values = {name: str(value) for name, value in content.session_start_info.hparams.items()}
-    assert {name: text.partition(": ")[2].strip() for name, text in values.items()} == {
-        "classifier": '"a/1"',
-        "seed": "3.0",
-        "list": '"[1]"',
+    values = content.session_start_info.hparams.items()
+    assert {name: getattr(value, value.WhichOneof("kind")) for name, value in values} == {
+        "classifier": "a/1",
+        "seed": 3,
+        "list": "[1]",
     }
     assert "_hparams_/session_end_info" in found.Tags()["tensors"]
     (table,) = found.Tensors("champions/surest")
