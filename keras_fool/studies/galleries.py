@@ -116,7 +116,9 @@ def by_run(
 def selection(
     folders: Sequence[champions_module.Champions], choice: Choice, style: Style
 ) -> Image.Image:
-    """All that is chosen, one after the other, each with its label, confidence and run.
+    """All that is chosen, one after the other, each with its label, run and confidence.
+
+    Of a single run the number is left out.
 
     Args:
         folders: As `by_run` takes them.
@@ -127,17 +129,12 @@ def selection(
         ValueError: Nothing is chosen, or the sheet would be too large.
     """
     chosen = _chosen(folders, choice)
-    tiles = [
-        _tile(
-            champions,
-            place,
-            style,
-            champions.labels[champions.niches[place]],
-            f"run {champions.runs[place]}",
-        )
-        for champions in chosen
-        for place in range(len(champions))
-    ]
+    several = sum(len(set(champions.runs)) for champions in chosen) > 1
+    tiles = []
+    for champions in chosen:
+        for place, (niche, run) in enumerate(zip(champions.niches, champions.runs, strict=True)):
+            caption = (champions.labels[niche], *((f"run {run}",) if several else ()))
+            tiles.append(_tile(champions, place, style, *caption))
     columns = squarish(len(tiles))
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
     return tile_sheets.sheet(
