@@ -3,6 +3,7 @@
 `python -m keras_fool`, or `keras-fool`, lists the commands, which are the modules here. They share:
 
     models          any classifier: found by its name, loaded, scored
+    detectors       what tells fooling images from real ones
     runs            evolutions, ascents and trainings in folders that they go on from
     sheets          pictures of many images
     studies         the paper's experiments

@@ -18,6 +18,7 @@ LAYERS = (
     {"command_line"},
     {"studies"},
     {"runs"},
+    {"detectors"},
     {"sheets", "serving"},
     {"models"},
     {"errors", "foreign_files"},

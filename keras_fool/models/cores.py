@@ -4,7 +4,7 @@ What prepares images, and what outputs mean, is `networks.Network`'s, which wrap
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -53,6 +53,9 @@ class Core(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know of it, each said after its name."""
+
+    def layers(self, dtype: tf.DType) -> Any:
+        """The same as a Keras model for images of a dtype; None where its layers are not known."""
 
     def take_softmax_off(self) -> bool:
         """Gives logits from now on, where a softmax is at its end; whether it does."""

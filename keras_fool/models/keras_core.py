@@ -51,7 +51,7 @@ class KerasCore:
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """See `cores.Core`."""
-        model = self._differentiable if images.dtype.is_floating else self._model
+        model = self.layers(images.dtype)
         with keras_models.quiet():
             (found,) = tf.nest.flatten(model(images, training=False))
         if found.shape.rank != 2:  # pixels of 1 x 1 are in between
@@ -81,6 +81,10 @@ class KerasCore:
                 break
             first.append(type(layer).__name__)
         return any(name in _ARITHMETIC for name in first)
+
+    def layers(self, dtype: tf.DType) -> keras.Model:
+        """See `cores.Core`."""
+        return self._differentiable if dtype.is_floating else self._model
 
     def take_softmax_off(self) -> bool:
         """See `cores.Core`."""

@@ -6,6 +6,7 @@ the model, and what its outputs mean. A caller cannot get any of it wrong.
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -98,6 +99,17 @@ class Network:
 
     def outputs(self, images: tf.Tensor) -> tf.Tensor:
         """What the model itself gives for every crop: float32 [crops * batch, num_outputs]."""
+        return tf.cast(self._core(self.prepared(images)), tf.float32)
+
+    def prepared(self, images: tf.Tensor) -> tf.Tensor:
+        """What the model itself is given: views, crops and preprocessing applied.
+
+        Args:
+            images: [batch, height, width, channels] uint8 or float32, 0..255.
+
+        Returns:
+            [crops * batch, ...] of the model's input, or floats.
+        """
         seen = images if self._view is None else self._view(images)
         if self._views.image_size is not None:
             assert self._crop_size is not None  # as there is a size of images
@@ -112,7 +124,16 @@ class Network:
         prepared = self._preprocess(seen)
         if self.layout.channels_first:
             prepared = tf.transpose(prepared, [0, 3, 1, 2])
-        return tf.cast(self._core(prepared), tf.float32)
+        return prepared
+
+    def layers(self, dtype: tf.DType) -> Any:
+        """The Keras model that takes what `prepared` gives in a dtype; see `cores.Core.layers`."""
+        return self._core.layers(dtype)
+
+    @property
+    def crops(self) -> int:
+        """How many crops of an image its confidences are the mean of."""
+        return self._views.crops
 
     def take_softmax_off(self) -> bool:
         """Makes `outputs` logits where the model ends in a softmax layer; no confidence changes.

@@ -95,6 +95,10 @@ class OnnxCore:
         found = tf.numpy_function(self._run, [tf.cast(images, self.dtype)], tf.float32)
         return tf.ensure_shape(found, [images.shape[0], self._num_outputs])
 
+    def layers(self, dtype: tf.DType) -> None:
+        """None: they are not known."""
+        del dtype
+
     def take_softmax_off(self) -> bool:
         """See `cores.Core`."""
         return False

@@ -79,6 +79,10 @@ class SavedModelCore:
         found = self._called(tf.cast(images, self.dtype))
         return tf.reshape(found, [-1, self._num_outputs])
 
+    def layers(self, dtype: tf.DType) -> None:
+        """None: they are not known."""
+        del dtype
+
     def take_softmax_off(self) -> bool:
         """See `cores.Core`."""
         return False

@@ -1,0 +1,146 @@
+"""Detectors: does an image look like real data, or like something made to fool the classifier?
+
+    detector = keras_fool.detectors.fit("energy", "mnist_a", train_images)
+    detector.score(images)                        # float32 [n], higher = more like real data
+    detector.threshold(0.95, held_out_images)     # accepts 95 % of real images
+    detector.save("energy.npz")
+    detector = keras_fool.detectors.load("energy.npz", "mnist_a")
+
+    msp          max softmax(z)                                   needs confidences alone
+    max_logit    max z                                            logits z
+    energy       T logsumexp(z / T)                               logits
+    odin         max softmax(z(x') / T), x' a step from x         logits, gradients
+    mahalanobis  -(distance to the nearest class, squared)        penultimate features h
+    knn          -(distance of h / |h| to its k-th neighbour)     features
+    vim          logsumexp(z) - alpha |residual of h|             features, last layer's weights
+    react        energy after h was clipped                       features, last layer's weights
+
+One file each, with the formula and the paper. A detector is fitted on training images and its
+threshold chosen on held-out real images, never on fooling ones. `metrics` has the figures of merit.
+"""
+
+import importlib
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # TensorFlow
+    import numpy as np
+
+    from keras_fool.detectors.detector import Detector
+    from keras_fool.detectors.signals import Source
+    from keras_fool.detectors.training import Images
+    from keras_fool.models.classifiers import AnyClassifier
+    from keras_fool.models.scorer_contract import Scorer
+
+    Model = str | pathlib.Path | AnyClassifier | Scorer | Source
+
+_CLASSES = {
+    "msp": "Msp",
+    "max_logit": "MaxLogit",
+    "energy": "Energy",
+    "odin": "Odin",
+    "mahalanobis": "Mahalanobis",
+    "knn": "Knn",
+    "vim": "Vim",
+    "react": "React",
+}
+NAMES = tuple(_CLASSES)
+
+
+def fit(
+    name: str,
+    model: "Model",
+    images: "Images | None" = None,
+    labels: "np.ndarray | None" = None,
+    **parameters: float,
+) -> "Detector":
+    """Fits a detector on training images.
+
+    Args:
+        name: One of `NAMES`.
+        model: The classifier: a name or path as `--model` takes it, a classifier or scorer of
+            `keras_fool.models`, or what `open_source` gives, where several detectors share it.
+        images: uint8 [n, height, width, channels] in 0..255, or an iterable of such batches: the
+            images that the classifier was trained on. None where nothing is fitted: msp,
+            max_logit, energy and odin.
+        labels: int [n], the classes of the images, which mahalanobis takes; by default those that
+            the classifier gives.
+        **parameters: Numbers that the detector takes; its class says which.
+
+    Raises:
+        ValueError: There is no such detector, classifier or parameter, or the classifier does not
+            have what the detector needs, or the images or labels do not suit.
+    """
+    from keras_fool.detectors import detector, signals, training
+    from trainers import names
+
+    if name not in _CLASSES:
+        raise ValueError(names.unknown("detector", name, list(NAMES)))
+    kinds = _kinds()
+    kind = kinds[NAMES.index(name)]
+    checked = detector.checked_parameters(kind, parameters)
+    source = open_source(model)
+    detector.check_needs(kind, source, kinds)
+    if not kind.expected_arrays(source.num_features):
+        given: Any = images
+        if hasattr(given, "dtype"):
+            signals.check_images(source, given)
+        return kind(source, checked, {}, detector.Fitting())
+    if images is None:
+        raise ValueError(f"{name} is fitted on training images: give some.")
+    found = training.collect(source, images, labels)
+    arrays = kind.fitted_arrays(source, found, checked)
+    fitting = detector.Fitting(found.num_images, "predicted" if labels is None else "given")
+    return kind(source, checked, arrays, fitting)
+
+
+def load(path: str | pathlib.Path, model: "Model") -> "Detector":
+    """A detector that `Detector.save` wrote, with its threshold if one was chosen.
+
+    Args:
+        path: The `.npz` file; it may come from anyone.
+        model: The classifier that it was fitted on, as `fit` takes it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not a detector's file, or damaged, or was fitted on another classifier.
+    """
+    from keras_fool.detectors import storage
+
+    return storage.read(pathlib.Path(path), open_source(model), _kinds())
+
+
+def open_source(model: "Model", score_batch: int | None = None) -> "Source":
+    """A classifier as detectors take it: loaded once, for any number of them.
+
+    Args:
+        model: As `fit` takes it; what was opened before is given back.
+        score_batch: The largest number of images in one call of the model.
+
+    Raises:
+        ValueError: There is no such classifier, or it cannot be used.
+        UserError: An endpoint needs packages that are not installed.
+    """
+    from keras_fool import errors
+    from keras_fool.detectors import signals
+    from keras_fool.models import classifiers
+
+    found: Any = model
+    if isinstance(model, str | pathlib.Path):
+        found = classifiers.find_all(str(model))
+    if hasattr(found, "mapped"):  # a source
+        return found
+    if hasattr(found, "score"):  # a scorer
+        return signals.ConfidenceSource(found)
+    if not found.is_remote:
+        return signals.SignalScorer(found, score_batch=score_batch)
+    with errors.needs_extra("serving"):
+        from keras_fool.serving.client import endpoint_scorer
+
+        scorer: Any = endpoint_scorer.EndpointScorer(found, score_batch=score_batch)
+    return signals.ConfidenceSource(scorer)
+
+
+def _kinds() -> list[type["Detector"]]:
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in NAMES}
+    return [getattr(module, _CLASSES[name]) for name, module in modules.items()]
