@@ -31,6 +31,10 @@ of more than 40 labels best.png (the surest 24 images, large), SHA256SUMS and ev
 TensorBoard. The same command on the folder of a run that was stopped or killed continues it, and
 ends with the same bytes. So does a run that is complete, where --generations is raised.
 
+With --detector, the confidences of an image that the detector rejects count as 0, so that what is
+left are images that pass it: the adaptive attack on a defence. A label without any such image has
+a confidence below 1e-30 in the tables. Detectors are fitted with keras_fool.detectors.
+
 Costs, for MNIST, 40,400 images: a few seconds after TensorFlow has started. The median confidence
 should reach at least 0.9999.
 """
@@ -38,6 +42,7 @@ should reach at least 0.9999.
 import dataclasses
 import pathlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -50,9 +55,13 @@ from keras_fool.command_line import (
     flag_groups,
     flag_values,
     model_flags,
+    path_flags,
     run_tables,
 )
 from keras_fool.models import classifiers, label_choice
+
+if TYPE_CHECKING:  # TensorFlow
+    from keras_fool.detectors import adaptive
 
 _DEFAULTS = evolvers_config.Config()
 _ENCODING = flags.DEFINE_enum(
@@ -82,6 +91,13 @@ _RENDERER = flags.DEFINE_enum(
     "them, so that images never leave an accelerator (tf). In a new run, auto takes tf where "
     "TensorFlow finds a GPU.",
 )
+_DETECTOR = flags.DEFINE(
+    path_flags.Path(),
+    "detector",
+    None,
+    "A detector's file with a threshold, as keras_fool.detectors writes it: an image's confidences "
+    "count only where it accepts the image. So evolution attacks classifier and detector together.",
+)
 _MONTAGE_EVERY = flags.DEFINE_integer(
     "montage_every", 20, "Generations between two montages in TensorBoard.", lower_bound=1
 )
@@ -109,6 +125,7 @@ USES = flag_groups.Groups(
             _DEFAULTS.batch,
         ),
         common_flags.SEED,
+        _DETECTOR,
         *model_flags.CROPS,
     ),
     where=(common_flags.WORKDIR,),
@@ -149,20 +166,21 @@ def main(arguments: Sequence[str]) -> None:
             word = _RENDERER.value
             renderer = evolution_run.renderer(word, path, config.encoding, classifier)
         config = dataclasses.replace(config, renderer=renderer)
+        defence = _defence()
         scorer = None
         if common_flags.LABELS.value is not None and classifier.labels is None:
             with cli.native_messages_hidden():  # only the model knows how many there are
-                scorer = evolution_run.open_scorer(config, classifier, score_batch)
+                scorer = evolution_run.open_scorer(config, classifier, score_batch, defence)
         niches = _niches(scorer.labels if scorer else classifier.labels)
-        settings = evolution_run.settings(config, classifier, niches)
+        settings = evolution_run.settings(config, classifier, niches, defence)
         if run_folder.is_complete(path, settings):
             print(f"{path} is complete already; nothing was changed.")
-            print(run_tables.evolved(path, model_flags.remark(classifier)))
+            print(run_tables.evolved(path, _remark(classifier, defence)))
             return
         if scorer is None:
             cli.loading()  # a complete run may go on
             with cli.native_messages_hidden():
-                scorer = evolution_run.open_scorer(config, classifier, score_batch)
+                scorer = evolution_run.open_scorer(config, classifier, score_batch, defence)
     evolution_run.evolve(
         path,
         config,
@@ -172,10 +190,27 @@ def main(arguments: Sequence[str]) -> None:
         dataset=common_flags.DATASET.value,
         niches=niches,
         scorer=scorer,
+        defence=defence,
         checkpoint_every=common_flags.CHECKPOINT_EVERY.value,
         montage_every=_MONTAGE_EVERY.value,
     )
-    print(run_tables.evolved(path, model_flags.remark(classifier)))
+    print(run_tables.evolved(path, _remark(classifier, defence)))
+
+
+def _defence() -> "adaptive.Defence | None":
+    """The detector of --detector; None where it is not given."""
+    if _DETECTOR.value is None:
+        return None
+    with errors.reported(FileNotFoundError), cli.native_messages_hidden():
+        from keras_fool import detectors
+
+        return detectors.defence(_DETECTOR.value)
+
+
+def _remark(classifier: classifiers.AnyClassifier, defence: "adaptive.Defence | None") -> str:
+    """What the table's reader should know of the classifier and the detector."""
+    words = model_flags.remark(classifier)
+    return words if defence is None else " ".join(filter(None, [words, defence.remark]))
 
 
 def _config() -> evolvers_config.Config:

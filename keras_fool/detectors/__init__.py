@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # TensorFlow
     import numpy as np
 
+    from keras_fool.detectors.adaptive import Defence
     from keras_fool.detectors.detector import Detector
     from keras_fool.detectors.signals import Source
     from keras_fool.detectors.training import Images
-    from keras_fool.models.classifiers import AnyClassifier
     from keras_fool.models.scorer_contract import Scorer
 
-    Model = str | pathlib.Path | AnyClassifier | Scorer | Source
+    Model = str | pathlib.Path | Scorer | Source | Any
 
 _CLASSES = {
     "msp": "Msp",
@@ -58,8 +58,9 @@ def fit(
 
     Args:
         name: One of `NAMES`.
-        model: The classifier: a name or path as `--model` takes it, a classifier or scorer of
-            `keras_fool.models`, or what `open_source` gives, where several detectors share it.
+        model: The classifier: a name, path or address as `--model` takes it, a Keras model, a
+            `keras_fool.Classifier`, a list of these (an ensemble); or what `open_source` gives,
+            where several detectors share it.
         images: uint8 [n, height, width, channels] in 0..255, or an iterable of such batches: the
             images that the classifier was trained on. None where nothing is fitted: msp,
             max_logit, energy and odin.
@@ -110,6 +111,21 @@ def load(path: str | pathlib.Path, model: "Model") -> "Detector":
     return storage.read(pathlib.Path(path), open_source(model), _kinds())
 
 
+def defence(path: str | pathlib.Path) -> "Defence":
+    """A detector's file as what evolution attacks together with the classifier.
+
+    Args:
+        path: What `Detector.save` wrote, with a threshold.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not a detector's file, or no threshold was chosen.
+    """
+    from keras_fool.detectors import adaptive
+
+    return adaptive.Defence(path, _kinds())
+
+
 def open_source(model: "Model", score_batch: int | None = None) -> "Source":
     """A classifier as detectors take it: loaded once, for any number of them.
 
@@ -123,17 +139,18 @@ def open_source(model: "Model", score_batch: int | None = None) -> "Source":
     """
     from keras_fool import errors
     from keras_fool.detectors import signals
-    from keras_fool.models import classifiers
+    from keras_fool.models import given_classifiers
 
     found: Any = model
-    if isinstance(model, str | pathlib.Path):
-        found = classifiers.find_all(str(model))
     if hasattr(found, "mapped"):  # a source
         return found
     if hasattr(found, "score"):  # a scorer
         return signals.ConfidenceSource(found)
-    if not found.is_remote:
+    found = given_classifiers.find(model)
+    if found.in_graph:
         return signals.SignalScorer(found, score_batch=score_batch)
+    if not found.is_remote:
+        return signals.ConfidenceSource(found.open(score_batch))
     with errors.needs_extra("serving"):
         from keras_fool.serving.client import endpoint_scorer
 

@@ -86,14 +86,39 @@ def write(path: pathlib.Path, fitted: detector.Detector) -> None:
         raise
 
 
-def read_card(path: pathlib.Path) -> dict[str, object]:
-    """The card of a detector's file, unchecked beyond being one.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Card:
+    """What a file says of a detector, checked.
+
+    Attributes:
+        kind: The detector's class.
+        parameters: Its parameters.
+        classifier: The name of the classifier that it was fitted on.
+        classifier_sha256: The SHA-256 of that one's identity, as `signals.digest` has it.
+        fitting: What it was fitted on.
+        threshold: The threshold that was chosen; None for none.
+    """
+
+    kind: type[detector.Detector]
+    parameters: dict[str, int | float]
+    classifier: str
+    classifier_sha256: str
+    fitting: detector.Fitting
+    threshold: thresholds.Threshold | None
+
+
+def read_card(path: pathlib.Path, kinds: Sequence[type[detector.Detector]]) -> Card:
+    """The card in a detector's file; the arrays are not read.
+
+    Args:
+        path: What `write` wrote.
+        kinds: All detectors that there are.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not a detector's file.
+        ValueError: It is not a detector's file, or is damaged.
     """
-    return _Archive(path).card
+    return _card(path, _Archive(path), kinds)
 
 
 def read(
@@ -112,27 +137,20 @@ def read(
             classifier.
     """
     archive = _Archive(path)
-    found = archive.card
-    kind = next((kind for kind in kinds if kind.name == found["detector"]), None)
-    if kind is None:
-        known = [other.name for other in kinds]
-        raise ValueError(f"{path}: {names.unknown('detector', str(found['detector']), known)}")
-    if found["classifier_sha256"] != signals.digest(source):
+    found = _card(path, archive, kinds)
+    if found.classifier_sha256 != signals.digest(source):
         raise ValueError(
-            f"{path} was fitted on {foreign_files.shown(found['classifier'])} "
-            f"(SHA-256 {str(found['classifier_sha256'])[:12]}), not on {source.name} "
-            f"({signals.digest(source)[:12]}): fit {kind.name} on {source.name}."
+            f"{path} was fitted on {foreign_files.shown(found.classifier)} "
+            f"(SHA-256 {found.classifier_sha256[:12]}), not on {source.name} "
+            f"({signals.digest(source)[:12]}): fit {found.kind.name} on {source.name}."
         )
-    detector.check_needs(kind, source, list(kinds))
+    detector.check_needs(found.kind, source, list(kinds))
     try:
-        parameters = detector.checked_parameters(kind, _mapping(found["parameters"]))
-        fitting = _fitting(found["fitted_on"])
-        chosen = _threshold(found["threshold"])
-        arrays = archive.arrays(kind.expected_arrays(source.num_features))
-        kind.check_arrays(arrays)
+        arrays = archive.arrays(found.kind.expected_arrays(source.num_features))
+        found.kind.check_arrays(arrays)
     except _UNREADABLE as error:
         raise _damaged(path, error) from error
-    return kind(source, parameters, arrays, fitting, chosen)
+    return found.kind(source, found.parameters, arrays, found.fitting, found.threshold)
 
 
 class _Archive:
@@ -185,6 +203,25 @@ class _Archive:
         if dtype.kind == "f" and not np.isfinite(array).all():
             raise ValueError(f"its {name} holds numbers that are not finite")
         return np.ascontiguousarray(array)
+
+
+def _card(path: pathlib.Path, archive: _Archive, kinds: Sequence[type[detector.Detector]]) -> Card:
+    found = archive.card
+    kind = next((kind for kind in kinds if kind.name == found["detector"]), None)
+    if kind is None:
+        known = [other.name for other in kinds]
+        raise ValueError(f"{path}: {names.unknown('detector', str(found['detector']), known)}")
+    try:
+        return Card(
+            kind,
+            detector.checked_parameters(kind, _mapping(found["parameters"])),
+            found["classifier"],
+            found["classifier_sha256"],
+            _fitting(found["fitted_on"]),
+            _threshold(found["threshold"]),
+        )
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
 
 
 def _mapping(value: object) -> dict:

@@ -41,7 +41,7 @@ class DrawingScorer(scoring.LocalScorer):
             ScorerError: As `score` does.
         """
         grid = coordinates.grid(canvas, canvas.height, canvas.width).inputs()
-        confidences = np.empty((len(programs), len(self.labels)), np.float32)
+        rows = np.empty((len(programs), self.row_length), np.float32)
         drawn = DrawnImages(len(programs))
         for places, tables in tensorflow_ops.tiles(
             programs, canvas.height * canvas.width, self._batch
@@ -51,11 +51,10 @@ class DrawingScorer(scoring.LocalScorer):
                 self._drawing[batch] = tf.function(
                     self._draw_and_score, autograph=False
                 ).get_concrete_function(*tensorflow_ops.argument_specs(canvas.channels, batch))
-            images, rows = self._drawing[batch](grid, *tables.arrays)
-            confidences[places] = rows.numpy()[: len(places)]
+            images, found = self._drawing[batch](grid, *tables.arrays)
+            rows[places] = found.numpy()[: len(places)]
             drawn.add(places, images)
-        self._check(confidences)
-        return confidences, drawn
+        return self._checked(rows), drawn
 
     def _batch(self, num_images: int) -> int:
         whole = batch_shapes.largest(num_images, 0, num_images)

@@ -108,15 +108,14 @@ class LocalScorer:
                 f"{self.name} takes uint8 images [batch, {_by(self.image_shape)}], "
                 f"got {images.dtype} {list(images.shape)}."
             )
-        confidences = np.empty((len(images), len(self.labels)), np.float32)
+        rows = np.empty((len(images), self.row_length), np.float32)
         # Chunks of one size: few shapes, and little padding.
         chunks = -(-len(images) // self.score_batch)
         size = -(-len(images) // max(1, chunks))
         for start in range(0, len(images), max(1, size)):
             chunk = images[start : start + size]
-            confidences[start : start + len(chunk)] = self._run(chunk)[: len(chunk)]
-        self._check(confidences)
-        return confidences
+            rows[start : start + len(chunk)] = self._run(chunk)[: len(chunk)]
+        return self._checked(rows)
 
     def confidences(self, images: tf.Tensor) -> tf.Tensor:
         """The same as a TensorFlow function, unchecked; differentiable where images are floats.
@@ -191,6 +190,16 @@ class LocalScorer:
     def _traced(self, images: tf.Tensor) -> tf.Tensor:
         self.traces += 1  # runs while tracing, not while scoring
         return self.confidences(images)
+
+    @property
+    def row_length(self) -> int:
+        """How many numbers `_traced` gives for an image."""
+        return len(self.labels)
+
+    def _checked(self, rows: np.ndarray) -> np.ndarray:
+        """The confidences in rows of `_traced`, float32 [batch, row_length]; kinds add to it."""
+        self._check(rows)
+        return rows
 
     def _mean(self, each: list[tf.Tensor]) -> tf.Tensor:
         """The mean of members' confidences, the labels of each in the order of the first's."""

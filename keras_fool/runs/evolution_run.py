@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from evolvers import config as evolvers_config
 from keras_fool import errors
 from keras_fool.models import classifiers, scorer_contract
 from keras_fool.runs import evolution_record, execute, jobs, run_folder, scorers, workdir
+
+if TYPE_CHECKING:
+    from keras_fool.detectors import adaptive
+    from keras_fool.models import scoring
 
 # Images that are bred and drawn while as many are scored: enough to share out.
 _GROUP_IMAGES = 2000
@@ -99,6 +104,7 @@ def settings(
     config: evolvers_config.Config,
     classifier: classifiers.AnyClassifier,
     niches: Sequence[int] | None = None,
+    defence: "adaptive.Defence | None" = None,
 ) -> dict[str, object]:
     """All that shapes the result: what `workdir` compares before a run goes on.
 
@@ -106,9 +112,11 @@ def settings(
         config: The evolution's.
         classifier: What is fooled; its path is left out, as it may move.
         niches: As `map_elites.Evolution` takes it.
+        defence: The detector that must accept an image for its confidences to count.
     """
     scorer = classifiers.comparable(classifier.identity)
-    return {**dataclasses.asdict(config), **_niches(niches), "scorer": scorer}
+    detector = {} if defence is None else {"detector": defence.settings}
+    return {**dataclasses.asdict(config), **_niches(niches), "scorer": scorer, **detector}
 
 
 def _niches(niches: Sequence[int] | None) -> dict[str, object]:
@@ -149,6 +157,7 @@ def open_scorer(
     config: evolvers_config.Config,
     classifier: classifiers.AnyClassifier,
     score_batch: int | None = None,
+    defence: "adaptive.Defence | None" = None,
 ) -> scorer_contract.Scorer:
     """The scorer that an evolution needs: where `config` says so, one that draws.
 
@@ -157,14 +166,19 @@ def open_scorer(
         classifier: What is fooled.
         score_batch: Images in one call of the model; by default what is fastest, where so
             many images come that trying pays.
+        defence: The detector that must accept an image for its confidences to count.
 
     Raises:
-        ValueError: The model cannot be used.
+        ValueError: The model cannot be used, or not with this detector.
     """
     draws = config.renderer == "tf"
-    if classifier.is_remote:
+    scorer: scoring.LocalScorer
+    if defence is not None:
+        scorer = defence.open(classifier, score_batch, draws=draws)
+    elif classifier.is_remote:
         return scorers.open_scorer(classifier, score_batch, draws=draws)
-    scorer = classifier.open(score_batch, draws=draws)
+    else:
+        scorer = classifier.open(score_batch, draws=draws)
     births = config.runs * config.batch
     if score_batch is None and births * config.generations >= _IMAGES_WORTH_TUNING:
         scorer.tune(births)
@@ -182,6 +196,7 @@ def evolve(
     niches: Sequence[int] | None = None,
     scorer: scorer_contract.Scorer | None = None,
     score_batch: int | None = None,
+    defence: "adaptive.Defence | None" = None,
     checkpoint_every: int | None = None,
     montage_every: int = 20,
     quiet: bool = False,
@@ -198,6 +213,7 @@ def evolve(
         niches: The numbers of the labels to fool; all by default.
         scorer: What `open_scorer` gives, where the caller has it; opened by default.
         score_batch: As `open_scorer` takes it.
+        defence: The detector that must accept an image for its confidences to count.
         checkpoint_every: Generations between checkpoints; None for every 10 seconds, or more
             where writing takes long. No result depends on it.
         montage_every: Generations between TensorBoard's montages.
@@ -213,12 +229,12 @@ def evolve(
         StoppedError: A signal asked for it; the folder holds all generations until then.
         OSError: Something could not be written; the newest checkpoint stays.
     """
-    shaped_by = settings(config, classifier, niches)
+    shaped_by = settings(config, classifier, niches, defence)
     with contextlib.ExitStack() as stack:
         with errors.reported(ValueError, FileNotFoundError):
             if run_folder.is_complete(path, shaped_by):
                 return True
-            scorer = scorer or open_scorer(config, classifier, score_batch)
+            scorer = scorer or open_scorer(config, classifier, score_batch, defence)
             about = scorers.described(classifier, scorer, dataset)
             folder = stack.enter_context(run_folder.RunFolder(path, shaped_by, about, note))
         evolution = stack.enter_context(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_fool import detectors
-from keras_fool.models import classifiers, scoring
+from keras_fool.models import classifiers, in_memory, scoring
 
 layers = keras.layers
 
@@ -107,6 +107,25 @@ def test_of_a_scorer_only_confidences_are_known(refused, digits):
     msp = detectors.fit("msp", scorer)
 
     np.testing.assert_array_equal(msp.score(digits.test), scorer.score(digits.test).max(axis=1))
+
+
+def test_a_keras_model_in_memory_is_a_classifier(digits):
+    model = digits.by_keras.model
+
+    scores = detectors.fit("energy", model).score(digits.test)
+
+    np.testing.assert_array_equal(scores, digits.fitted("energy").score(digits.test))
+
+
+def test_of_a_function_only_confidences_are_known(refused):
+    def light(images):
+        share = images.mean(axis=(1, 2, 3)) / 255
+        return np.stack([1 - share, share], axis=1)
+
+    classifier = in_memory.Classifier(light, image_shape=(6, 5, 1))
+    assert usable(refused("knn", classifier, [np.zeros((60, 6, 5, 1), np.uint8)])) == ["msp"]
+    images = np.full((1, 6, 5, 1), 51, np.uint8)
+    assert detectors.fit("msp", classifier).score(images) == pytest.approx(0.8)
 
 
 def test_independent_labels_have_features_but_no_logits(refused, tmp_path):
