@@ -326,7 +326,11 @@ def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full
         (["--model=nothing"], 1, "unknown model 'nothing'; known: "),
         (["--model=text.keras"], 1, "text.keras is not a model that loads safely"),
         (["--model=nan.keras"], 1, "nan.keras returned NaN or infinite confidences for 16 of 16"),
-        (["--model=flat.keras"], 1, "flat.keras must take one image [batch, height, width, 1, 3 or 4]"),
+        (
+            ["--model=flat.keras"],
+            1,
+            "flat.keras must take one image [batch, height, width, 1, 3 or 4]",
+        ),
         (["--model=taken/notes.txt"], 1, "is not a classifier"),
         (["--dataset=mnist", "--preprocess=tf"], 1, "--preprocess is about a --model"),
         (["--dataset=mnist", "--preprocess=f"], 2, "--preprocess"),
