@@ -194,6 +194,8 @@ class Classifier:
     mean_path: ClassVar[None] = None
     head: ClassVar[None] = None
     application: ClassVar[None] = None
+    output: ClassVar[None] = None
+    signature: ClassVar[None] = None
     preprocess: ClassVar[str] = "none"
     views: ClassVar[classifier_kinds.Views] = classifier_kinds.Views()
     orders: ClassVar[tuple[None]] = (None,)
