@@ -107,6 +107,11 @@ class Layout:
         return self.tile[0] + self.gap, self.tile[1] + caption + self.gap
 
     @property
+    def room(self) -> int:
+        """The width that a line below an image may have, apart from the next one's."""
+        return self.pitch[0] - min(self.gap, self.letters // 2)
+
+    @property
     def left(self) -> int:
         """What the names of rows take at the left of each block."""
         return self.row_names + 2 * self.gap if self.row_names else 0
@@ -191,9 +196,7 @@ def sheet(
     if title:
         _draw_heading(draw, layout, title, subtitle, confidences)
     letters = font(layout.letters)
-    below = captions.below_images(
-        confidences, lambda text: letters.getlength(text) <= layout.pitch[0]
-    )
+    below = captions.below_images(confidences, lambda text: letters.getlength(text) <= layout.room)
     lines = iter(below)
     for number, row in enumerate(rows):
         block, line = divmod(number, layout.rows)
@@ -254,6 +257,7 @@ def _draw_tile(
     paper.paste(scaled(image, layout.tile), (x, y))
     low = tile.confidence is not None and captions.is_low(tile.confidence)
     for number, line in enumerate(lines):
-        text = cut(line, layout.letters, layout.pitch[0])
+        size = fitting(line, layout.letters, layout.room, smallest=_SMALLEST_LETTERS)
+        text = cut(line, size, layout.room)
         place = (x + width // 2, y + height + round((0.25 + 1.3 * number) * layout.letters))
-        draw.text(place, text, WEAK if low else FAINT, font(layout.letters), anchor="ma")
+        draw.text(place, text, WEAK if low else FAINT, font(size), anchor="ma")
