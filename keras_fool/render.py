@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from keras_fool.runs import champion_png
 
-_SIZE = 1024  # pixels
+_SIZE, _MAX_SIZE = 1024, 8192  # pixels
 _SMOOTH = flags.DEFINE_bool(
     "smooth",
     False,
@@ -79,12 +79,20 @@ def main(arguments: Sequence[str]) -> None:
     enlarged = champion_png.Champion(image, champion.genome, champion.about)
     files.write(output, champion_png.encode(enlarged))
     print(f"{output}: {width}x{height} pixels")
-    if (run := next_steps.run_of(path)) is not None:
-        again = next_steps.command("gallery", f"--images={run}", "--layout=selection")
-    else:
-        other = "--nosmooth" if _SMOOTH.value else "--smooth"
-        again = next_steps.command("render", path, f"--size={size}", other)
-    print(next_steps.lines(again))
+    print(next_steps.lines(*_next(path, size)))
+
+
+def _next(path: pathlib.Path, size: int) -> list[str]:
+    """What to try after a print."""
+    run, commands = next_steps.run_of(path), []
+    if not _SMOOTH.value:
+        commands.append(next_steps.command("render", path, f"--size={size}", "--smooth"))
+    if run is not None:
+        commands.append(next_steps.command("gallery", f"--images={run}", "--layout=selection"))
+    if not commands:
+        larger = f"--size={min(2 * size, _MAX_SIZE)}"
+        commands.append(next_steps.command("render", path, larger, "--smooth"))
+    return commands
 
 
 def _print(path: pathlib.Path, champion: "champion_png.Champion", size: int) -> "np.ndarray":
