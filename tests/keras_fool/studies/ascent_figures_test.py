@@ -1,13 +1,17 @@
 """Figures S5 to S9 in small, from end to end, on networks made for it."""
 
+import contextlib
+import io
 import json
 import pathlib
 
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 from PIL import Image
 
 from keras_fool import reproduce
+from keras_fool.command_line import cli
 from keras_fool.studies import ascents, experiment
 from tests.keras_fool import folders, terminal
 
@@ -33,6 +37,27 @@ def thousand(tmp_path_factory) -> pathlib.Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def figure_s5(tmp_path_factory, thousand) -> tuple[list[str], str]:
+    """The experiment is done: the flags that it had, and what it printed."""
+    path, printed = tmp_path_factory.mktemp("figures"), io.StringIO()
+    arguments = [f"--models={thousand}:bgr", "--scale=0.1", f"--workdir={path}/w"]
+    arguments += [f"--results={path}/r"]
+    argv = ["reproduce", "--experiment=figure_s5", *arguments]
+    with (
+        flagsaver.flagsaver(),
+        contextlib.redirect_stdout(printed),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.run(reproduce.main, uses=reproduce.USES, argv=argv)
+    assert ended.value.code == 0
+    return arguments, printed.getvalue()
+
+
+def results_of(arguments: list[str], experiment: str) -> pathlib.Path:
+    return pathlib.Path(arguments[-1].removeprefix("--results=")) / f"{experiment}_scale0.1"
+
+
 def test_classes_elsewhere_than_imagenet_has_them_are_refused(command, thousand, tmp_path):
     names = [ascents.CLASSES.get(label, f"x{label}") for label in range(1000)]
     names[200], names[7] = names[7], names[200]
@@ -47,21 +72,17 @@ def test_classes_elsewhere_than_imagenet_has_them_are_refused(command, thousand,
     assert "label 7 of thousand.keras is Tibetan terrier, which is label 200 in ImageNet" in err
 
 
-def test_figures_share_what_they_ascend(command, thousand):
-    arguments = [f"--models={thousand}:bgr", "--scale=0.2", "--workdir=w", "--results=r"]
-
-    code, out, err = command(reproduce, "--experiment=figure_s5", *arguments)
-
-    assert code == 0, err
-    folder = pathlib.Path("r/figure_s5_scale0.2")
-    assert "[a try at scale 0.2] Figure S5: gradient ascent with weight decay" in out
+def test_figures_share_what_they_ascend(command, figure_s5):
+    arguments, out = figure_s5
+    folder = results_of(arguments, "figure_s5")
+    assert "[a try at scale 0.1] Figure S5: gradient ascent with weight decay" in out
     table = (folder / "table.md").read_text()
     images = folders.rows(folder / "images.csv")
     assert [row["label_name"] for row in images] == [
         ascents.CLASSES[int(row["label"])] for row in images
     ]
     assert {int(row["label"]) for row in images} < set(ascents.LEGIBLE)
-    assert len(images) == 4
+    assert len(images) == 2
     means = [
         f"{100 * np.mean([float(row[column]) for row in images]):.3f}"
         for column in ("iterate_confidence", "confidence")
@@ -69,10 +90,10 @@ def test_figures_share_what_they_ascend(command, thousand):
     assert f"| average confidence, % | 98.591 | {' | '.join(means)} |" in table
     assert "| photocopier | 99.9439 |" in table
     settings = json.loads((folder / "settings.json").read_text())
-    assert settings["ascents"][0]["steps"] == 300
+    assert settings["ascents"][0]["steps"] == 150
     assert settings["ascents"][0]["decay"] == 0.01
     assert settings["ascents"][0]["mean"] == [123.0, 117.0, 104.0]
-    assert settings["gradients"] == 4 * 300
+    assert settings["gradients"] == 2 * 150
     assert settings["classifiers"][0]["preprocess"] == "bgr"
     less, plain = (Image.open(folder / name) for name in ("figure_s5.png", "figure_s5_as_seen.png"))
     assert less.size == plain.size
@@ -81,22 +102,21 @@ def test_figures_share_what_they_ascend(command, thousand):
     code, _, err = command(reproduce, "--experiment=figure_s8", *arguments)
 
     assert code == 0, err
-    images = folders.rows(pathlib.Path("r/figure_s8_scale0.2/images.csv"))
-    assert len(images) == 4 * 5
+    folder = results_of(arguments, "figure_s8")
+    images = folders.rows(folder / "images.csv")
+    assert len(images) == 2 * 5
     assert {row["run"] for row in images} == set("01234")
-    timing = json.loads(pathlib.Path("r/figure_s8_scale0.2/timing.json").read_text())
+    timing = json.loads((folder / "timing.json").read_text())
     assert [stage["reused"] for stage in timing["stages"].values()] == [True, False, False]
 
 
-def test_decay_is_varied_from_figure_s5(command, thousand):
-    arguments = [f"--models={thousand}:bgr", "--scale=0.2", "--workdir=w", "--results=r"]
-    code, _, err = command(reproduce, "--experiment=figure_s5", *arguments)
-    assert code == 0, err
+def test_decay_is_varied_from_figure_s5(command, figure_s5):
+    arguments, _ = figure_s5
 
     code, _, err = command(reproduce, "--experiment=ascent_decay", *arguments)
 
     assert code == 0, err
-    folder = pathlib.Path("r/ascent_decay_scale0.2")
+    folder = results_of(arguments, "ascent_decay")
     timing = json.loads((folder / "timing.json").read_text())
     assert [stage["reused"] for stage in timing["stages"].values()] == [True, *[False] * 5]
     settings = json.loads((folder / "settings.json").read_text())["ascents"]
