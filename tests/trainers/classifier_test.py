@@ -103,7 +103,7 @@ def test_test_error_is_that_of_the_returned_model(strategy):
 
     training = classifier.train(config.Config(iterations=30, batch=16), data, strategy)
 
-    confidences = training.model().predict(data.test_images, verbose=0)
+    confidences = training.model()(data.test_images, training=False).numpy()
     wrong = confidences.argmax(axis=1) != data.test_labels
     assert training.test_error_percent() == 100 * wrong.mean()
 
@@ -150,7 +150,7 @@ def test_eleven_labels_of_colour_images_can_be_learned(strategy):
     assert training.model().output_shape == (None, 11)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def drawn() -> datasets.Dataset:
     """Circles and crosses of 32x32."""
     images, labels = [], []
@@ -163,11 +163,16 @@ def drawn() -> datasets.Dataset:
     )
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_lower_precision_learns_too(strategy, drawn, precision):
+@pytest.fixture(scope="module")
+def exact(strategy, drawn) -> classifier.Training:
+    """20 steps in float32."""
     settings = config.Config(iterations=20, batch=16, evaluate_every=20)
-    exact = classifier.train(settings, drawn, strategy)
-    lower = dataclasses.replace(settings, precision=precision)
+    return classifier.train(settings, drawn, strategy)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_lower_precision_learns_too(strategy, drawn, exact, precision):
+    lower = dataclasses.replace(exact.settings, precision=precision)
 
     training = classifier.Training(lower, drawn, strategy)
     losses = [training.advance(until).loss for until in (5, 10, 15, 20)]

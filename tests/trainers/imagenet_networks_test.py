@@ -78,10 +78,10 @@ def small_caffenet() -> keras.Model:
     return models.build("caffenet", (71, 71, 3), 10, seed=1)
 
 
-def without_values(architecture: str, side: int) -> keras.Model:
-    """The network of 1000 labels whose weights have shapes but no values, nor memory."""
+def without_values(architecture: str, side: int, num_labels: int = 1000) -> keras.Model:
+    """The network, whose weights have shapes but no values, nor memory."""
     with keras.StatelessScope(initialize_variables=False):
-        return models.build(architecture, (side, side, 3), 1000, seed=1)
+        return models.build(architecture, (side, side, 3), num_labels, seed=1)
 
 
 def outputs_of(model, names):
@@ -106,7 +106,7 @@ def test_googlenet_has_the_published_number_of_weights(full_googlenet):
 
 
 def test_one_label_more_adds_only_to_the_last_layer():
-    first, second = (models.build("googlenet", (32, 32, 3), labels, 1) for labels in (10, 11))
+    first, second = (without_values("googlenet", 32, labels) for labels in (10, 11))
 
     assert second.count_params() - first.count_params() == 1024 + 1
 
@@ -185,8 +185,8 @@ def test_heads_change_neither_weights_nor_confidences(full_googlenet):
 
 
 def test_googlenet_is_trained_on_three_heads():
-    network = models.for_training("googlenet", (64, 64, 3), 10, seed=1)
-    images = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    network = models.for_training("googlenet", (32, 32, 3), 10, seed=1)
+    images = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), np.uint8)
 
     with tf.GradientTape() as tape:
         heads = network.outputs(images, 0)
