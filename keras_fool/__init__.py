@@ -1,7 +1,19 @@
-"""What you run: the commands, and what joins classifiers and evolution.
+"""How easily is an image classifier fooled, by what, and does anything help?
 
-`python -m keras_fool`, or `keras-fool`, lists the commands, which are the modules here. They share:
+From a program or a notebook:
 
+    import keras_fool
+    result = keras_fool.fool(model, preprocess="tf")     a Keras model, a name, a path, an address
+    result.images, result.confidences, result.labels
+    result.plot()
+    result.save("runs/x"); keras_fool.load("runs/x")
+    keras_fool.cross_score(result, another_model)
+    keras_fool.draw(result.champions[0], 2048)
+    keras_fool.fool(keras_fool.Classifier(function, image_shape=(224, 224, 3)))
+
+`python -m keras_fool`, or `keras-fool`, lists the commands, which are modules here. They share:
+
+    api             what is above
     models          any classifier: found by its name, loaded, scored
     detectors       what tells fooling images from real ones
     runs            evolutions, ascents and trainings in folders that they go on from
@@ -13,11 +25,41 @@
     foreign_files   JSON and tables that may come from anyone
 """
 
+import importlib
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_fool import errors
+    from keras_fool.api import cross_score, draw, fool, load
+    from keras_fool.models.in_memory import Classifier
+    from keras_fool.result import Result
 
 __version__ = "0.1.0"
+__all__ = ["Classifier", "Result", "cross_score", "draw", "errors", "fool", "load"]
+
+# Where the names are defined. They are imported when they are asked for: TensorFlow takes seconds.
+_PLACES = {
+    "Classifier": "keras_fool.models.in_memory",
+    "Result": "keras_fool.result",
+    **dict.fromkeys(("cross_score", "draw", "fool", "load"), "keras_fool.api"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return importlib.import_module("keras_fool.errors")
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def _is_the_program() -> bool:

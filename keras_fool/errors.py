@@ -31,6 +31,18 @@ class StoppedError(UserError):
         self.exit_code = 128 + signal_number  # as shells report it
 
 
+class UnfinishedError(UserError):
+    """`keras_fool.fool` could not go on.
+
+    Attributes:
+        result: The `keras_fool.Result` of what there was until then.
+    """
+
+    def __init__(self, message: str, result: object):
+        super().__init__(message)
+        self.result = result
+
+
 @contextlib.contextmanager
 def reported(*kinds: type[Exception], as_error: type[UserError] = UserError) -> Iterator[None]:
     """Turns exceptions of `kinds` raised inside into `as_error` with the same message.

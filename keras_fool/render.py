@@ -18,20 +18,13 @@ Writes another PNG with the same genome inside. A print of 2048 pixels takes abo
 genome of thousands of nodes it takes minutes, and shows its progress.
 """
 
-import contextlib
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from absl import flags
 
 from keras_fool import errors
 from keras_fool.command_line import cli, common_flags, flag_groups, flag_values, next_steps
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from keras_fool.runs import champion_png
 
 _SIZE, _MAX_SIZE = 1024, 8192  # pixels
 _SMOOTH = flags.DEFINE_bool(
@@ -69,12 +62,11 @@ def main(arguments: Sequence[str]) -> None:
     ending = "-smooth" if _SMOOTH.value else ""
     output = flag_values.new_output(f"{path.stem}-{size}{ending}.png", ".png")
 
-    from evolvers import compiling
-    from keras_fool.runs import champion_png, files
+    from keras_fool.runs import champion_png, files, prints
 
-    with errors.reported(ValueError, FileNotFoundError), compiling.told(cli.note):
+    with errors.reported(ValueError, FileNotFoundError):
         champion = champion_png.read(path)
-        image = (_smooth if _SMOOTH.value else _print)(path, champion, size)
+        image = prints.draw(champion, str(path), size, cli.note, smooth=_SMOOTH.value)
     height, width = image.shape[:2]
     enlarged = champion_png.Champion(image, champion.genome, champion.about)
     files.write(output, champion_png.encode(enlarged))
@@ -93,65 +85,6 @@ def _next(path: pathlib.Path, size: int) -> list[str]:
         larger = f"--size={min(2 * size, _MAX_SIZE)}"
         commands.append(next_steps.command("render", path, larger, "--smooth"))
     return commands
-
-
-def _print(path: pathlib.Path, champion: "champion_png.Champion", size: int) -> "np.ndarray":
-    """The genome, drawn at a size; a note tells where that is another picture."""
-    from evolvers import cppn, render
-    from evolvers.render import between
-    from keras_fool.runs import progress
-
-    genome, canvas = _genome(path, champion)
-    height, width = _shape(canvas.shape, size)
-    with contextlib.closing(progress.Drawing(height)) as shown:
-        image = render.draw(genome, canvas, height, width, shown.advance)
-    if height > canvas.height and isinstance(genome, cppn.Cppn):
-        difference = between.difference(genome, canvas)
-        if difference is not None and difference >= between.VISIBLE:
-            cli.note(
-                "this genome draws stripes finer than the pixels that were scored, so the print "
-                "looks unlike the image that fools; --smooth enlarges that image instead."
-            )
-    return image
-
-
-def _smooth(path: pathlib.Path, champion: "champion_png.Champion", size: int) -> "np.ndarray":
-    """The pixels that were scored, enlarged."""
-    from evolvers import render
-    from keras_fool.sheets import sheet_drawing
-
-    scored = champion.image
-    if champion.genome:
-        genome, canvas = _genome(path, champion)
-        if scored.shape != canvas.shape:  # the file is a print
-            scored = render.draw(genome, canvas)
-    return sheet_drawing.smooth(scored, *_shape(scored.shape, size))
-
-
-def _genome(path: pathlib.Path, champion: "champion_png.Champion") -> tuple:
-    """The genome in a file, and its canvas.
-
-    Raises:
-        ValueError: There is none, or it is damaged.
-    """
-    from evolvers import genome_json
-    from keras_fool.runs import champion_png
-
-    if not champion.genome:
-        made_by = champion.about[champion_png.MADE_BY]
-        raise ValueError(
-            f"there is no genome in {path}: it was made by {made_by}; --smooth enlarges its pixels."
-        )
-    try:
-        return genome_json.loads(champion.genome)
-    except ValueError as error:
-        raise ValueError(f"the genome in {path} is damaged: {error}") from error
-
-
-def _shape(shape: tuple[int, ...], size: int) -> tuple[int, int]:
-    """Height and width, the longer one of them `size`."""
-    height, width = (max(1, round(side * size / max(shape[:2]))) for side in shape[:2])
-    return height, width
 
 
 if __name__ == "__main__":

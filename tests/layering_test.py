@@ -16,6 +16,9 @@ ALLOWED = {
 LAYERS = (
     {"commands"},
     {"command_line"},
+    {"api"},
+    {"fooling"},
+    {"arguments", "result"},
     {"studies"},
     {"runs"},
     {"detectors"},

@@ -188,6 +188,7 @@ class Classifier:
     gives_gradients: ClassVar[Literal[False]] = False
     why_no_gradients: ClassVar[str] = "is a function, and a function gives no gradients"
     in_graph: ClassVar[Literal[False]] = False
+    takes_view: ClassVar[Literal[False]] = False
     in_tensorflow: ClassVar[bool] = False
     # As the other kinds have them.
     path: ClassVar[None] = None

@@ -83,7 +83,6 @@ class LocalScorer:
         self.score_batch = batch_shapes.largest(score_batch, _LARGEST_BATCH, self._fitting)
         self._function = tf.function(self._traced, autograph=False)
         self._functions: dict[int, Any] = {}
-        self._trial: Any = None
         self._try_out()
 
     def score(self, images: np.ndarray) -> np.ndarray:
@@ -150,8 +149,10 @@ class LocalScorer:
             network.set_preprocess(preprocess)
             function = tf.function(network.confidences, autograph=False)
             chunks = range(0, len(images), self.score_batch)
-            parts = [function(tf.constant(images[at : at + self.score_batch])) for at in chunks]
-            return np.concatenate(parts)
+            parts = [images[at : at + self.score_batch] for at in chunks]
+            return np.concatenate(
+                [_concrete(function, part)(tf.constant(part)).numpy() for part in parts]
+            )
         finally:
             network.set_preprocess(before)
 
@@ -247,10 +248,9 @@ class LocalScorer:
 
     def _tried(self, images: np.ndarray) -> list[np.ndarray]:
         """The confidences of a few images, and what each member itself gave for them."""
-        if self._trial is None:
-            self._trial = tf.function(self._traced_trial, autograph=False)
+        function = tf.function(self._traced_trial, autograph=False)
         try:
-            return [found.numpy() for found in self._trial(tf.constant(images))]
+            return [found.numpy() for found in _concrete(function, images)(tf.constant(images))]
         except (tf.errors.OpError, NotImplementedError) as error:
             raise ScorerError(f"{self.name} cannot be run here: {_reason(error)}") from error
 
@@ -282,6 +282,14 @@ class LocalScorer:
                     "distribution."
                 )
         return first.image_shape, first.num_labels, first.independent
+
+
+def _concrete(function: Any, images: np.ndarray) -> Any:
+    """The function for images of one shape.
+
+    TensorFlow warns of functions that are traced often, and takes those of several scorers for one.
+    """
+    return function.get_concrete_function(tf.TensorSpec(images.shape, tf.uint8))
 
 
 def _finite_rows(outputs: np.ndarray) -> np.ndarray:

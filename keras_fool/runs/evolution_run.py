@@ -211,7 +211,8 @@ def evolve(
         note: Told, in a sentence, what the user should know.
         dataset: The data set's name, for the record.
         niches: The numbers of the labels to fool; all by default.
-        scorer: What `open_scorer` gives, where the caller has it; opened by default.
+        scorer: What `open_scorer` gives, where the caller has it; opened by default. That of an
+            endpoint is closed.
         score_batch: As `open_scorer` takes it.
         defence: The detector that must accept an image for its confidences to count.
         checkpoint_every: Generations between checkpoints; None for every 10 seconds, or more
@@ -233,6 +234,7 @@ def evolve(
     with contextlib.ExitStack() as stack:
         with errors.reported(ValueError, FileNotFoundError):
             if run_folder.is_complete(path, shaped_by):
+                scorers.close(scorer)
                 return True
             scorer = scorer or open_scorer(config, classifier, score_batch, defence)
             about = scorers.described(classifier, scorer, dataset)

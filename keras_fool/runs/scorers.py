@@ -31,6 +31,13 @@ def open_scorer(
         return endpoint_scorer.EndpointScorer(classifier, score_batch=score_batch)
 
 
+def close(scorer: scorer_contract.Scorer | None) -> None:
+    """Ends the connections of an endpoint's scorer; others have nothing to end."""
+    end = getattr(scorer, "close", None)
+    if end is not None:
+        end()
+
+
 def described(
     classifier: classifiers.AnyClassifier,
     scorer: scorer_contract.Scorer,

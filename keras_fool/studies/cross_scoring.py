@@ -183,19 +183,40 @@ class Scorers:
                 confidences[classifier.name] = scorer.score(champions.images)
                 champions.check_scores(confidences[classifier.name])
                 continue
-            champions.check_colours(scorer.name, scorer.image_shape)
-            champions.check_labels(scorer.name, len(scorer.labels))
-            order = label_orders.find(
-                champions.labels, scorer.labels, original.name, classifier.name
-            )
-            sides = scorer.image_shape[:2]
-            if sides != champions.images.shape[1:3]:
-                resized[classifier.name] = sides
-            scored = scorer.score(_of_size(champions.images, *sides))
-            confidences[classifier.name] = scored[:, order.places]
+            if scorer.image_shape[:2] != champions.images.shape[1:3]:
+                resized[classifier.name] = scorer.image_shape[:2]
+            scored, order = of_another(champions, original.name, scorer)
+            confidences[classifier.name] = scored
             if not order.by_name or classifier.labels is None:
                 taken[classifier.name] = label_orders.taken(champions.labels, scorer.labels, order)
         return CrossScores(champions, original.name, confidences, taken, independent, resized)
+
+
+def of_another(
+    champions: champions_module.Champions, original: str, scorer: scorer_contract.Scorer
+) -> tuple[np.ndarray, label_orders.Order]:
+    """What a classifier says of champions that were evolved on another one.
+
+    Images are resized to what it takes, by TensorFlow's antialiased resize.
+
+    Args:
+        champions: The images.
+        original: The name of the classifier that they were evolved on.
+        scorer: Of the other one.
+
+    Returns:
+        float32 [champions, num_labels], the labels in the order of the champions', and where those
+        are among the scorer's.
+
+    Raises:
+        ValueError: It takes grey images and these are in colour, or the other way round, or it has
+            another number of labels, or names them differently.
+    """
+    champions.check_colours(scorer.name, scorer.image_shape)
+    champions.check_labels(scorer.name, len(scorer.labels))
+    order = label_orders.find(champions.labels, scorer.labels, original, scorer.name)
+    images = _of_size(champions.images, *scorer.image_shape[:2])
+    return scorer.score(images)[:, order.places], order
 
 
 def _of_size(images: np.ndarray, height: int, width: int) -> np.ndarray:

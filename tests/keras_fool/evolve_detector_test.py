@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+import keras_fool
 from keras_fool import detectors, evolve
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png
@@ -74,6 +75,19 @@ def test_what_is_left_passes_the_detector(command, tiny_model, saved, tmp_path):
     plain = json.loads((tmp_path / "plain" / "config.json").read_text())["settings"]
     assert "detector" not in plain
     assert config["scorer"] == plain["scorer"]
+
+
+def test_the_same_from_python(command, tiny_model, saved, tmp_path):
+    path, _ = saved("knn", k=5)
+    arguments = (f"--model={tiny_model}", "--generations=2", "--batch_size=20", "--labels=2,0")
+    command(evolve, *arguments, f"--workdir={tmp_path}/command", f"--detector={path}")
+
+    settings = {"generations": 2, "batch_size": 20, "labels": [2, 0], "progress": False}
+    keras_fool.fool(tiny_model, **settings, detector=path, workdir=tmp_path / "fool")
+
+    assert folders.contents(tmp_path / "fool") == folders.contents(tmp_path / "command")
+    with pytest.raises(ValueError, match=r"is a function: leave detector out"):
+        keras_fool.fool(len, image_shape=(12, 10, 1), detector=path, **settings)
 
 
 def test_rejected_images_are_climbed_until_one_is_accepted(command, tiny_model, saved, tmp_path):

@@ -1,4 +1,8 @@
 import re
+import sys
+import types
+
+import pytest
 
 from keras_fool.runs import progress
 
@@ -23,6 +27,26 @@ def test_it_is_quiet_where_nobody_watches(capsys):
             shown.advance(done + 1, done, "sure", 1)
 
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_bar_in_a_notebook(capsys, monkeypatch):
+    shell = types.SimpleNamespace(kernel="of a notebook")
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    with progress.Progress(0, 2, "generation", "images") as shown:
+        shown.advance(2, 1, "median confidence 0.75", 400)
+
+    assert re.search(r"generation 2/2 .*0\.75", capsys.readouterr().err.split("\r")[-1])
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_nothing_where_it_is_to_be_quiet(capsys, monkeypatch, is_terminal):
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: is_terminal)
+    with progress.Progress(0, 2, "generation", "images", quiet=True) as shown:
+        shown.advance(1, 0, "median confidence 0.5", 400)
+        shown.advance(2, 1, "median confidence 0.75", 400)
+
+    assert capsys.readouterr().err == ""
 
 
 def test_bar_on_a_terminal(capsys, monkeypatch):

@@ -19,6 +19,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import flagsaver
 
+import keras_fool
 from keras_fool import errors, evolve, transfer
 from keras_fool.command_line import cli
 from keras_fool.serving.client import transport
@@ -124,6 +125,24 @@ def test_images_are_those_of_scoring_on_this_machine(
 
     with open(here / "run" / "champions.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 20
+
+
+def test_images_are_the_same_from_python(shipped_server, undisturbed, here):
+    arguments = {"generations": 8, "batch_size": 20, "runs": 2, "progress": False}
+    address = url("grpc", shipped_server.grpc)
+
+    result = keras_fool.fool(address, **arguments, in_flight=2, workdir="run")
+
+    assert archive(here / "run") == undisturbed
+    assert result.labels == tuple("0123456789")
+    with pytest.raises(keras_fool.errors.UnfinishedError, match="was sent") as raised:
+        keras_fool.fool(address, **arguments, max_images=250)
+    assert not raised.value.result.is_complete
+    assert raised.value.result.images.shape == (10, 28, 28, 1)
+    with pytest.raises(ValueError, match="max_images must be above 0"):
+        keras_fool.fool(address, **arguments, max_images=0)
+    with pytest.raises(ValueError, match="gives no gradients"):
+        keras_fool.fool(address, method="ascend", progress=False)
 
 
 def latency(one: Proxy, size: int) -> None:

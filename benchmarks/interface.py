@@ -1,0 +1,77 @@
+"""Compares `keras_fool.fool` on a model in memory with the command on the same model's file.
+
+    python -m benchmarks.interface            about 2 minutes on two cores
+    python -m benchmarks.interface --quick    half a minute; fewer repeats, wider spread
+
+Both run in this process in turn, from opening the classifier to the last file of the run folder:
+one run against LeNet, as `python -m keras_fool.evolve --dataset=mnist` does. Given as median
+(minimum .. maximum). Prints a table and writes benchmarks/interface.json.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from absl import flags
+from absl.testing import flagsaver
+
+import keras_fool
+from benchmarks.throughput import Figures, machine, seconds
+from keras_fool import evolve
+from keras_fool.command_line import cli
+from keras_fool.models import classifiers
+
+_RESULTS = pathlib.Path(__file__).with_name("interface.json")
+_IMAGES = 40_400
+
+
+def command(path: str) -> None:
+    """The command, quietly."""
+    argv = ["evolve", "--dataset=mnist", f"--workdir={path}"]
+    with (
+        open(os.devnull, "w") as nowhere,
+        flagsaver.flagsaver(),
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        try:
+            cli.run(evolve.main, evolve.USES, argv)
+        except SystemExit as ended:
+            if ended.code:
+                raise RuntimeError(f"the command ended with {ended.code}") from ended
+
+
+def main() -> None:
+    """Measures both in turn."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer repeats")
+    quick = parser.parse_args().quick
+    flags.FLAGS(["benchmark"])
+    model = classifiers.find("mnist_a").load()
+    figures, by_command, by_fool = Figures(), [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for repeat in range(1 + (3 if quick else 15)):
+            path = str(pathlib.Path(folder, str(repeat)))
+            times = (
+                seconds(lambda path=path: command(path)),
+                seconds(lambda: keras_fool.fool(model, progress=False)),
+            )
+            if repeat:  # the first time loads what both share
+                by_command.append(_IMAGES / times[0])
+                by_fool.append(_IMAGES / times[1])
+    figures.add("evolve, one run on LeNet from its file", "images/s", by_command)
+    figures.add("keras_fool.fool, the same model in memory", "images/s", by_fool)
+    ratios = [fool / cli_ for fool, cli_ in zip(by_fool, by_command, strict=True)]
+    figures.add("keras_fool.fool / evolve", "x", ratios, ">= 0.95")
+    result = {"machine": machine(), "quick": quick, "figures": figures.values}
+    _RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"\n{result['machine']['processor']}, {result['machine']['cores']} cores -> {_RESULTS}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+"""What programs and notebooks call: `keras_fool.fool`, and what follows from its result.
+
+The keyword arguments are the flags of the commands, which come through the same functions: the same
+seed gives the same run folder, byte for byte.
+"""
+
+import os
+import pathlib
+import shutil
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras_fool import arguments, errors, fooling, result
+from keras_fool.models import classifiers, given_classifiers
+from trainers import names
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_fool.runs import champion_png
+
+
+def fool(
+    model: object = None,
+    *,
+    method: str = arguments.EVOLVE,
+    dataset: str | None = None,
+    weights: str | None = None,
+    preprocess: str | None = None,
+    outputs: str | None = None,
+    output_name: str | None = None,
+    signature_name: str | None = None,
+    label_names: Sequence[str] | str | os.PathLike | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+    image_size: int | None = None,
+    crops: int = 1,
+    crop_size: int | None = None,
+    view: str = "plain",
+    labels: Sequence[int | str] | str | None = None,
+    runs: int | None = None,
+    generations: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    encoding: str | None = None,
+    coords: str | None = None,
+    preset: str | None = None,
+    steps: int | None = None,
+    seeds: Sequence[int] | int | str | None = None,
+    score_batch: int | str = "auto",
+    checkpoint_every: int | None = None,
+    workdir: str | os.PathLike | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> result.Result:
+    """Makes images that a classifier takes for each of its labels, with high confidence.
+
+        >>> import keras_fool
+        >>> result = keras_fool.fool("mnist_a", generations=20, batch_size=50, progress=False)
+        >>> result.images.shape
+        (10, 28, 28, 1)
+
+    Evolution needs confidences alone; gradient ascent needs a Keras model on this machine. The
+    same arguments give the same bytes, which are those of the commands `evolve` and `ascend` with
+    the same flags; their `--help` says more of each. Ctrl-C ends it after the current generation or
+    step, and gives what there is; a second one raises KeyboardInterrupt.
+
+    Args:
+        model: A Keras model; a name under saved_models/, a version folder, a file or folder of
+            Keras, TensorFlow or ONNX, or a network of `keras.applications`, with options behind
+            colons ("my.keras:tf:logits"); the address of a model behind TF Serving's API; a
+            function of images or a `keras_fool.Classifier`; or a list, an ensemble whose
+            confidences are averaged.
+        method: "evolve", or "ascend" along the gradient.
+        dataset: Without `model`, "mnist", "digits" or "shapes": the classifier that is shipped.
+        weights: For a network of `keras.applications`: "imagenet", or a file.
+        preprocess: What the model expects instead of bytes 0..255: "none" (the default), "unit"
+            (0..1), "caffe", "tf" or "torch" as `keras.applications` means them, or "bgr".
+        outputs: What its outputs mean: "confidences", "logits" or "sigmoid"; by default as its
+            last layer tells. It is checked.
+        output_name: Which of several outputs is meant.
+        signature_name: Which signature of a SavedModel folder is called.
+        label_names: The names of its labels, or a file of them.
+        image_shape: (height, width, channels) of the images that a function takes.
+        image_size: Side of the images, in pixels, of which the network sees crops.
+        crops: How many: 1 (the centre) or 10.
+        crop_size: Side of a crop, in pixels.
+        view: What reaches a network of a grey image: "plain", or a view of the published code.
+        labels: Numbers or names of the labels to fool, in any order; all by default (of an
+            ascent, where there are at most 20).
+        runs: Independent runs of an evolution; the result has the best image of them all.
+        generations: The last generation's number; 200 by default.
+        batch_size: Images per run and generation; 200 by default.
+        seed: What all randomness follows from, 0 to 2^32 - 1; 1 by default.
+        encoding: "cppn", networks that draw images (the default), or "direct", pixels.
+        coords: What networks are given of a pixel's place: "raw" (the default) or "normalized".
+        preset: Of an ascent, "plain" (the default), "s5", "s6" or "s7", as the paper's figures.
+        steps: Of an ascent; the preset's by default.
+        seeds: Of an ascent, the seeds of the noise that it begins with; 0 by default.
+        score_batch: Images in one call of the model; "auto" takes what suits this machine.
+        checkpoint_every: Generations or steps between checkpoints. No result depends on it.
+        workdir: The run folder. A run that was stopped in it, or had fewer generations, goes on.
+            By default nothing is written that outlasts the result.
+        progress: Whether to show it, in a terminal or a notebook, and notes.
+        **settings: Any other flag of the method's command, such as `decay=0.001` or
+            `detector="mine.npz"`, or, for an address, `max_requests=1000`.
+
+    Returns:
+        The images, their confidences, and what drew them.
+
+    Raises:
+        TypeError: An argument is unknown, or of the wrong type.
+        ValueError: What is asked for is impossible or contradicts itself, or the classifier cannot
+            be used, or `workdir` holds something else.
+        errors.UnfinishedError: In the middle of the run the classifier gave no more confidences,
+            or a budget was spent; the error's `result` has what there was until then.
+        KeyboardInterrupt: Ctrl-C, before the first generation or step was complete.
+        OSError: Something could not be written.
+    """
+    if method not in arguments.METHODS:
+        raise ValueError(names.unknown("method", str(method), arguments.METHODS))
+    given = dict(
+        runs=runs,
+        generations=generations,
+        batch_size=batch_size,
+        seed=seed,
+        encoding=encoding,
+        coords=coords,
+        preset=preset,
+        steps=steps,
+        seeds=seeds,
+        checkpoint_every=checkpoint_every,
+        **settings,
+    )
+    told = fooling.Notes(progress)
+    with arguments.plainly():
+        said = {name: value for name, value in given.items() if value is not None}
+        given = arguments.checked(method, said)
+        classifier = arguments.with_options(
+            given_classifiers.find(
+                model,
+                dataset,
+                classifiers.Views(image_size, crops, crop_size, view),
+                weights=weights,
+                preprocess=preprocess,
+                outputs=outputs,
+                output_name=output_name,
+                signature_name=signature_name,
+                named=label_names,
+                image_shape=image_shape,
+            ),
+            given,
+        )
+        if classifier.unnamed and label_names is None:
+            told.add(f"{', '.join(classifier.unnamed)}: the labels have no names.")
+        with fooling.folder(workdir) as (path, held):
+            work = fooling.Work(
+                path,
+                classifier,
+                labels,
+                arguments.score_batch(score_batch),
+                {
+                    "command": f"keras_fool.fool(..., workdir={str(path)!r})",
+                    "note": told.add,
+                    "dataset": dataset,
+                    "checkpoint_every": given.get("checkpoint_every"),
+                    "quiet": not progress,
+                },
+            )
+            make = fooling.evolve if method == arguments.EVOLVE else fooling.ascend
+            failed = fooling.until_stopped(lambda: make(work, given), path, told)
+            found = result.read(path, told.notes)
+            if held:
+                weakref.finalize(found, shutil.rmtree, held.pop(), ignore_errors=True)
+    if failed is not None:
+        where = f"; workdir={str(workdir)!r} goes on" if workdir and failed.may_pass else ""
+        raise errors.UnfinishedError(
+            f"{failed} The error's `result` has what there was until then{where}.", found
+        ) from failed
+    return found
+
+
+def load(path: str | os.PathLike) -> result.Result:
+    """The result in a run folder that `evolve`, `ascend` or `Result.save` wrote.
+
+    Of a run that is not complete it is what its newest checkpoint has.
+
+    Args:
+        path: The folder. It may come from anyone: what is read is checked.
+
+    Raises:
+        ValueError: It is not a run folder, or damaged, or its run has only begun.
+        OSError: A file cannot be read.
+    """
+    with arguments.plainly():
+        return result.read(pathlib.Path(path))
+
+
+def cross_score(
+    found: result.Result,
+    other: object,
+    *,
+    weights: str | None = None,
+    preprocess: str | None = None,
+    outputs: str | None = None,
+    output_name: str | None = None,
+    signature_name: str | None = None,
+    label_names: Sequence[str] | str | os.PathLike | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+    image_size: int | None = None,
+    crops: int = 1,
+    crop_size: int | None = None,
+    view: str = "plain",
+) -> "np.ndarray":
+    """What another classifier says of the images: do they fool it, too?
+
+    Where it takes images of another size, they are resized, by TensorFlow's antialiased resize.
+
+        >>> import keras_fool
+        >>> result = keras_fool.fool("mnist_a", generations=20, batch_size=50, progress=False)
+        >>> confidences = keras_fool.cross_score(result, "mnist_b")
+        >>> confidences.shape
+        (10, 10)
+        >>> matches = confidences.argmax(axis=1) == result.numbers
+
+    Args:
+        found: The images.
+        other: The classifier, as `fool` takes it.
+        weights: As `fool` takes it, and so are all others. Where no `image_size` is given, the
+            classifier sees crops as the one did that was fooled.
+        preprocess: Likewise.
+        outputs: Likewise.
+        output_name: Likewise.
+        signature_name: Likewise.
+        label_names: Likewise.
+        image_shape: Likewise.
+        image_size: Likewise.
+        crops: Likewise.
+        crop_size: Likewise.
+        view: Likewise.
+
+    Returns:
+        float32 [images, labels]: the confidences for all labels of the classifier that was fooled,
+        in its order. Labels are found by their names; where one classifier has none, in their
+        order. NaN where `other` gave an image no finite confidences.
+
+    Raises:
+        TypeError: `other` is nothing that classifies.
+        ValueError: It cannot be used, or takes grey images and these are in colour or the other
+            way round, or it has other labels.
+    """
+    with arguments.plainly():
+        images = found.as_champions()
+        views = classifiers.Views(image_size, crops, crop_size, view)
+        if image_size is None and view == "plain" and isinstance(other, str | os.PathLike):
+            views = images.views
+        classifier = given_classifiers.find(
+            other,
+            None,
+            views,
+            weights=weights,
+            preprocess=preprocess,
+            outputs=outputs,
+            output_name=output_name,
+            signature_name=signature_name,
+            named=label_names,
+            image_shape=image_shape,
+        )
+        from keras_fool.runs import scorers
+        from keras_fool.studies import cross_scoring
+
+        scorer = scorers.open_scorer(classifier)
+        try:
+            return cross_scoring.of_another(images, found.config["classifier"], scorer)[0]
+        finally:
+            scorers.close(scorer)
+
+
+def draw(
+    champion: "champion_png.Champion | str | os.PathLike",
+    size: int = 1024,
+    *,
+    smooth: bool = False,
+    progress: bool = False,
+) -> "np.ndarray":
+    """Draws a champion's genome again, at any size.
+
+    A network has no resolution: a larger image shows more detail, not larger squares. At the size
+    of the image that was scored it is that image, to the byte.
+
+    Args:
+        champion: One of `Result.champions`, or the PNG file of one.
+        size: The longer side in pixels, 1 to 8192.
+        smooth: Whether to enlarge the pixels that were scored, without squares, rather than draw
+            the genome with more of them. Images of an ascent have no genome.
+        progress: Whether to show it, where it takes longer than a moment, and notes.
+
+    Returns:
+        uint8 [height, width, channels], grey or RGB.
+
+    Raises:
+        TypeError: `champion` is no champion, or `size` no whole number.
+        ValueError: There is no genome in it, or the genome is damaged, or drawing it would take
+            hours, or the file is no such PNG.
+        FileNotFoundError: There is no such file.
+    """
+    from keras_fool.runs import champion_png, prints
+
+    with arguments.plainly():
+        size = arguments.whole("size", size)
+        if not 1 <= size <= prints.LARGEST:
+            raise ValueError(f"size must be in 1..{prints.LARGEST} pixels, got {size}.")
+        where = "the champion"
+        if isinstance(champion, str | os.PathLike):
+            where = os.fspath(champion)
+            champion = champion_png.read(pathlib.Path(champion))
+        if not isinstance(champion, champion_png.Champion):
+            raise TypeError(
+                "a champion is one of result.champions or a PNG file, got "
+                f"{type(champion).__name__}."
+            )
+        note = fooling.Notes(progress).add
+        return prints.draw(champion, where, size, note, smooth=smooth, quiet=not progress)

@@ -1,0 +1,162 @@
+"""The arguments of `keras_fool.fool`, checked as the commands' flags are."""
+
+import contextlib
+import dataclasses
+import operator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from evolvers.ascent import config as ascent_config
+from keras_fool import errors
+from keras_fool.models import endpoints, label_choice
+from trainers import names
+
+EVOLVE, ASCEND = METHODS = ("evolve", "ascend")
+PARTS_OF_PRESET = tuple(
+    field.name for field in dataclasses.fields(ascent_config.Config) if field.name != "steps"
+)
+_ONLY = {
+    EVOLVE: (
+        *("runs", "generations", "batch_size", "seed", "encoding", "coords"),
+        *("first_run", "renderer", "montage_every", "detector"),
+    ),
+    ASCEND: ("preset", "steps", "seeds", "data_mean", *PARTS_OF_PRESET),
+}
+_OF_ENDPOINTS = tuple(field.name for field in dataclasses.fields(endpoints.Options))
+_WHOLE = (
+    *("runs", "generations", "batch_size", "seed", "first_run", "montage_every", "steps"),
+    *("checkpoint_every", "max_requests", "max_images"),
+)
+
+
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """Raises what libraries raise, in the words of a program instead of a command line."""
+    try:
+        yield
+    except errors.UserError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise ValueError(without_dashes(str(error))) from error.__cause__
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
+        raise
+    except (ValueError, TypeError) as error:
+        plain = without_dashes(str(error))
+        if plain == str(error):
+            raise
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(plain) from error
+
+
+def without_dashes(message: str) -> str:
+    """A message about flags as one about keyword arguments: outputs='logits'."""
+    if "python -m" in message:
+        return message
+
+    def written(match: re.Match) -> str:
+        name, value = match[1], match[2]
+        return f"{name}={value if value.isdecimal() else repr(value)}"
+
+    message = re.sub(r"--([a-z_]+)=([A-Za-z0-9_]+)", written, message)
+    return re.sub(r"--([a-z_]{3,})", r"\1", message)
+
+
+def checked(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are given, each of its type.
+
+    Raises:
+        TypeError: One is unknown, or of another type.
+        ValueError: One is for the other method.
+    """
+    (other,) = set(METHODS) - {method}
+    found = {}
+    for name, value in given.items():
+        if name in _ONLY[other]:
+            raise ValueError(f"{name} is for method={other!r}, and method is {method!r}.")
+        if name not in (*_ONLY[method], *_OF_ENDPOINTS, "checkpoint_every"):
+            known = [*_ONLY[method], *_OF_ENDPOINTS]
+            raise TypeError(f"fool() has no argument {name!r}{names.did_you_mean(name, known)}.")
+        found[name] = _of_type(name, value)
+    return found
+
+
+def _of_type(name: str, value: Any) -> Any:
+    default = getattr(ascent_config.Config, name, getattr(endpoints.Options, name, None))
+    if name in _WHOLE or type(default) is int:
+        number = whole(name, value)
+        if name in ("montage_every", "checkpoint_every") and number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}.")
+        return number
+    if type(default) is float or (name in _OF_ENDPOINTS and type(default) is not bool):
+        if isinstance(value, bool) or not hasattr(value, "__float__"):
+            raise TypeError(f"{name} must be a number, got {value!r}.")
+        return float(value)
+    return value
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be a whole number, got {value!r}.")
+    return operator.index(value)
+
+
+def score_batch(value: int | str) -> int | None:
+    """Images in one call of the model; None for "auto".
+
+    Raises:
+        TypeError, ValueError: It is neither "auto" nor a number from 1.
+    """
+    if value == "auto":
+        return None
+    number = whole("score_batch", value)
+    if number < 1:
+        raise ValueError(f"score_batch must be 'auto' or at least 1, got {number}.")
+    return number
+
+
+def with_options(classifier: Any, given: dict[str, Any]) -> Any:
+    """The classifier; an endpoint with the options that are given, which are taken out.
+
+    Raises:
+        ValueError: There are some, and it is no endpoint, or one is not above 0.
+    """
+    options = {name: given.pop(name) for name in _OF_ENDPOINTS if name in given}
+    if not options:
+        return classifier
+    if not classifier.is_remote:
+        raise ValueError(
+            f"{next(iter(options))} is about endpoints such as grpc://host:port/name, and "
+            f"{classifier.name} is not an endpoint."
+        )
+    for name, value in options.items():
+        if value is not True and value is not False and not value > 0:
+            raise ValueError(f"{name} must be above 0, got {value}.")
+    return dataclasses.replace(classifier, options=endpoints.Options(**options))
+
+
+def seeds(value: Any) -> list[int]:
+    """Seeds, each once, ascending: of a number, several, or a text such as "0-4,7".
+
+    Raises:
+        TypeError, ValueError: There is none, or one is no whole number from 0.
+    """
+    if isinstance(value, str):
+        return label_choice.numbers(value.split(","), "seeds")
+    each = value if isinstance(value, Iterable) else [value]
+    numbers = sorted({whole("seeds", seed) for seed in each})
+    if not numbers or numbers[0] < 0:
+        raise ValueError(f"seeds must be numbers from 0 on, at least one, got {value!r}.")
+    return numbers
+
+
+def texts(value: Any) -> list[str]:
+    """A value, or several, as the words of a flag."""
+    if isinstance(value, str):
+        return value.split(",")
+    return [str(each) for each in (value if isinstance(value, Iterable) else [value])]
