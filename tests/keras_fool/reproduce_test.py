@@ -26,8 +26,9 @@ def small(tiny_model, other_model) -> tuple[str, ...]:
     return f"--models={tiny_model},{other_model}", "--scale=0.02"
 
 
-def test_table_s1_and_what_uses_its_runs(command, small, tmp_path):
+def test_table_s1_and_what_uses_its_runs(command, small, tmp_path, monkeypatch):
     arguments = [*small, "--workdir=work", "--results=res"]
+    monkeypatch.setattr("sys.argv", ["reproduce", "--experiment=table_s1_mnist", *arguments])
 
     code, out, err = command(reproduce, "--experiment=table_s1_mnist", *arguments)
 

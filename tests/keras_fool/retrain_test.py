@@ -246,7 +246,7 @@ def test_too_few_images_says_how_many_runs_are_needed(command, tmp_path):
 def test_asks_for_a_data_set(command):
     code, _, stderr = command(retrain)
     assert code == 2
-    assert "give --dataset (mnist, digits, shapes, imagenet2012, folder:PATH)" in stderr
+    assert "give --dataset (mnist, digits, shapes, imagenet2012, folder:PATH, tfds:NAME)" in stderr
 
 
 @pytest.mark.slow

@@ -325,7 +325,11 @@ def damage(path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        (["--name=d"], 2, "give --dataset (mnist, digits, shapes, imagenet2012, folder:PATH)"),
+        (
+            ["--name=d"],
+            2,
+            "give --dataset (mnist, digits, shapes, imagenet2012, folder:PATH, tfds:NAME)",
+        ),
         (["--dataset=digits"], 2, "give the classifier a --name"),
         (["--dataset=digits", "--name=../d"], 2, "--name must be of letters"),
         (["--dataset=cifar", "--name=d"], 1, "unknown data set 'cifar'; known: mnist, digits"),
