@@ -122,7 +122,11 @@ def _of_one_output(name: str, model: keras.Model, wanted: str | None) -> keras.M
         wanted = next((key for key, layer in made_by.items() if layer == wanted), wanted)
     shapes = {key: tuple(tensor.shape) for key, tensor in outputs.items()}
     key = cores.chosen(name, wanted, shapes)
-    return model if len(outputs) == 1 else keras.Model(model.inputs, outputs[key])
+    if len(outputs) == 1:
+        return model
+    # A list of one input would not be the input that `_behind` puts in its place.
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, outputs[key])
 
 
 def _outputs(model: keras.Model) -> dict[str, Any]:
