@@ -21,7 +21,7 @@ CONFIDENCES, LOGITS, SIGMOID = MEANINGS = ("confidences", "logits", "sigmoid")
 TOLERANCE = 1e-3
 # The distance from 1 to the next number in what is coarser than float32.
 _COARSE = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
-# Outputs that differ by no more than this, relative to the largest, are the same.
+# Outputs of a label that differ by no more than this, relative to the largest, are the same.
 _SAME = 1e-6
 _PERCENT_TOLERANCE = 0.5
 # Rows that add up to nearly 1 were meant to.
@@ -263,9 +263,13 @@ GIVEN = 0.5
 
 
 def is_constant(outputs: np.ndarray) -> bool:
-    """Whether all rows of outputs are the same but for rounding."""
-    spread = (outputs.max(axis=0) - outputs.min(axis=0)).max()
-    return bool(spread <= _SAME * np.abs(outputs).max())
+    """Whether all rows of outputs are the same but for rounding.
+
+    Each label counts by itself: a classifier that is sure that none of some images is a digit gives
+    all of them 1 for that, and digits confidences that are tiny, but not the same.
+    """
+    spread = outputs.max(axis=0) - outputs.min(axis=0)
+    return bool((spread <= _SAME * np.abs(outputs).max(axis=0)).all())
 
 
 def is_one_hot(outputs: np.ndarray) -> bool:

@@ -193,6 +193,16 @@ def constant(path: pathlib.Path) -> None:
     keras.Model(image, layer(layers.Flatten()(image))).save(path)
 
 
+def sure_of_one_label(path: pathlib.Path) -> None:
+    """As a fooling class is sure of noise: the others' confidences are tiny, and differ."""
+    image = keras.Input((SIDE, SIDE, 1))
+    layer = dense(name="last")
+    model = keras.Model(image, layer(layers.Flatten()(layers.Rescaling(1 / 255)(image))))
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel, bias + np.array([0, 0, 40])])
+    model.save(path)
+
+
 def compiled(path: pathlib.Path) -> None:
     model = keras.Sequential([keras.Input((SIDE, SIDE, 1)), layers.Flatten(), dense()])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -496,6 +506,7 @@ KINDS = {
     ),
     "numbers": Kind(trained_with("MeanSquaredError"), refused=("negative", "--outputs=logits")),
     "constant": Kind(constant, refused=("constant",)),
+    "sure of one label": Kind(sure_of_one_label, SOFTMAX),
     "one label": Kind(functional(units=1), refused=("one label",)),
     "one-hot": Kind(one_hot, SOFTMAX, noted=("one-hot", "0 and 1")),
     "NaN in weights": Kind(with_weights(np.nan), refused=("NaN", "last")),
