@@ -152,13 +152,20 @@ def main(arguments: Sequence[str]) -> None:
 
 def _next() -> str:
     """The same experiment on a larger scale, or from another seed."""
-    words = [word for word in sys.argv[1:] if not word.startswith(("--scale=", "--seed="))]
     if (scale := common_flags.SCALE.value) < 1:
-        changes = [f"--scale={min(1, 10 * scale):g}"]
+        changes = {"scale": f"{min(1, 10 * scale):g}"}
     else:
         seed = common_flags.SEED.value + 1
-        changes = [f"--seed={seed}", f"--results={_RESULTS.value.rstrip('/')}-seed{seed}"]
-    return next_steps.command("reproduce", *words, *changes)
+        changes = {"seed": str(seed), "results": f"{_RESULTS.value.rstrip('/')}-seed{seed}"}
+    words, arguments = [], iter(sys.argv[1:])
+    for word in arguments:
+        name, equals, _ = word.lstrip("-").partition("=")
+        if name in changes and not equals:
+            next(arguments, None)  # its value stands in the next word
+        elif name not in (*changes, common_flags.OVERWRITE.name):
+            words.append(word)
+    words += [f"--{name}={value}" for name, value in changes.items()]
+    return next_steps.command("reproduce", *words)
 
 
 def _workdir(chosen: experiment.Experiment, dataset: str) -> pathlib.Path:

@@ -33,7 +33,7 @@ def found_in(text: str) -> list[list[str]]:
 
 
 def _paths(arguments: list[str]) -> list[str]:
-    """The folders and files that flags name; a name of a classifier is none."""
+    """The folders and files that flags name; a name of a classifier is none, nor is a number."""
     texts = [argument.partition("=")[2] for argument in arguments]
     values = [value for text in texts for value in text.split(",")]
-    return [value for value in values if re.search("[/.]", value) and "://" not in value]
+    return [value for value in values if re.search(r"[/.](?!\d+$)", value) and "://" not in value]

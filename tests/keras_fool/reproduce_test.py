@@ -27,10 +27,11 @@ def small(tiny_model, other_model) -> tuple[str, ...]:
 
 
 def test_table_s1_and_what_uses_its_runs(command, small, tmp_path, monkeypatch):
-    arguments = [*small, "--workdir=work", "--results=res"]
-    monkeypatch.setattr("sys.argv", ["reproduce", "--experiment=table_s1_mnist", *arguments])
+    arguments = [small[0], "--scale", "0.02", "--workdir=work", "--results=res"]
+    words = ["--experiment=table_s1_mnist", "--overwrite", *arguments]
+    monkeypatch.setattr("sys.argv", ["reproduce", *words])
 
-    code, out, err = command(reproduce, "--experiment=table_s1_mnist", *arguments)
+    code, out, err = command(reproduce, *words)
 
     assert code == 0, err
     assert "stage 3 of 3: score, count and draw" in err
@@ -40,7 +41,9 @@ def test_table_s1_and_what_uses_its_runs(command, small, tmp_path, monkeypatch):
     assert table.startswith(f"# {title}")
     assert tables.in_terminal(table) in out
     assert "|" not in out, "a terminal shows no Markdown"
-    assert next_steps.found_in(out)[0][-1] == "--scale=0.2"
+    (suggested,) = next_steps.found_in(out)
+    given = ["--experiment=table_s1_mnist", small[0], "--workdir=work", "--results=res"]
+    assert sorted(suggested) == sorted(["reproduce", *given, "--scale=0.2"])
     assert len(folders.rows(folder / "images.csv")) == 2 * 2 * 3
     assert (folder / "heat_map.png").read_bytes().startswith(b"\x89PNG")
     settings = json.loads((folder / "settings.json").read_text())
