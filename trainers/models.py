@@ -6,8 +6,9 @@ https://doi.org/10.1109/5.726791. The ImageNet networks have files of their own;
 for drawn shapes, which it learns in a minute, "cifar" for photographs of 32x32 pixels.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -52,6 +53,24 @@ def build(
     if architecture in config.OF_GREY:
         raise ValueError(f"{architecture} subtracts no mean.")
     return BUILDERS[architecture](image_shape, num_labels, seed, mean)
+
+
+@contextlib.contextmanager
+def without_values() -> Iterator[None]:
+    """Gives the weights of networks that are built inside shapes but no values, nor memory.
+
+    They never get values: Keras keeps a list of all such weights, whoever has built them, and
+    would fill them when it next leaves a scope without state, as a training does.
+    """
+    from keras.src.backend.common import global_state  # it has no public name
+
+    name = "uninitialized_variables"
+    before = list(global_state.get_global_attribute(name) or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(name, before)
 
 
 def logits(model: keras.Model) -> keras.Model:

@@ -23,6 +23,7 @@ from keras_fool.models import (
     keras_h5,
     model_formats,
 )
+from trainers import models
 
 # Weights that a description may build beyond those that the file holds, in bytes: what a
 # layer keeps besides its weights is small.
@@ -93,7 +94,7 @@ def _check_memory(path: pathlib.Path, config: dict, is_hdf5: bool) -> None:
     """Builds the layers without their weights, and compares them with what the file holds."""
     drawn_from = random.getstate()  # layers draw seeds
     try:
-        with keras.StatelessScope(initialize_variables=False):
+        with models.without_values():
             model = _without_weights(copy.deepcopy(config), is_hdf5)  # Keras takes it apart
         needed = sum(
             math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in model.variables

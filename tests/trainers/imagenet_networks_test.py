@@ -80,7 +80,7 @@ def small_caffenet() -> keras.Model:
 
 def without_values(architecture: str, side: int, num_labels: int = 1000) -> keras.Model:
     """The network, whose weights have shapes but no values, nor memory."""
-    with keras.StatelessScope(initialize_variables=False):
+    with models.without_values():
         return models.build(architecture, (side, side, 3), num_labels, seed=1)
 
 

@@ -55,7 +55,7 @@ class Kind:
         noted: Facts in a note.
         preprocess: What prepares bytes.
         num_labels: How many labels there are.
-        tolerance: How far a confidence may differ from `model.predict`.
+        tolerance: How far a confidence may differ from the model's own.
     """
 
     build: Callable[[pathlib.Path], None]
@@ -253,7 +253,7 @@ def rewritten(change: Callable[[dict], object], compress: bool = False):
             members = {name: archive.read(name) for name in archive.namelist()}
         change(members)
         kind = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-        with zipfile.ZipFile(path, "w", kind) as archive:
+        with zipfile.ZipFile(path, "w", kind, compresslevel=1) as archive:
             for name, content in members.items():
                 archive.writestr(name, content)
 

@@ -5,6 +5,7 @@ import warnings
 
 import keras
 import numpy as np
+import psutil
 import pytest
 
 from keras_fool.models import classifiers, meanings, scoring
@@ -38,10 +39,12 @@ def images(shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def plain(classifier: classifiers.Classifier, meaning: str, batch: np.ndarray) -> np.ndarray:
-    """The confidences by `model.predict` and NumPy in double precision."""
+    """The confidences by the model itself and NumPy in double precision."""
     model = keras.saving.load_model(classifier.path, compile=False)
     inputs = batch.astype(np.float32) / (255 if classifier.preprocess == "unit" else 1)
-    (found,) = keras.tree.flatten(model.predict(inputs, verbose=0))
+    if isinstance(named := getattr(model, "input", None), dict):
+        inputs = dict.fromkeys(named, inputs)
+    (found,) = keras.tree.flatten(model(inputs, training=False))
     found = np.asarray(found, np.float64).reshape(len(batch), -1)
     if meaning == meanings.LOGITS:
         found = found if found.shape[1] > 1 else np.c_[0 * found, found]
@@ -91,3 +94,16 @@ def test_refused_with_the_facts_in_one_line(built, name):
     assert "safe_mode" not in message
     for fact in kind.refused:
         assert re.search(fact, message), message
+
+
+def test_weights_of_a_refused_model_are_never_filled(built):
+    """Keras fills weights that have no values yet when a scope without state ends."""
+    with pytest.raises(ValueError, match="bytes of weights"):
+        scoring.LocalScorer(built("huge units"))
+    process = psutil.Process()
+    before = process.memory_info().rss
+
+    with keras.StatelessScope():
+        pass
+
+    assert process.memory_info().rss - before < 2**28  # they would take ten times as much
