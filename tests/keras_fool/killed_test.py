@@ -7,7 +7,15 @@ import pytest
 from tests.keras_fool import folders, processes
 
 
-@pytest.mark.parametrize(("encoding", "kills"), [("cppn", 4), ("direct", 2)])
+@pytest.mark.parametrize(
+    ("encoding", "kills"),
+    [
+        ("cppn", 2),
+        ("direct", 1),
+        pytest.param("cppn", 8, marks=pytest.mark.slow),
+        pytest.param("direct", 8, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_run_ends_with_the_same_bytes(tmp_path, tiny_model, encoding, kills):
     arguments = (
         f"--model={tiny_model}",
@@ -22,7 +30,7 @@ def test_killed_run_ends_with_the_same_bytes(tmp_path, tiny_model, encoding, kil
     expected = folders.contents(tmp_path / "alone")
     assert "champions.csv" in expected
 
-    moments = random.Random(encoding)
+    moments = random.Random(f"{encoding} {kills}")
     for number in range(kills):
         # First before any checkpoint is there, then after each time a further one.
         watched = path / "checkpoint" if number else path
