@@ -86,7 +86,7 @@ def with_means(tiny_model, other_model, tmp_path_factory) -> tuple[str, ...]:
         folder = tmp_path_factory.mktemp("with_mean")
         np.save(folder / "mean_image.npy", np.full((12, 10, 1), 30, np.float32))
         found.append(shutil.copy(model, folder))
-    return f"--models={','.join(map(str, found))}", "--scale=0.02"
+    return f"--models={','.join(map(str, found))}", "--scale=0.005"
 
 
 def test_published_view_and_the_figures_through_it(command, with_means, tmp_path):
@@ -95,7 +95,7 @@ def test_published_view_and_the_figures_through_it(command, with_means, tmp_path
     code, _, err = command(reproduce, "--experiment=published_view", *arguments)
 
     assert code == 0, err
-    folder = tmp_path / "res" / "published_view_scale0.02"
+    folder = tmp_path / "res" / "published_view_scale0.005"
     table = (folder / "table.md").read_text()
     assert (folder / "seen.png").read_bytes().startswith(b"\x89PNG")
     rows = folders.rows(folder / "images.csv")
@@ -110,12 +110,12 @@ def test_published_view_and_the_figures_through_it(command, with_means, tmp_path
     code, _, err = command(reproduce, "--experiment=table_s1_mnist", "--view=published", *arguments)
 
     assert code == 0, err
-    folder = tmp_path / "res" / "table_s1_mnist_scale0.02_published"
+    folder = tmp_path / "res" / "table_s1_mnist_scale0.005_published"
     timing = json.loads((folder / "timing.json").read_text())
     assert [stage["reused"] for stage in timing["stages"].values()] == [True, True, False]
     assert (folder / "seen.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "settings.json").read_text())["view"] == "published"
-    title = "# [a try at scale 0.02, view published] Table S1, MNIST"
+    title = "# [a try at scale 0.005, view published] Table S1, MNIST"
     table = (folder / "table.md").read_text()
     assert table.startswith(title)
     assert f"{other} on images of {own} | 48.7 | {share:.1f} |" in table

@@ -71,9 +71,12 @@ def test_an_application_brings_its_size_and_preprocessing(weights):
     np.testing.assert_allclose(scorer.score(batch), expected, atol=1e-6)
 
 
-def test_weights_of_another_network_are_refused_in_one_line(weights):
-    for spec in ("MobileNet:alpha=0.5:size=32", "MobileNetV2:alpha=0.35:size=32"):
-        classifier = classifiers.find(f"{spec}:weights={weights}")
+def test_weights_of_another_network_are_refused_in_one_line(weights, tmp_path):
+    """Of a wider one, and of one with other layers."""
+    other = tmp_path / "other.weights.h5"
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(other)
+    for spec in (f"MobileNet:alpha=0.5:size=32:weights={weights}", f"MobileNet:weights={other}"):
+        classifier = classifiers.find(spec)
         with pytest.raises(ValueError, match=r"weights .* are none of MobileNet") as raised:
             networks.Network(classifier)
         assert "\n" not in str(raised.value)

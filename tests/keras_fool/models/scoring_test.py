@@ -52,7 +52,7 @@ def test_confidences_are_the_models(scorer, shipped):
     confidences = scorer.score(batch)
 
     assert confidences.dtype == np.float32
-    np.testing.assert_allclose(confidences, model.predict(batch, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(confidences, model(batch, training=False), atol=1e-6)
     np.testing.assert_allclose(confidences.sum(axis=1), 1, atol=1e-5)
 
 

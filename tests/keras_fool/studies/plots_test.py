@@ -98,9 +98,8 @@ def draw_gains(title: str) -> bytes:
 
 
 @pytest.mark.parametrize("draw", [draw_curve, draw_distributions, draw_step, draw_gains])
-@pytest.mark.parametrize("letters", [10, 100])
-def test_title_fits(draw, letters):
-    sheet = Image.open(io.BytesIO(draw("W" * letters))).convert("L")
+def test_title_fits(draw):
+    sheet = Image.open(io.BytesIO(draw("W" * 100))).convert("L")
 
     title = np.asarray(sheet)[:40]  # and the first heading
     paper = title[0, 0]
