@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gc
 import os
 import pathlib
 import re
@@ -22,6 +23,12 @@ from tests import exploring  # noqa: E402
 
 exploring.load_profile()
 _WORKERS = 2
+# Each process that starts others imports TensorFlow once more, and has servers of its own.
+_WITH_PROCESSES = (
+    "tests/keras_fool/serv",  # serving/ and serve_test.py
+    "tests/keras_fool/killed_test.py",
+    "tests/keras_fool/train_test.py",
+)
 
 
 def pytest_addoption(parser, pluginmanager):
@@ -37,6 +44,34 @@ def pytest_xdist_auto_num_workers(config) -> int:
     """Two processes for folders; for single files a second one would only import TensorFlow."""
     files = [os.path.isfile(argument.partition("::")[0]) for argument in config.args]
     return 0 if files and all(files) else _WORKERS
+
+
+def _share(file: str) -> str:
+    """What one process tests together: files that start processes share those, others are alone."""
+    return "processes" if file.startswith(_WITH_PROCESSES) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Shares out files."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _share(super()._split_scope(nodeid))
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """What waits for processes comes first: then there always is something else to do meanwhile."""
+    items.sort(key=lambda item: _share(item.nodeid.partition("::")[0]) != "processes")
+
+
+def pytest_collection_finish():
+    """Spares the garbage collector what was imported: half a million objects that stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
