@@ -304,7 +304,7 @@ def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full
     )
     command(evolve, *arguments, "--workdir=whole")
 
-    with full_disk(8000):  # the checkpoints fit, the events or the gallery do not
+    with full_disk(15_000):  # the first checkpoints fit, the last events and the gallery do not
         code, _, err = command(evolve, *arguments, "--workdir=run")
     assert code == 1
     assert err.splitlines()[-1].startswith("error: ")
