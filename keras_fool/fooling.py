@@ -129,11 +129,6 @@ def ascend(work: Work, given: Mapping[str, Any]) -> None:
     from keras_fool.runs import ascent_run
 
     scorer = classifier.open()
-    if not scorer.gives_gradients:
-        raise ValueError(
-            f"{scorer.name} has an operation without a gradient: it gives no gradients to follow; "
-            "method='evolve' needs none."
-        )
     channels = scorer.image_shape[2]
     if "data_mean" in given:
         mean = data_means.given(arguments.texts(given["data_mean"]), channels)

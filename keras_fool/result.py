@@ -80,7 +80,9 @@ class Result:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as part:
             whole = pathlib.Path(part, "run")  # made by `mkdir`, not only for this user
             shutil.copytree(self.folder, whole)
+            files.sync_tree(whole)
             whole.rename(target)
+        files.sync_folder(target.parent)
         return target
 
     def plot(self) -> "Figure":

@@ -100,7 +100,7 @@ class KerasCore:
         return True
 
     def _set_differentiable(self) -> None:
-        # A model of bytes makes bytes of whatever it is given, and so has no gradient.
+        # A model of bytes turns all its input into bytes, which have no gradient.
         self._differentiable = self._model
         if not self.dtype.is_floating:
             self._differentiable = self._behind(keras.Input(self._layout.shape, dtype="float32"))

@@ -86,7 +86,7 @@ _OTHERS = {
 
 
 def of(path: pathlib.Path) -> Format | None:
-    """The format of what is there, going by names and content; None where it is none of them."""
+    """The format of a file or folder, by its name and content; None where it is no known one."""
     if path.is_dir():
         return SAVED_MODEL if (path / SAVED_MODEL_FILE).is_file() else None
     if not path.is_file():

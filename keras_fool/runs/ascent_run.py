@@ -204,7 +204,8 @@ def ascend(
             if not scorer.gives_gradients:
                 raise ValueError(
                     f"{scorer.name} has an operation that passes no gradient on, so there is no "
-                    "gradient to ascend. Evolution needs none: python -m keras_fool.evolve"
+                    "gradient to ascend. Evolution needs none: python -m keras_fool.evolve, or "
+                    "method='evolve' in Python."
                 )
             about = scorers.described(classifier, scorer, dataset)
             folder = stack.enter_context(run_folder.RunFolder(path, shaped_by, about, note))

@@ -98,6 +98,12 @@ def sync_folder(folder: pathlib.Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(folder: pathlib.Path) -> None:
+    """Makes all files below a folder durable, and their names."""
+    for path in (folder, *folder.rglob("*")):
+        sync_folder(path)
+
+
 @contextlib.contextmanager
 def named(path: pathlib.Path) -> Iterator[None]:
     """Gives the `OSError` of a write the name of its file, which the system leaves out."""

@@ -54,7 +54,7 @@ def of_confidences(
 
 
 def description(tag: str) -> str:
-    """What a tag means; empty for one that is not ours."""
+    """What a tag means; empty for an unknown one."""
     things, between, threshold = tag.partition("/share_at_least_")
     if between:
         return f"Share of {things} with a confidence of at least {threshold}, 0 to 1."

@@ -220,10 +220,10 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(study, pictures, tmp_
     code, said = start("nowhere", arguments)
 
     assert code == 0, said
-    ours, theirs = retraining_kills.contents(path), retraining_kills.contents(study.path)
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if ours[name] != theirs[name]] == []
-    assert {*FILES, "draws/dnn_01_train.npy"} <= ours.keys()
+    made, of_study = retraining_kills.contents(path), retraining_kills.contents(study.path)
+    assert made.keys() == of_study.keys()
+    assert [name for name in made if made[name] != of_study[name]] == []
+    assert {*FILES, "draws/dnn_01_train.npy"} <= made.keys()
 
 
 @pytest.mark.parametrize(

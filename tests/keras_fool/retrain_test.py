@@ -267,7 +267,7 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(study, tmp_path):
 
     assert code == 0, said
     assert "stage 2 of 8" not in said
-    ours, theirs = retraining_kills.contents(path), retraining_kills.contents(study.path)
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if ours[name] != theirs[name]] == []
-    assert set(TABLES) <= ours.keys()
+    made, of_study = retraining_kills.contents(path), retraining_kills.contents(study.path)
+    assert made.keys() == of_study.keys()
+    assert [name for name in made if made[name] != of_study[name]] == []
+    assert set(TABLES) <= made.keys()
