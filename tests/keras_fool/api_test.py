@@ -306,9 +306,8 @@ def test_ctrl_c_and_on_to_the_same_bytes(here, tiny_model):
 
 def test_ctrl_c_of_an_ascent(here, tiny_model):
     def send() -> None:
-        while not (here / "run" / "metrics.csv").is_file():
+        while not folders.has_rows(here / "run" / "metrics.csv"):
             time.sleep(0.01)
-        time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGINT)
 
     sender = threading.Thread(target=send, daemon=True)

@@ -5,7 +5,6 @@ import pathlib
 import random
 import shutil
 import signal
-import time
 
 import keras
 import numpy as np
@@ -410,8 +409,7 @@ def test_stopped_it_goes_on(tmp_path, tiny_model):
     arguments = (f"--model={tiny_model}", "--steps=200000", "--preset=s5")
     log, path = tmp_path / "log", tmp_path / "run"
     started = processes.start("ascend", *arguments, f"--workdir={path}", log=log)
-    started.wait_until((path / "metrics.csv").is_file)
-    time.sleep(0.5)
+    started.wait_until(lambda: folders.has_rows(path / "metrics.csv"))
     started.process.terminate()
     started.process.join(processes.LONGEST)
 

@@ -25,3 +25,8 @@ def rows(path: pathlib.Path) -> list[dict[str, str]]:
     """The rows of a table."""
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def has_rows(path: pathlib.Path) -> bool:
+    """Whether a table has more than its header yet: a step of the run is complete."""
+    return path.is_file() and path.read_text().count("\n") > 1
