@@ -50,7 +50,7 @@ setup(
         "saved_models",  # the shipped classifiers, found beside the packages
     ],
     package_data={
-        "keras_fool": ["py.typed"],
+        "keras_fool": ["py.typed", "audits/*.json"],
         "evolvers": ["py.typed", "*.cfg"],
         "trainers": ["py.typed"],
         "saved_models": ["README.md", "*/*/*", "*/*/*/*"],
@@ -81,6 +81,7 @@ setup(
             *SERVING,
             *ONNX,
             "hypothesis>=6.100",
+            "jsonschema>=4.20",
             "onnx>=1.19",
             "psutil>=6.0",
             "pytest>=8.0",

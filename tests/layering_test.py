@@ -17,6 +17,7 @@ LAYERS = (
     {"commands"},
     {"command_line"},
     {"api"},
+    {"audits"},
     {"fooling"},
     {"arguments", "result"},
     {"studies"},
