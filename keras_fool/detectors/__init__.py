@@ -16,7 +16,8 @@
     react        energy after h was clipped                       features, last layer's weights
 
 One file each, with the formula and the paper. A detector is fitted on training images and its
-threshold chosen on held-out real images, never on fooling ones. `metrics` has the figures of merit.
+threshold chosen on held-out real images, never on fooling ones. `metrics` has the figures of merit,
+`outliers` noise and images of other data to measure them on.
 """
 
 import importlib
