@@ -1,7 +1,8 @@
 """The compiled renderer: programs -> images on all cores of a CPU.
 
-A tile of pixels goes through a whole program before the next tile begins, so that all
-values stay in the first-level cache. Every inner loop runs over the pixels of a tile, which the
+A step that depends on the column alone, or on the row alone, is computed once for each column or
+row. Then a tile of pixels goes through the rest of a program before the next tile begins, so that
+all values stay in the first-level cache. Every inner loop runs over the pixels of a tile, which the
 compiler turns into vector instructions. The sine and exponential of the standard library are calls
 that cannot be vectorised. Polynomials with a range reduction replace them, within 2e-6 of the true
 value for arguments up to tens of thousands, which raw coordinates need.
@@ -25,8 +26,11 @@ from evolvers.render import coordinates
 
 _TILE = 800  # pixels; a 28x28 image is one tile
 _MAX_VALUES = 2**22  # values of a thread's tile in all slots, four bytes each
+_MAX_AXIS_VALUES = 2**24  # values along both axes; with more, all is computed for every pixel
 _LANES = 32  # pixels that the widest unrolled vector loop takes at a time
 _BIAS = NUM_INPUTS - 1
+# What a slot depends on; 0 for neither.
+_COLUMN, _ROW, _BOTH = np.uint8(1), np.uint8(2), np.uint8(3)
 
 _f32 = np.float32
 _ONE_OVER_PI = _f32(1 / np.pi)
@@ -76,8 +80,9 @@ class CpuRenderer:
         tiles = -(-pixels // max(_LANES, min(_TILE, _MAX_VALUES // max_slots)))
         tile = -(-pixels // (tiles * _LANES)) * _LANES
         tiles = -(-pixels // tile)
+        split = bool(max_slots * (len(grid.y) + width) <= _MAX_AXIS_VALUES)
         jobs = [
-            self._pool.submit(_render, program.arrays, grid.arrays, tile, *part, images)
+            self._pool.submit(_render, program.arrays, grid.arrays, split, tile, *part, images)
             for part in _shares(len(program), tiles, self._threads)
         ]
         for job in jobs:
@@ -213,31 +218,62 @@ def _byte(value):
 
 
 @_compiled
-def _tile_inputs(grid, first, last, length, values):
-    x, y, across, down = grid
-    width = len(x)
-    row, column = first // width, first % width
-    for i in range(last - first):
-        values[0, i] = x[column]
-        values[1, i] = y[row]
-        values[2, i] = np.sqrt(across[column] * across[column] + down[row] * down[row])
-        column += 1
-        if column == width:
-            column = 0
-            row += 1
-    for i in range(last - first, length):  # computed with the others, and not used
-        values[0, i] = 0
-        values[1, i] = 0
-        values[2, i] = 0
-    for i in range(length):
-        values[_BIAS, i] = 1
+def _find_axes(arrays, index, split, axes, spread):
+    """What each slot depends on, and which ones the pixels of a tile need from an axis."""
+    steps, _, terms, sources, _, outputs = arrays
+    axes[0], axes[1], axes[2], axes[_BIAS] = _COLUMN, _ROW, _BOTH, 0
+    spread[:NUM_INPUTS] = False
+    begin = steps[index]
+    for step in range(begin, steps[index + 1]):
+        slot = NUM_INPUTS + step - begin
+        axes[slot], spread[slot] = 0 if split else _BOTH, False
+        for term in range(terms[step], terms[step + 1]):
+            axes[slot] |= axes[sources[term]]
+        if axes[slot] == _BOTH:
+            for term in range(terms[step], terms[step + 1]):
+                spread[sources[term]] = True
+    for output in outputs[index]:
+        spread[output] = True
 
 
 @_compiled
-def _run(arrays, index, values, length):
+def _copy(into, values, length):
+    for i in range(length):
+        into[i] = values[i]
+
+
+@_compiled
+def _distances(into, across, down, length):
+    for i in range(length):
+        into[i] = np.sqrt(across[i] * across[i] + down * down)
+
+
+@_compiled
+def _spread(slot, axis, columns, rows, grid, first, last, length, into):
+    """Gives the pixels of a tile the values of their columns, or of their rows, or distances."""
+    _, _, across, down = grid
+    row, column, at = first // len(across), first % len(across), 0
+    while first + at < last:
+        count = min(len(across) - column, last - first - at)
+        if axis == _BOTH:
+            _distances(into[at:], across[column:], down[row], count)
+        elif axis == _ROW:
+            _fill(into[at:], rows[slot, row], count)
+        else:
+            _copy(into[at:], columns[slot, column:], count)
+        row, column, at = row + 1, 0, at + count
+    _fill(into[at:], _f32(0.0), length - at)  # computed with the others, and not used
+
+
+@_compiled
+def _run(arrays, index, axes, axis, values, length):
+    """Computes the steps that depend on an axis, or on both, in all places along it."""
     steps, kinds, terms, sources, weights, _ = arrays
     for step in range(steps[index], steps[index + 1]):
-        into = values[NUM_INPUTS + step - steps[index]]
+        slot = NUM_INPUTS + step - steps[index]
+        if axes[slot] != axis and (axis == _BOTH or axes[slot] != 0):
+            continue
+        into = values[slot]
         first, last = terms[step], terms[step + 1]
         start = _f32(0.0)
         for term in range(first, last):
@@ -297,22 +333,39 @@ def _hls_to_rgb(hues, lightnesses, saturations, plane, image):
 
 
 @_compiled
-def _render(arrays, grid, tile, program0, program1, tile0, tile1, images):
+def _render(arrays, grid, split, tile, program0, program1, tile0, tile1, images):
     steps, outputs = arrays[0], arrays[5]
     _, height, width, channels = images.shape
     pixels = height * width
-    max_steps = 0
+    slots = NUM_INPUTS
     for index in range(program0, program1):
-        max_steps = max(max_steps, steps[index + 1] - steps[index])
-    values = np.empty((NUM_INPUTS + max_steps, tile), np.float32)
+        slots = max(slots, NUM_INPUTS + steps[index + 1] - steps[index])
+    axes, spread = np.empty(slots, np.uint8), np.empty(slots, np.bool_)
+    columns = _axis_values(grid[0], 0, slots if split else NUM_INPUTS)
+    rows = _axis_values(grid[1], 1, slots if split else NUM_INPUTS)
+    values = np.empty((slots, tile), np.float32)
     plane = np.empty(tile, np.uint8)
     flat = images.reshape(images.size)
-    for number in range(tile0, tile1):
-        first, last = number * tile, min((number + 1) * tile, pixels)
-        length = -(-(last - first) // _LANES) * _LANES
-        _tile_inputs(grid, first, last, length, values)
-        for index in range(program0, program1):
-            _run(arrays, index, values, length)
+    held = -1  # the tile of which some inputs are there
+    there = np.zeros(NUM_INPUTS, np.bool_)
+    for index in range(program0, program1):
+        _find_axes(arrays, index, split, axes, spread)
+        _run(arrays, index, axes, _COLUMN, columns, columns.shape[1])
+        _run(arrays, index, axes, _ROW, rows, rows.shape[1])
+        for number in range(tile0, tile1):
+            first, last = number * tile, min((number + 1) * tile, pixels)
+            length = -(-(last - first) // _LANES) * _LANES
+            if number != held:
+                there[:] = False
+                held = number
+            for slot in range(NUM_INPUTS + steps[index + 1] - steps[index]):
+                is_input = slot < NUM_INPUTS
+                if not spread[slot] or (there[slot] if is_input else axes[slot] == _BOTH):
+                    continue
+                _spread(slot, axes[slot], columns, rows, grid, first, last, length, values[slot])
+                if is_input:
+                    there[slot] = True
+            _run(arrays, index, axes, _BOTH, values, length)
             at = index * pixels
             image = flat[channels * (at + first) : channels * (at + last)]
             output = outputs[index]
@@ -320,6 +373,16 @@ def _render(arrays, grid, tile, program0, program1, tile0, tile1, images):
                 _grey(values[output[0]], image)
             else:
                 _hls_to_rgb(values[output[0]], values[output[1]], values[output[2]], plane, image)
+
+
+@_compiled
+def _axis_values(inputs, slot, slots):
+    """Values of all slots along an axis, of which one input is known."""
+    length = -(-len(inputs) // _LANES) * _LANES
+    values = np.empty((slots, length), np.float32)
+    values[slot, : len(inputs)] = inputs
+    values[slot, len(inputs) :] = 0
+    return values
 
 
 @_compiled

@@ -1,3 +1,6 @@
+import dataclasses
+import itertools
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from evolvers.render import cpu
 from evolvers.render.cpu import CpuRenderer
 from tests.evolvers import oracle, samples
 
+DISTANCE, BIAS = 2, 3  # the slots of inputs
 KINDS = [(1, "raw"), (1, "normalized"), (3, "raw"), (3, "normalized")]
 
 
@@ -68,6 +72,30 @@ class TestOracle:
         assert len(np.unique(images)) > 100
         assert np.mean(difference > 0) <= 0.005
         assert difference.max() <= (2 if canvas.channels == 1 else 17)
+
+
+def reading_distances(packed: program.Program) -> tuple[program.Program, int]:
+    """The same programs, whose steps also read the distance, with a weight of 0; how many do.
+
+    Where it is the last term of an odd number, up to one, or of an even one, no sum changes.
+    """
+    sources, weights, ends = [], [], [0]
+    for first, last in itertools.pairwise(packed.term_offsets.tolist()):
+        own = packed.sources[first:last].tolist()
+        sources += own
+        weights += packed.weights[first:last].tolist()
+        others = len(own) - own.count(BIAS)
+        if others % 2 == 0 or others == 1:
+            sources.append(DISTANCE)
+            weights.append(0.0)
+        ends.append(len(sources))
+    found = dataclasses.replace(
+        packed,
+        term_offsets=np.array(ends, np.int64),
+        sources=np.array(sources, np.int32),
+        weights=np.array(weights, np.float32),
+    )
+    return found, len(sources) - len(packed.sources)
 
 
 class TestActivations:
@@ -238,6 +266,21 @@ class TestIndependence:
         canvas = Canvas(31, 29, genomes[0].num_outputs)
         images = renderer.render(pack(genomes), canvas)
         monkeypatch.setattr(cpu, "_TILE", tile)
+        np.testing.assert_array_equal(renderer.render(pack(genomes), canvas), images)
+
+    @pytest.mark.parametrize(("shape", "coords"), [((28, 28), "raw"), ((97, 41), "normalized")])
+    def test_of_what_is_computed_once_for_an_axis(self, renderer, genomes, shape, coords):
+        canvas = Canvas(*shape, genomes[0].num_outputs, coords)
+        packed = pack(genomes)
+        images = renderer.render(packed, canvas)
+        for_pixels, changed = reading_distances(packed)
+        assert changed > 100
+        np.testing.assert_array_equal(renderer.render(for_pixels, canvas), images)
+
+    def test_of_the_memory_for_axes(self, renderer, genomes, monkeypatch):
+        canvas = Canvas(31, 29, genomes[0].num_outputs)
+        images = renderer.render(pack(genomes), canvas)
+        monkeypatch.setattr(cpu, "_MAX_AXIS_VALUES", 0)
         np.testing.assert_array_equal(renderer.render(pack(genomes), canvas), images)
 
     def test_direct_images_of_the_number_of_threads(self, renderer):
