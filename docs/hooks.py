@@ -20,6 +20,7 @@ from mkdocs.structure.files import File, Files
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 _FLAG = re.compile(r"  (--\S+)(?: +(\S.*))?")
+_ADDRESS = re.compile(r"(https://[\w./-]*\w)")
 _GROUP = re.compile(r"([A-Z]\w+)( \(.*\))?:")
 # Results of an experiment whose folders have other names.
 _OTHER_FOLDERS = {
@@ -116,6 +117,7 @@ def _escaped(text: str) -> str:
     for place in range(0, len(parts), 2):
         parts[place] = re.sub(r"([*\[\]|])", r"\\\1", parts[place])
         parts[place] = parts[place].replace("&", "&amp;").replace("<", "&lt;")
+        parts[place] = _ADDRESS.sub(r"<\1>", parts[place])
     return "`".join(parts)
 
 
@@ -129,7 +131,7 @@ def experiments_page() -> str:
         described = experiment.REGISTERED[_module(name)][name]
         parts += [
             f"## {name}",
-            f"{_escaped(described[0].upper() + described[1:])}.",
+            f"{_escaped(described)}.",
             f"```\n{_command(name)}\n```",
         ]
         folders = list(_folders(name))
