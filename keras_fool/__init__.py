@@ -23,6 +23,7 @@ From a program or a notebook:
     command_line    flags, help, exit codes
     errors          errors that the user can fix
     foreign_files   JSON and tables that may come from anyone
+    start_up        what libraries write when they start, hidden
 """
 
 import importlib

@@ -4,14 +4,15 @@ The keyword arguments are the flags of the commands, which come through the same
 seed gives the same run folder, byte for byte.
 """
 
+import functools
 import os
 import pathlib
 import shutil
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from keras_fool import arguments, errors, fooling, result
+from keras_fool import arguments, errors, fooling, result, start_up
 from keras_fool.models import classifiers, given_classifiers
 from trainers import names
 
@@ -135,7 +136,12 @@ def fool(
     told = fooling.Notes(progress)
     with arguments.plainly():
         said = {name: value for name, value in given.items() if value is not None}
-        given = arguments.checked(method, said)
+        checked = arguments.checked(method, said)
+        make: Callable[[fooling.Work], fooling.Made]
+        if method == arguments.EVOLVE:
+            make = functools.partial(fooling.evolve, settings=arguments.evolution(checked))
+        else:
+            make = functools.partial(fooling.ascend, settings=arguments.ascent(checked))
         classifier = arguments.with_options(
             given_classifiers.find(
                 model,
@@ -149,8 +155,13 @@ def fool(
                 named=label_names,
                 image_shape=image_shape,
             ),
-            given,
+            checked,
         )
+        if method == arguments.ASCEND and not classifier.gives_gradients:
+            raise ValueError(
+                f"{classifier.name} {classifier.why_no_gradients} to follow; "
+                "method='evolve' needs none."
+            )
         if classifier.unnamed and label_names is None:
             told.add(f"{', '.join(classifier.unnamed)}: the labels have no names.")
         with fooling.folder(workdir) as (path, held):
@@ -163,12 +174,13 @@ def fool(
                     "command": f"keras_fool.fool(..., workdir={str(path)!r})",
                     "note": told.add,
                     "dataset": dataset,
-                    "checkpoint_every": given.get("checkpoint_every"),
+                    "checkpoint_every": checked.get("checkpoint_every"),
                     "quiet": not progress,
                 },
+                hidden=start_up.quiet,
+                opening=start_up.with_tensorflow,
             )
-            make = fooling.evolve if method == arguments.EVOLVE else fooling.ascend
-            failed = fooling.until_stopped(lambda: make(work, given), path, told)
+            failed = fooling.until_stopped(lambda: make(work), path, told)
             found = result.read(path, told.notes)
             if held:
                 weakref.finalize(found, shutil.rmtree, held.pop(), ignore_errors=True)
@@ -266,8 +278,9 @@ def cross_score(
             named=label_names,
             image_shape=image_shape,
         )
-        from keras_fool.runs import scorers
-        from keras_fool.studies import cross_scoring
+        with start_up.with_tensorflow():
+            from keras_fool.runs import scorers
+            from keras_fool.studies import cross_scoring
 
         scorer = scorers.open_scorer(classifier)
         try:

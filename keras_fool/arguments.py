@@ -1,4 +1,4 @@
-"""The arguments of `keras_fool.fool`, checked as the commands' flags are."""
+"""What is said of a run, checked and typed: the arguments of `keras_fool.fool`, and flags."""
 
 import contextlib
 import dataclasses
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from evolvers import config as evolvers_config
 from evolvers.ascent import config as ascent_config
 from keras_fool import errors
 from keras_fool.models import endpoints, label_choice
@@ -23,6 +24,8 @@ _ONLY = {
     ),
     ASCEND: ("preset", "steps", "seeds", "data_mean", *PARTS_OF_PRESET),
 }
+_OF_EVOLUTION = ("encoding", "coords", "runs", "first_run", "generations", "seed")
+_RENDERERS = ("auto", *evolvers_config.RENDERERS)
 _OF_ENDPOINTS = tuple(field.name for field in dataclasses.fields(endpoints.Options))
 _WHOLE = (
     *("runs", "generations", "batch_size", "seed", "first_run", "montage_every", "steps"),
@@ -81,6 +84,76 @@ def checked(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+@dataclasses.dataclass(frozen=True)
+class Evolution:
+    """What shapes an evolution, whatever the classifier.
+
+    Attributes:
+        config: Its settings.
+        renderer: What draws CPPNs: one of `evolvers.config.RENDERERS`, or "auto" where
+            `evolution_run.renderer` is to choose.
+        detector: A detector's file; None for none.
+        montage_every: Generations between TensorBoard's montages.
+    """
+
+    config: evolvers_config.Config
+    renderer: str = "auto"
+    detector: Any = None
+    montage_every: int = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Ascent:
+    """What shapes an ascent, whatever the classifier.
+
+    Attributes:
+        config: Its settings.
+        seeds: Those of the noise that it begins with, ascending.
+        data_mean: The data mean in words, a value or one per channel; None for what is known.
+    """
+
+    config: ascent_config.Config
+    seeds: list[int]
+    data_mean: list[str] | None = None
+
+
+def evolution(given: Mapping[str, Any]) -> Evolution:
+    """The settings of an evolution, of what `checked` gave or what flags say.
+
+    Raises:
+        ValueError: A value is impossible, or they do not go together.
+    """
+    renderer = given.get("renderer", "auto")
+    if renderer not in _RENDERERS:
+        raise ValueError(names.unknown("renderer", str(renderer), _RENDERERS))
+    batch = given.get("batch_size", evolvers_config.Config.batch)
+    config = evolvers_config.Config(
+        **{name: given[name] for name in _OF_EVOLUTION if name in given},
+        initial=batch,
+        batch=batch,
+        renderer="cpu" if renderer == "auto" else renderer,
+    )
+    others = ("renderer", "detector", "montage_every")
+    return Evolution(config, **{name: given[name] for name in others if name in given})
+
+
+def ascent(given: Mapping[str, Any]) -> Ascent:
+    """The settings of an ascent, of what `checked` gave or what flags say.
+
+    Raises:
+        TypeError, ValueError: A value is impossible, or they do not go together.
+    """
+    preset = given.get("preset", "plain")
+    if preset not in ascent_config.PRESETS:
+        raise ValueError(names.unknown("preset", str(preset), list(ascent_config.PRESETS)))
+    changes = {name: given[name] for name in ("steps", *PARTS_OF_PRESET) if name in given}
+    return Ascent(
+        dataclasses.replace(ascent_config.PRESETS[preset], **changes),
+        seeds(given.get("seeds", 0)),
+        texts(given["data_mean"]) if "data_mean" in given else None,
+    )
+
+
 def _of_type(name: str, value: Any) -> Any:
     default = getattr(ascent_config.Config, name, getattr(endpoints.Options, name, None))
     if name in _WHOLE or type(default) is int:
@@ -120,36 +193,39 @@ def score_batch(value: int | str) -> int | None:
     return number
 
 
-def with_options(classifier: Any, given: dict[str, Any]) -> Any:
-    """The classifier; an endpoint with the options that are given, which are taken out.
+def with_options(classifier: Any, given: Mapping[str, Any]) -> Any:
+    """The classifier; an endpoint with those of its options that are given.
 
     Raises:
         ValueError: There are some, and it is no endpoint, or one is not above 0.
     """
-    options = {name: given.pop(name) for name in _OF_ENDPOINTS if name in given}
+    options = {name: given[name] for name in _OF_ENDPOINTS if name in given}
     if not options:
         return classifier
     if not classifier.is_remote:
         raise ValueError(
-            f"{next(iter(options))} is about endpoints such as grpc://host:port/name, and "
+            f"--{next(iter(options))} is about endpoints such as grpc://host:port/name, and "
             f"{classifier.name} is not an endpoint."
         )
     for name, value in options.items():
+        if name == "patience" and value == 0:
+            continue  # it stops at once
         if value is not True and value is not False and not value > 0:
             raise ValueError(f"{name} must be above 0, got {value}.")
     return dataclasses.replace(classifier, options=endpoints.Options(**options))
 
 
 def seeds(value: Any) -> list[int]:
-    """Seeds, each once, ascending: of a number, several, or a text such as "0-4,7".
+    """Seeds, each once, ascending: of a number, several, or texts such as "0-4,7".
 
     Raises:
         TypeError, ValueError: There is none, or one is no whole number from 0.
     """
-    if isinstance(value, str):
-        return label_choice.numbers(value.split(","), "seeds")
     each = value if isinstance(value, Iterable) else [value]
-    numbers = sorted({whole("seeds", seed) for seed in each})
+    words = value.split(",") if isinstance(value, str) else list(each)
+    if all(isinstance(word, str) for word in words):
+        return label_choice.numbers(words, "--seeds")
+    numbers = sorted({whole("seeds", seed) for seed in words})
     if not numbers or numbers[0] < 0:
         raise ValueError(f"seeds must be numbers from 0 on, at least one, got {value!r}.")
     return numbers

@@ -30,24 +30,22 @@ Costs, per image and step, the network forward and backward: seconds for MNIST; 
 cores for 20 images of SqueezeNet 1.1 and 1500 steps.
 """
 
-import dataclasses
 import shlex
 from collections.abc import Sequence
-from typing import Any
 
 from absl import flags
 
 from evolvers.ascent import config as config_module
-from keras_fool import errors
+from keras_fool import arguments, errors, fooling
 from keras_fool.command_line import (
     cli,
     common_flags,
     flag_groups,
     flag_values,
     model_flags,
+    run_flags,
     run_tables,
 )
-from keras_fool.models import classifiers, data_means, label_choice
 
 _SEEDS = flags.DEFINE_list(
     "seeds", ["0"], "Seeds of the noise, such as 0 or 0-4,7: an image for each label and seed."
@@ -154,12 +152,11 @@ USES = flag_groups.Groups(
 )
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Opens the classifier and the run folder, ascends, and says what came of it."""
-    cli.no_arguments(arguments)
+def main(argv: Sequence[str]) -> None:
+    """Finds the classifier and the run folder, ascends, and says what came of it."""
+    cli.no_arguments(argv)
     with errors.reported(ValueError, as_error=errors.UsageError):
-        config = _config()
-        seeds = label_choice.numbers(_SEEDS.value, "--seeds")
+        settings = arguments.ascent(flag_values.given(USES))
         score_batch = flag_values.score_batch()
     with errors.reported(ValueError):
         classifier = model_flags.classifier()
@@ -170,46 +167,10 @@ def main(arguments: Sequence[str]) -> None:
             f"python -m keras_fool.evolve --model={shlex.quote(model)}"
         )
     path = cli.run_path(f"{classifier.name}-ascent-{_PRESET.value}")
-    cli.loading(path)
-    with errors.reported(ValueError), cli.native_messages_hidden():
-        from keras_fool.runs import ascent_run
-
-        scorer = classifier.open()
-    with errors.reported(ValueError, as_error=errors.UsageError):
-        labels = label_choice.some(common_flags.LABELS.value or None, scorer.labels)
-        mean = _mean(classifier, scorer.image_shape[2])
-    complete = ascent_run.ascend(
-        path,
-        config,
-        classifier,
-        mean=mean,
-        labels=labels,
-        seeds=seeds,
-        command=cli.command_to_go_on(main, path),
-        note=cli.note,
-        dataset=common_flags.DATASET.value,
-        scorer=scorer,
-        score_batch=score_batch,
-        checkpoint_every=common_flags.CHECKPOINT_EVERY.value,
-    )
-    if complete:
-        print(f"{path} is complete already; nothing was changed.")
-    print(run_tables.ascended(path, model_flags.remark(classifier)))
-
-
-def _config() -> config_module.Config:
-    """The preset, with what the flags change."""
-    settings = (common_flags.STEPS, *_PARTS_OF_PRESET)
-    changes: dict[str, Any] = {flag.name: flag.value for flag in settings if flag.value is not None}
-    return dataclasses.replace(config_module.PRESETS[_PRESET.value], **changes)
-
-
-def _mean(
-    classifier: classifiers.Classifier | classifiers.Ensemble, num_channels: int
-) -> tuple[float, ...]:
-    if _DATA_MEAN.value:
-        return data_means.given(_DATA_MEAN.value, num_channels)
-    return data_means.known(classifier, num_channels)
+    work = run_flags.work(main, path, classifier, common_flags.LABELS.value or None, score_batch)
+    made = fooling.ascend(work, settings)
+    run_flags.say_if_before(made, path)
+    print(run_tables.ascended(path, [model_flags.remark(classifier)]))
 
 
 if __name__ == "__main__":

@@ -39,15 +39,12 @@ Costs, for MNIST, 40,400 images: a few seconds after TensorFlow has started. The
 should reach at least 0.9999.
 """
 
-import dataclasses
-import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from absl import flags
 
 from evolvers import config as evolvers_config
-from keras_fool import errors
+from keras_fool import arguments, errors, fooling
 from keras_fool.command_line import (
     cli,
     common_flags,
@@ -56,12 +53,9 @@ from keras_fool.command_line import (
     flag_values,
     model_flags,
     path_flags,
+    run_flags,
     run_tables,
 )
-from keras_fool.models import classifiers, label_choice
-
-if TYPE_CHECKING:  # TensorFlow
-    from keras_fool.detectors import adaptive
 
 _DEFAULTS = evolvers_config.Config()
 _ENCODING = flags.DEFINE_enum(
@@ -150,98 +144,20 @@ USES = flag_groups.Groups(
 )
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Opens the classifier and the run folder, evolves, and says what came of it."""
-    cli.no_arguments(arguments)
+def main(argv: Sequence[str]) -> None:
+    """Finds the classifier and the run folder, evolves, and says what came of it."""
+    cli.no_arguments(argv)
     with errors.reported(ValueError, as_error=errors.UsageError):
-        config = _config()
+        settings = arguments.evolution(flag_values.given(USES))
         score_batch = flag_values.score_batch()
     with errors.reported(ValueError):
         classifier = endpoint_flags.applied(model_flags.classifier())
-        path = _run_path(classifier)
-        cli.loading(path)
-        with cli.native_messages_hidden():
-            from keras_fool.runs import evolution_run, run_folder
-
-            word = _RENDERER.value
-            renderer = evolution_run.renderer(word, path, config.encoding, classifier)
-        config = dataclasses.replace(config, renderer=renderer)
-        defence = _defence()
-        scorer = None
-        if common_flags.LABELS.value is not None and classifier.labels is None:
-            with cli.native_messages_hidden():  # only the model knows how many there are
-                scorer = evolution_run.open_scorer(config, classifier, score_batch, defence)
-        niches = _niches(scorer.labels if scorer else classifier.labels)
-        settings = evolution_run.settings(config, classifier, niches, defence)
-        if run_folder.is_complete(path, settings):
-            print(f"{path} is complete already; nothing was changed.")
-            print(run_tables.evolved(path, _remark(classifier, defence)))
-            return
-        if scorer is None:
-            cli.loading()  # a complete run may go on
-            with cli.native_messages_hidden():
-                scorer = evolution_run.open_scorer(config, classifier, score_batch, defence)
-    evolution_run.evolve(
-        path,
-        config,
-        classifier,
-        command=cli.command_to_go_on(main, path),
-        note=cli.note,
-        dataset=common_flags.DATASET.value,
-        niches=niches,
-        scorer=scorer,
-        defence=defence,
-        checkpoint_every=common_flags.CHECKPOINT_EVERY.value,
-        montage_every=_MONTAGE_EVERY.value,
-    )
-    print(run_tables.evolved(path, _remark(classifier, defence)))
-
-
-def _defence() -> "adaptive.Defence | None":
-    """The detector of --detector; None where it is not given."""
-    if _DETECTOR.value is None:
-        return None
-    with errors.reported(FileNotFoundError), cli.native_messages_hidden():
-        from keras_fool import detectors
-
-        return detectors.defence(_DETECTOR.value)
-
-
-def _remark(classifier: classifiers.AnyClassifier, defence: "adaptive.Defence | None") -> str:
-    """What the table's reader should know of the classifier and the detector."""
-    words = model_flags.remark(classifier)
-    return words if defence is None else " ".join(filter(None, [words, defence.remark]))
-
-
-def _config() -> evolvers_config.Config:
-    generations = common_flags.GENERATIONS.value
-    batch = common_flags.BATCH_SIZE.value or _DEFAULTS.batch
-    return evolvers_config.Config(
-        encoding=_ENCODING.value,
-        coords=_COORDS.value,
-        runs=common_flags.RUNS.value,
-        first_run=_FIRST_RUN.value,
-        generations=_DEFAULTS.generations if generations is None else generations,
-        initial=batch,
-        batch=batch,
-        seed=common_flags.SEED.value,
-        renderer="cpu" if _RENDERER.value == "auto" else _RENDERER.value,
-    )
-
-
-def _niches(known: Sequence[str] | None) -> list[int] | None:
-    """--labels as numbers; None for all."""
-    if common_flags.LABELS.value is None:
-        return None
-    assert known is not None
-    with errors.reported(ValueError, as_error=errors.UsageError):
-        chosen = label_choice.labels(common_flags.LABELS.value, known)
-    return None if chosen == list(range(len(known))) else chosen
-
-
-def _run_path(classifier: classifiers.AnyClassifier) -> pathlib.Path:
     what = common_flags.DATASET.value if common_flags.MODEL.value is None else classifier.name
-    return cli.run_path(f"{what}-{_ENCODING.value}-seed{common_flags.SEED.value}")
+    path = cli.run_path(f"{what}-{settings.config.encoding}-seed{settings.config.seed}")
+    work = run_flags.work(main, path, classifier, common_flags.LABELS.value, score_batch)
+    made = fooling.evolve(work, settings)
+    run_flags.say_if_before(made, path)
+    print(run_tables.evolved(path, [model_flags.remark(classifier), made.remark]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""How `keras_fool.fool` makes a run: in a folder that may be temporary, until it is stopped."""
+"""How a run is made, for `keras_fool.fool` and for the commands `evolve` and `ascend`.
+
+`keras_fool.fool` makes it in a folder that may be temporary, until it is complete or stopped.
+"""
 
 import contextlib
 import dataclasses
@@ -6,13 +9,10 @@ import os
 import pathlib
 import shutil
 import signal
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from evolvers import config as evolvers_config
-from evolvers.ascent import config as ascent_config
 from keras_fool import arguments, errors
 from keras_fool.models import data_means, label_choice
 from trainers import names
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Notes:
-    """What the user should know: kept, and shown on stderr.
+    """What the user should know: kept, and shown.
 
     Attributes:
         notes: The sentences so far.
@@ -42,8 +42,9 @@ class Notes:
         words = arguments.without_dashes(words)
         self.notes.append(words)
         if self._shown:
-            with contextlib.suppress(OSError):
-                print(f"note: {names.shown(words)}", file=sys.stderr, flush=True)
+            from keras_fool.runs import progress
+
+            progress.say(f"note: {names.shown(words)}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,6 +57,8 @@ class Work:
         labels: Which of its labels, as the user says; None for all.
         score_batch: Images in one call of the model; None for what suits.
         life: What the life of a run takes besides, by name.
+        hidden: Entered while libraries are imported that print what no user needs.
+        opening: Entered while the classifier is opened.
     """
 
     path: pathlib.Path
@@ -63,38 +66,48 @@ class Work:
     labels: Any
     score_batch: int | None
     life: Mapping[str, Any]
+    hidden: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    opening: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 
 
-def evolve(work: Work, given: Mapping[str, Any]) -> None:
-    """Evolves, with the settings that `arguments.checked` gave.
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What there is to say of a run that is complete.
+
+    Attributes:
+        before: Whether it was complete before, and nothing was done.
+        remark: What a reader of its confidences should know, besides; or nothing.
+    """
+
+    before: bool
+    remark: str = ""
+
+
+def evolve(work: Work, settings: arguments.Evolution) -> Made:
+    """Evolves, or goes on, until the run is complete.
 
     Raises:
-        ValueError: They do not go together, or with the classifier.
+        UsageError: There is no such label.
         UserError, StoppedError, OSError: As `evolution_run.evolve` does.
     """
-    from keras_fool.runs import evolution_run
+    classifier, niches, scorer, defence = work.classifier, None, None, None
+    with errors.reported(ValueError, FileNotFoundError):
+        with work.hidden():
+            from keras_fool.runs import evolution_run
 
-    classifier = work.classifier
-    names_of_config = ("encoding", "coords", "runs", "first_run", "generations", "seed")
-    config = evolvers_config.Config(**{n: given[n] for n in names_of_config if n in given})
-    batch = given.get("batch_size", config.batch)
-    word = given.get("renderer", "auto")
-    if word not in ("auto", *evolvers_config.RENDERERS):
-        raise ValueError(names.unknown("renderer", word, ("auto", *evolvers_config.RENDERERS)))
-    renderer = evolution_run.renderer(word, work.path, config.encoding, classifier)
-    config = dataclasses.replace(config, initial=batch, batch=batch, renderer=renderer)
-    niches = scorer = defence = None
-    if "detector" in given:
-        from keras_fool import detectors
+            encoding = settings.config.encoding
+            renderer = evolution_run.renderer(settings.renderer, work.path, encoding, classifier)
+            config = dataclasses.replace(settings.config, renderer=renderer)
+            if settings.detector is not None:
+                from keras_fool import detectors
 
-        defence = detectors.defence(given["detector"])
-    if work.labels is not None:
-        if classifier.labels is None:  # only the model knows how many there are
-            scorer = evolution_run.open_scorer(config, classifier, work.score_batch, defence)
-        known = scorer.labels if scorer else classifier.labels
-        niches = label_choice.given(work.labels, known)
-        niches = None if niches == list(range(len(known))) else niches
-    evolution_run.evolve(
+                defence = detectors.defence(settings.detector)
+        if work.labels is not None and classifier.labels is None:
+            with work.opening():  # only the model knows how many there are
+                scorer = evolution_run.open_scorer(config, classifier, work.score_batch, defence)
+        if work.labels is not None:
+            niches = _niches(work.labels, scorer.labels if scorer else classifier.labels)
+    before = evolution_run.evolve(
         work.path,
         config,
         classifier,
@@ -102,53 +115,59 @@ def evolve(work: Work, given: Mapping[str, Any]) -> None:
         scorer=scorer,
         score_batch=work.score_batch,
         defence=defence,
-        montage_every=given.get("montage_every", 20),
+        montage_every=settings.montage_every,
+        opening=work.opening,
         **work.life,
     )
+    return Made(before, "" if defence is None else defence.remark)
 
 
-def ascend(work: Work, given: Mapping[str, Any]) -> None:
-    """Ascends, with the settings that `arguments.checked` gave.
+def _niches(wanted: Any, known: Sequence[str]) -> list[int] | None:
+    """The numbers of labels; None for all of them in order."""
+    with errors.reported(ValueError, as_error=errors.UsageError):
+        chosen = label_choice.given(wanted, known)
+    return None if chosen == list(range(len(known))) else chosen
+
+
+def ascend(work: Work, settings: arguments.Ascent) -> Made:
+    """Ascends, or goes on, until the run is complete.
+
+    Args:
+        work: What is made, of a classifier that gives gradients.
+        settings: The ascent's.
 
     Raises:
-        ValueError: They do not go together, or with the classifier, or that gives no gradients.
+        UsageError: There is no such label, or the data mean has another number of channels.
         UserError, StoppedError, OSError: As `ascent_run.ascend` does.
     """
     classifier = work.classifier
-    if not classifier.gives_gradients:
-        raise ValueError(
-            f"{classifier.name} {classifier.why_no_gradients} to follow; "
-            "method='evolve' needs none."
-        )
-    preset = given.get("preset", "plain")
-    if preset not in ascent_config.PRESETS:
-        raise ValueError(names.unknown("preset", str(preset), list(ascent_config.PRESETS)))
-    changes = {name: given[name] for name in ("steps", *arguments.PARTS_OF_PRESET) if name in given}
-    config = dataclasses.replace(ascent_config.PRESETS[preset], **changes)
-
-    from keras_fool.runs import ascent_run
-
-    scorer = classifier.open()
-    channels = scorer.image_shape[2]
-    if "data_mean" in given:
-        mean = data_means.given(arguments.texts(given["data_mean"]), channels)
-    else:
-        mean = data_means.known(classifier, channels)
-    ascent_run.ascend(
+    with work.hidden():
+        from keras_fool.runs import ascent_run
+    with errors.reported(ValueError), work.opening():
+        scorer = classifier.open()
+    with errors.reported(ValueError, as_error=errors.UsageError):
+        labels = label_choice.some(work.labels, scorer.labels)
+        channels = scorer.image_shape[2]
+        if settings.data_mean is None:
+            mean = data_means.known(classifier, channels)
+        else:
+            mean = data_means.given(settings.data_mean, channels)
+    before = ascent_run.ascend(
         work.path,
-        config,
+        settings.config,
         classifier,
         mean=mean,
-        labels=label_choice.some(work.labels, scorer.labels),
-        seeds=arguments.seeds(given.get("seeds", 0)),
+        labels=labels,
+        seeds=settings.seeds,
         scorer=scorer,
         score_batch=work.score_batch,
         **work.life,
     )
+    return Made(before)
 
 
 def until_stopped(
-    make: Callable[[], None], path: pathlib.Path, told: Notes
+    make: Callable[[], object], path: pathlib.Path, told: Notes
 ) -> "jobs.JobError | None":
     """Makes a run; where Ctrl-C ends it after a step, that is noted and no error.
 

@@ -25,7 +25,7 @@ LAYERS = (
     {"detectors"},
     {"sheets", "serving"},
     {"models"},
-    {"errors", "foreign_files"},
+    {"errors", "foreign_files", "start_up"},
 )
 SLOW = {"tensorflow", "keras", "numba", "tensorflow_datasets", "matplotlib", "neat", "sklearn"}
 FILES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from absl import flags
 
 from evolvers import private_folder
-from keras_fool import errors
+from keras_fool import errors, start_up
 from keras_fool.command_line import common_flags, flag_groups, help_text, old_names
 from keras_fool.models import model_formats
 from keras_fool.runs import stopping, workdir
@@ -45,7 +45,7 @@ def run(
         argv: The command line, program name first; `sys.argv` by default.
     """
     # TensorFlow's start-up messages are no news to users; set before it is imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault(start_up.LOG_LEVEL, "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     _take_any_stream()
     _find_place_for_fonts()
@@ -89,7 +89,7 @@ def _exit_code(main: Callable, uses: flag_groups.Groups, argv: Sequence[str] | N
             raise errors.UsageError(message.replace("..", ".")) from error
         debug = common_flags.DEBUG.value
         if debug:
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+            os.environ[start_up.LOG_LEVEL] = "0"
         _refuse_unused(uses)
         if renamed:
             note(f"{', '.join(renamed)}; the old names end with the next release.")
@@ -156,24 +156,20 @@ def _find_place_for_fonts() -> None:
 
 @contextlib.contextmanager
 def native_messages_hidden() -> Iterator[None]:
-    """Hides what C++ libraries write to stderr while they start; `--debug` shows it.
-
-    TensorFlow writes that it found no GPU and which instructions it was built for, several times
-    and at any TF_CPP_MIN_LOG_LEVEL.
-    """
+    """Hides what C++ libraries write to stderr while they start; `--debug` shows it."""
     if common_flags.DEBUG.value:
         yield
         return
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        with stopping.speaking_to(stderr):
-            yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
+    with start_up.hidden() as stderr, stopping.speaking_to(stderr):
+        yield
+
+
+@contextlib.contextmanager
+def opening() -> Iterator[None]:
+    """Says that TensorFlow is being loaded, and hides what it writes: a complete run goes on."""
+    loading()
+    with native_messages_hidden():
+        yield
 
 
 def no_arguments(arguments: Sequence[str]) -> None:

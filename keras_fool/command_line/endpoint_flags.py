@@ -1,13 +1,10 @@
 """How a command treats endpoints, from its flags."""
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
-from absl import flags
-
-from keras_fool.command_line import common_flags
-from keras_fool.models import classifiers, endpoints
+from keras_fool import arguments
+from keras_fool.command_line import common_flags, flag_values
+from keras_fool.models import classifiers
 
 USES = (
     common_flags.DEADLINE,
@@ -26,7 +23,7 @@ def applied(classifier: classifiers.AnyClassifier) -> classifiers.AnyClassifier:
     Raises:
         ValueError: It is not an endpoint, and a flag about endpoints is given.
     """
-    return applied_to_all([classifier])[0]
+    return arguments.with_options(classifier, flag_values.given(USES))
 
 
 def applied_to_all(
@@ -37,16 +34,6 @@ def applied_to_all(
     Raises:
         ValueError: None is an endpoint, and a flag about endpoints is given.
     """
-    values: dict[str, Any] = {holder.name: holder.value for holder in USES}
-    options = endpoints.Options(**values)
     if not any(classifier.is_remote for classifier in given):
-        for holder in USES:
-            if flags.FLAGS[holder.name].present:
-                raise ValueError(
-                    f"--{holder.name} is about endpoints such as grpc://host:port/name, and "
-                    f"{given[0].name} is not an endpoint."
-                )
-    return [
-        dataclasses.replace(classifier, options=options) if classifier.is_remote else classifier
-        for classifier in given
-    ]
+        return [applied(given[0]), *given[1:]]
+    return [applied(one) if one.is_remote else one for one in given]

@@ -1,11 +1,21 @@
 """Values of shared flags that need more of a check than their type, refused in one line."""
 
 import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+from absl import flags
 
 from keras_fool import errors
-from keras_fool.command_line import common_flags, path_flags
+from keras_fool.command_line import common_flags, flag_groups, path_flags
 from keras_fool.models import label_names
 from trainers import datasets
+
+
+def given(holders: Iterable[flags.FlagHolder | flag_groups.Told]) -> dict[str, Any]:
+    """The values of those flags that are given, as `keras_fool.fool` takes them, by name."""
+    found = (flags.FLAGS[holder.name] for holder in holders)
+    return {flag.name: flag.value for flag in found if flag.present and flag.value is not None}
 
 
 def dataset() -> str:

@@ -119,4 +119,4 @@ def remark(classifier: classifiers.AnyClassifier) -> str:
     """A line for results where confidences do not add up to 1; else nothing."""
     if all(member.meaning != meanings.SIGMOID for member in classifier.members):
         return ""
-    return "outputs      sigmoid: a confidence is the label's own probability\n"
+    return "outputs      sigmoid: a confidence is the label's own probability"

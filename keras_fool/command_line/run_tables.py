@@ -17,12 +17,12 @@ _THRESHOLDS = (0.9, 0.99, 0.9999)  # those that the paper counts
 _ASCENT_THRESHOLD = 0.9999
 
 
-def evolved(folder: pathlib.Path, remark: str) -> str:
+def evolved(folder: pathlib.Path, remarks: Sequence[str]) -> str:
     """The champions of an evolution: a row per label, over all runs, of many the surest.
 
     Args:
         folder: A complete run folder.
-        remark: A line about the classifier, or nothing.
+        remarks: Lines about what the confidences are; an empty one is left out.
 
     Raises:
         UserError: The folder is damaged.
@@ -47,15 +47,15 @@ def evolved(folder: pathlib.Path, remark: str) -> str:
         f"{len(rows)} champions, median confidence {statistics.median(confidences):.7f}, "
         f"highest {max(confidences):.7f}, {', '.join(counts)}"
     )
-    return _joined(table, summary, remark, folder)
+    return _joined(table, summary, remarks, folder)
 
 
-def ascended(folder: pathlib.Path, remark: str) -> str:
+def ascended(folder: pathlib.Path, remarks: Sequence[str]) -> str:
     """The images of an ascent: a row for each, of many the surest.
 
     Args:
         folder: As for `evolved`.
-        remark: Likewise.
+        remarks: Likewise.
 
     Raises:
         UserError: The folder is damaged.
@@ -76,7 +76,7 @@ def ascended(folder: pathlib.Path, remark: str) -> str:
         f"{sum(confidence >= _ASCENT_THRESHOLD for confidence in confidences)} of at least "
         f"{_ASCENT_THRESHOLD:g}"
     )
-    return _joined(table, summary, remark, folder)
+    return _joined(table, summary, remarks, folder)
 
 
 def tensorboard(folder: pathlib.Path) -> str:
@@ -119,11 +119,12 @@ def _surest(
     )
 
 
-def _joined(table: str, summary: str, remark: str, folder: pathlib.Path) -> str:
+def _joined(table: str, summary: str, remarks: Sequence[str], folder: pathlib.Path) -> str:
+    told = "".join(f"{remark}\n" for remark in remarks if remark)
     there = (folder / run_kinds.BEST).is_file()
     best = f"best         {folder / run_kinds.BEST}\n" if there else ""
     return (
-        f"\n{table}\n{summary}\n{remark}run folder   {folder}\n"
+        f"\n{table}\n{summary}\n{told}run folder   {folder}\n"
         f"gallery      {folder / run_kinds.GALLERY}\n{best}{tensorboard(folder)}\n"
         f"{next_steps.after_run(folder)}"
     )

@@ -200,6 +200,7 @@ def evolve(
     checkpoint_every: int | None = None,
     montage_every: int = 20,
     quiet: bool = False,
+    opening: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> bool:
     """Evolves in `path` until the run is complete; begins, goes on, or finds it complete.
 
@@ -219,6 +220,7 @@ def evolve(
             where writing takes long. No result depends on it.
         montage_every: Generations between TensorBoard's montages.
         quiet: Whether to show no progress.
+        opening: Entered while the scorer is opened here.
 
     Returns:
         True where the run was complete before, and nothing was done.
@@ -236,7 +238,9 @@ def evolve(
             if run_folder.is_complete(path, shaped_by):
                 scorers.close(scorer)
                 return True
-            scorer = scorer or open_scorer(config, classifier, score_batch, defence)
+            if scorer is None:
+                with opening():
+                    scorer = open_scorer(config, classifier, score_batch, defence)
             about = scorers.described(classifier, scorer, dataset)
             folder = stack.enter_context(run_folder.RunFolder(path, shaped_by, about, note))
         evolution = stack.enter_context(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_what_is_left_passes_the_detector(command, tiny_model, saved, tmp_path):
     code, out, _ = command(evolve, *arguments, f"--workdir={tmp_path}/both", f"--detector={path}")
 
     assert code == 0
-    assert "only where knn accepts" in out
+    assert re.search(r"(?m)^A confidence .*only where knn accepts.*\.$", out)
     plain, _, _ = champions(tmp_path / "plain")
     assert not detector.accepts(plain).all()  # else there is nothing to get around
     found, labels, recorded = champions(tmp_path / "both")
