@@ -35,7 +35,8 @@ class Result:
         runs: int64 [labels]; the number of each one's run, or the seed of an ascent.
         champions: For each label what its PNG file holds: the image, the genome that drew it, and
             texts. `keras_fool.draw` draws it at any size.
-        is_complete: Whether the run is; one that was stopped has what there was until then.
+        stopped_after: The last generation or step of a run that was stopped, and has what there
+            was until then; None of a complete one.
         notes: What the user should know, in sentences.
         folder: The run folder. Where `workdir` was not given it is a temporary one, which goes
             with this object: `save` keeps it.
@@ -49,10 +50,15 @@ class Result:
     generations: np.ndarray
     runs: np.ndarray
     champions: "tuple[champion_png.Champion, ...]"
-    is_complete: bool
+    stopped_after: int | None
     notes: tuple[str, ...]
     folder: pathlib.Path
     config: dict[str, Any]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run is."""
+        return self.stopped_after is None
 
     def save(self, path: str | os.PathLike) -> pathlib.Path:
         """Keeps the run folder: the files that the command writes, byte for byte.
@@ -103,6 +109,8 @@ class Result:
             lines = (self.labels[place], captions.percent(confidence), captions.doubt(confidence))
             texts.append("\n".join(filter(None, lines)))
         title = f"Images that fool {self.config['classifier']}{several}"
+        if self._state:
+            title += f"\n{self._state}"
         return figures.grid(self.images[places], texts, title)
 
     def as_champions(self) -> "Champions":
@@ -128,12 +136,20 @@ class Result:
             long = f"{settings['ascent']['steps']} steps"
         else:
             long = f"{settings['generations']} generations, seed {settings['seed']}"
-        state = "" if self.is_complete else ", stopped before its end"
+        state = f", {self._state}" if self._state else ""
         return (
             f"<Result: {len(self.labels)} images that fool {self.config['classifier']}, median "
             f"confidence {np.median(self.confidences):.7f}, highest {self.confidences.max():.7f}; "
             f"{long}{state}>"
         )
+
+    @property
+    def _state(self) -> str:
+        """How far a run came that was stopped."""
+        if self.is_complete:
+            return ""
+        unit = "step" if "ascent" in self.config["settings"] else "generation"
+        return f"stopped before its end, after {unit} {self.stopped_after}"
 
     def _repr_png_(self) -> bytes:
         from keras_fool.sheets import figures
@@ -157,10 +173,11 @@ def read(folder: pathlib.Path, notes: Sequence[str] = ()) -> Result:
 
     records = run_records.RunRecords(folder)
     is_complete = (folder / workdir.CHAMPIONS).is_file()
+    last: int | None = None
     if is_complete:
         rows: Sequence[Any] = records.rows
     else:
-        rows = unfinished.champions(records)
+        rows, last = unfinished.champions(records)
     texts = rows if is_complete else [champion.about for champion in rows]
     best: dict[str, int] = {}
     for place, text in enumerate(texts):
@@ -180,7 +197,7 @@ def read(folder: pathlib.Path, notes: Sequence[str] = ()) -> Result:
         generations=np.array([int(about[when]) for about in found]),
         runs=np.array([int(about["run"]) for about in found]),
         champions=tuple(champions),
-        is_complete=is_complete,
+        stopped_after=last,
         notes=tuple(notes),
         folder=folder,
         config=records.config,

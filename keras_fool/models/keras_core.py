@@ -1,5 +1,6 @@
 """A Keras model as a function of prepared images."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,6 @@ class KerasCore:
             )
         self._num_outputs = found
         self._layout = layout
-        self._set_differentiable()
         return found
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
@@ -84,7 +84,26 @@ class KerasCore:
 
     def layers(self, dtype: tf.DType) -> keras.Model:
         """See `cores.Core`."""
-        return self._differentiable if dtype.is_floating else self._model
+        return self._of_floats if dtype.is_floating else self._model
+
+    def before_activation(self, images: tf.Tensor) -> tf.Tensor | None:
+        """See `cores.Core`."""
+        model = self.layers(images.dtype)
+        output = model.outputs[0]
+        layer, number, _ = output._keras_history
+        given = layer._inbound_nodes[number].input_tensors
+        activation = getattr(getattr(layer, "activation", None), "__name__", None)
+        is_activation = type(layer).__name__ in ("Activation", "Softmax", "Sigmoid")
+        if len(given) != 1 or not (is_activation or activation in ("softmax", "sigmoid")):
+            return None
+        with keras_models.quiet():
+            found = keras.Model(model.inputs[0], given[0])(images, training=False)
+        if is_activation:
+            return tf.reshape(found, [-1, self._num_outputs])
+        if not isinstance(layer, keras.layers.Dense):
+            return None
+        logits = tf.matmul(tf.cast(found, tf.float32), tf.cast(layer.kernel, tf.float32))
+        return logits if layer.bias is None else logits + tf.cast(layer.bias, tf.float32)
 
     def take_softmax_off(self) -> bool:
         """See `cores.Core`."""
@@ -96,17 +115,22 @@ class KerasCore:
         ):
             return False
         self._model = models.logits(self._model)
-        self._set_differentiable()
+        self.__dict__.pop("_of_floats", None)
         return True
 
-    def _set_differentiable(self) -> None:
-        # A model of bytes turns all its input into bytes, which have no gradient.
-        self._differentiable = self._model
-        if not self.dtype.is_floating:
-            self._differentiable = self._behind(keras.Input(self._layout.shape, dtype="float32"))
+    @functools.cached_property
+    def _of_floats(self) -> keras.Model:
+        """The model for floats: one of bytes makes bytes of all input, which have no gradient."""
+        if self.dtype.is_floating:
+            return self._model
+        return self._behind(keras.Input(self._layout.shape, dtype="float32"))
 
     def _behind(self, image: keras.KerasTensor) -> keras.Model:
-        """The same layers, with the same weights, behind another input."""
+        """The same layers, with the same weights, behind another input.
+
+        Keras notes in each layer that it is called once more, also in those of a model that the
+        user has in memory; that gives the same as before, and is saved as before.
+        """
         return keras.models.clone_model(
             self._model, input_tensors=image, clone_function=lambda layer: layer
         )

@@ -1,12 +1,14 @@
-"""How long work shows that it advances.
+"""How long work shows that it advances, and what else is said while it does.
 
-A bar on a terminal and in a notebook, else a line on stderr now and then.
+A bar on a terminal and in a notebook, else a line on stderr now and then. Notebooks show what is
+on stderr as they show errors, so that there all is said on stdout.
 """
 
 import contextlib
 import sys
 import time
 import warnings
+from typing import TextIO
 
 import tqdm
 
@@ -36,7 +38,12 @@ class Progress:
         bar = None if quiet else _bar()
         if bar is not None:
             self._bar = bar(
-                total=total, initial=done, unit=unit, dynamic_ncols=True, bar_format=_FORMAT
+                total=total,
+                initial=done,
+                unit=unit,
+                file=_stream(),
+                dynamic_ncols=True,
+                bar_format=_FORMAT,
             )
 
     def __enter__(self) -> "Progress":
@@ -66,7 +73,7 @@ class Progress:
             self._shown = now
             seconds = (now - self._begun) / (done - self._begun_with)
             left = tqdm.tqdm.format_interval(seconds * (self._total - done))
-            _say(f"{self._unit} {number}: {text}, {left} left")
+            say(f"{self._unit} {number}: {text}, {left} left")
 
     def close(self) -> None:
         """Leaves the last state standing, and says how fast it went."""
@@ -75,26 +82,34 @@ class Progress:
         if self._count and not self._quiet:
             seconds = time.monotonic() - self._begun
             rate = self._count / seconds
-            _say(f"{self._count:,} {self._things} in {seconds:.1f} s, {rate:,.0f} a second")
+            say(f"{self._count:,} {self._things} in {seconds:.1f} s, {rate:,.0f} a second")
+
+
+def say(line: str) -> None:
+    """Says a line beside the results."""
+    # A full disk or a closed pipe is no reason to lose what is being computed.
+    with contextlib.suppress(OSError):
+        print(line, file=_stream(), flush=True)
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
+
+
+def _stream() -> TextIO:
+    return sys.stdout if _in_notebook() else sys.stderr
 
 
 def _bar() -> "type[tqdm.tqdm] | None":
     """What draws bars here; None where nobody would see them move."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython and ipython.get_ipython()
-    if hasattr(shell, "kernel"):  # a notebook
+    if _in_notebook():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it has no widgets: then the bar is one of text
             from tqdm import auto
 
         return auto.tqdm
     return tqdm.tqdm if sys.stderr.isatty() else None
-
-
-def _say(line: str) -> None:
-    # A full disk or a closed pipe is no reason to lose what is being computed.
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
 
 
 class Drawing:
@@ -112,7 +127,9 @@ class Drawing:
         self._bar = None
         bar = _bar()
         if bar is not None:
-            self._bar = bar(total=total, unit=f" {unit}", dynamic_ncols=True, delay=1)
+            self._bar = bar(
+                total=total, unit=f" {unit}", file=_stream(), dynamic_ncols=True, delay=1
+            )
 
     def advance(self, number: int) -> None:
         """Counts what was drawn."""
@@ -126,7 +143,7 @@ class Drawing:
             if self._total is not None:
                 seconds = (now - self._begun) / self._done * (self._total - self._done)
                 words += f" of {self._total}, {tqdm.tqdm.format_interval(seconds)} left"
-            print(f"drawn: {words}", file=sys.stderr, flush=True)
+            say(f"drawn: {words}")
 
     def close(self) -> None:
         """Leaves the last state standing."""
@@ -134,4 +151,5 @@ class Drawing:
             self._bar.close()
 
 
-_FORMAT = "{unit} {n_fmt}/{total_fmt} |{bar}| {postfix}, {remaining} left"
+# What tqdm calls postfix begins with a comma.
+_FORMAT = "{unit} {n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"

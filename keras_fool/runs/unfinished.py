@@ -11,7 +11,9 @@ from evolvers import genome_json, stored_state
 from keras_fool.runs import champion_png, checkpoints, run_records, tables
 
 
-def champions(records: run_records.RunRecords) -> list[champion_png.Champion]:
+def champions(
+    records: run_records.RunRecords,
+) -> tuple[list[champion_png.Champion], int]:
     """The champions of the last complete generation, or the images of the last step.
 
     The confidences of an ascent are those before its images were rounded to bytes.
@@ -20,7 +22,8 @@ def champions(records: run_records.RunRecords) -> list[champion_png.Champion]:
         records: Of a run folder.
 
     Returns:
-        As the end of the run would write them, in the order of runs and labels.
+        Champions as the end of the run would write them, in the order of runs and labels, and the
+        number of the last generation or step.
 
     Raises:
         ValueError: There is no whole checkpoint, or it is not one of this run.
@@ -33,8 +36,9 @@ def champions(records: run_records.RunRecords) -> list[champion_png.Champion]:
             "that is complete."
         )
     try:
-        found = _evolved if records.kind.has_genomes else _ascended
-        return list(found(records, state))
+        if records.kind.has_genomes:
+            return list(_evolved(records, state)), int(state["generation"])
+        return list(_ascended(records, state)), int(state["step"]) - 1
     except ValueError as error:
         raise ValueError(f"the newest checkpoint in {folder}: {error}") from error
 

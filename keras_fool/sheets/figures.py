@@ -38,7 +38,7 @@ def grid(images: np.ndarray, captions: Sequence[str], title: str) -> Figure:
     drawn = Figure(figsize=size, layout="constrained")
     backend_agg.FigureCanvasAgg(drawn)
     drawn.suptitle(title)
-    axes = drawn.subplots(rows, columns, squeeze=False).flat
+    axes = list(drawn.subplots(rows, columns, squeeze=False).flat)
     for image, caption, each in zip(images, captions, axes, strict=False):
         shown = image[..., 0] if image.shape[2] == 1 else image
         each.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest")

@@ -2,6 +2,7 @@
 
 import doctest
 import gc
+import io
 import json
 import os
 import pathlib
@@ -158,6 +159,33 @@ def test_a_model_in_memory_is_as_its_file(here, tiny_model, whole):
     assert followed.numbers.tolist() == [1]
 
 
+@pytest.mark.parametrize("size", [8, None])
+def test_a_model_in_memory_is_not_changed(size):
+    """One of bytes, which is given floats for its gradient, and one of images of any size."""
+    image = keras.Input((size, size, 1), dtype="float32" if size is None else "uint8")
+    drawn = keras.layers.Conv2D(4, 3, name="drawn")(keras.layers.Rescaling(1 / 255)(image))
+    pooled = keras.layers.GlobalAveragePooling2D()(drawn)
+    model = keras.Model(image, keras.layers.Dense(3, "softmax")(pooled))
+    nodes = [len(layer._inbound_nodes) for layer in model.layers]
+    trial = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
+    before = model.to_json(), model(trial).numpy(), io.StringIO(), io.StringIO()
+    model.summary(print_fn=before[2].write)
+
+    keras_fool.fool(model, **FEW, image_size=None if size else 8)
+    if size:
+        assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
+    arguments = {"method": "ascend", "steps": 3, "progress": False}
+    keras_fool.fool(model, **arguments, image_size=None if size else 8)
+
+    assert model.to_json() == before[0]
+    np.testing.assert_array_equal(model(trial), before[1])
+    model.summary(print_fn=before[3].write)
+    assert before[3].getvalue() == before[2].getvalue()
+    model.save("saved.keras")
+    np.testing.assert_array_equal(keras.saving.load_model("saved.keras")(trial), before[1])
+    assert model.get_layer("drawn").output is drawn
+
+
 def test_a_function_is_as_what_it_computes(here, tiny_model, whole):
     scorer = scoring.LocalScorer(classifiers.find(str(tiny_model)))
     names = ["a", "b", "c"]
@@ -272,7 +300,6 @@ def test_ctrl_c_gives_what_there_is(here, tiny_model, encoding):
     sender.join()
     assert not result.is_complete
     assert any("stopped" in note for note in result.notes)
-    assert "stopped" in repr(result)
     assert result.images.shape == (3, 12, 10, 1)
     scored = scoring.LocalScorer(classifiers.find(str(tiny_model))).score(result.images)
     np.testing.assert_array_equal(result.confidences, scored[range(3), range(3)])
@@ -285,6 +312,9 @@ def test_ctrl_c_gives_what_there_is(here, tiny_model, encoding):
 
     last = int(folders.rows(here / "run" / "metrics.csv")[-1]["generation"])
     assert 0 < last < 400
+    assert result.stopped_after == kept.stopped_after == last
+    for text in (repr(result), result.plot().get_suptitle()):
+        assert f"after generation {last}" in text
     shorter = LONG | {"generations": last, "encoding": encoding}
     with pytest.raises(ValueError, match="400 generations, more than"):
         keras_fool.fool(tiny_model, **shorter, workdir="run")
@@ -317,6 +347,8 @@ def test_ctrl_c_of_an_ascent(here, tiny_model):
     )
     sender.join()
     assert not result.is_complete
+    assert f"after step {result.stopped_after}" in repr(result)
+    assert result.generations.tolist() == 2 * [result.stopped_after]
     assert result.numbers.tolist() == [2, 1]
     scored = scoring.LocalScorer(classifiers.find(str(tiny_model))).score(result.images)
     np.testing.assert_allclose(result.confidences, scored[range(2), [2, 1]], atol=0.02)
@@ -443,6 +475,7 @@ def test_plots(whole, here):
     assert [axes.get_title().split("\n")[0] for axes in shown] == ["0", "1", "2"]
     for axes, image in zip(shown, whole.images, strict=True):
         np.testing.assert_array_equal(axes.images[0].get_array(), image[..., 0])
+    assert not any(axes.axison for axes in figure.axes)
     figure.savefig(here / "plot.png")
     for shown_in_notebook in (whole, figure):
         assert shown_in_notebook._repr_png_().startswith(b"\x89PNG")

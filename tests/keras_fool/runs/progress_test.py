@@ -30,12 +30,17 @@ def test_it_is_quiet_where_nobody_watches(capsys):
 
 
 def test_bar_in_a_notebook(capsys, monkeypatch):
+    """What stands on stderr looks like an error there."""
     shell = types.SimpleNamespace(kernel="of a notebook")
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     with progress.Progress(0, 2, "generation", "images") as shown:
         shown.advance(2, 1, "median confidence 0.75", 400)
 
-    assert re.search(r"generation 2/2 .*0\.75", capsys.readouterr().err.split("\r")[-1])
+    out, err = capsys.readouterr()
+    assert err == ""
+    bar, summary = out.split("\r")[-1].splitlines()
+    assert re.search(r"generation 2/2 .*0\.75", bar)
+    assert "400 images in" in summary
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
@@ -57,4 +62,4 @@ def test_bar_on_a_terminal(capsys, monkeypatch):
 
     last = capsys.readouterr().err.split("\r")[-1]
 
-    assert re.search(r"generation 2/2 .*median confidence 0\.75", last)
+    assert re.search(r"generation 2/2 \|.*\| \S+ left, median confidence 0\.75, ", last)
