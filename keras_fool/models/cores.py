@@ -57,6 +57,13 @@ class Core(Protocol):
     def layers(self, dtype: tf.DType) -> Any:
         """The same as a Keras model for images of a dtype; None where its layers are not known."""
 
+    def before_activation(self, images: tf.Tensor) -> tf.Tensor | None:
+        """What its last softmax or sigmoid is given: [batch, num_outputs]; None if not known.
+
+        Args:
+            images: As for a call.
+        """
+
     def take_softmax_off(self) -> bool:
         """Gives logits from now on, where a softmax is at its end; whether it does."""
 

@@ -286,6 +286,15 @@ def constant(images: int) -> str:
     )
 
 
+def saturated(images: int) -> str:
+    """Says, after a model's name, that only rounding made its outputs for so many images equal."""
+    return (
+        f"gives the same for all of {images} images, nothing but 0 and 1, as what its last "
+        "activation is given is so large: evolution has nothing to climb where that is so. Does it "
+        "expect other values than it is given (see preprocess)?"
+    )
+
+
 ONE_HOT = (
     "gives nothing but 0 and 1 (one-hot): which label, and not how surely. Every confidence of 1 "
     "says no more than that, and evolution has nothing to climb."

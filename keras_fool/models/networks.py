@@ -101,6 +101,10 @@ class Network:
         """What the model itself gives for every crop: float32 [crops * batch, num_outputs]."""
         return tf.cast(self._core(self.prepared(images)), tf.float32)
 
+    def before_activation(self, images: tf.Tensor) -> tf.Tensor | None:
+        """What its last softmax or sigmoid is given, as `outputs`; None where that is not known."""
+        return self._core.before_activation(self.prepared(images))
+
     def prepared(self, images: tf.Tensor) -> tf.Tensor:
         """What the model itself is given: views, crops and preprocessing applied.
 

@@ -83,6 +83,10 @@ class SavedModelCore:
         """None: they are not known."""
         del dtype
 
+    def before_activation(self, images: tf.Tensor) -> None:
+        """None: it is not known."""
+        del images
+
     def take_softmax_off(self) -> bool:
         """See `cores.Core`."""
         return False

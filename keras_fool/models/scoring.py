@@ -241,10 +241,13 @@ class LocalScorer:
         more = scorer_contract.more_images(self.image_shape)
         place = 1 + self.networks.index(network)
         outputs = np.concatenate([outputs, _finite_rows(self._tried(more)[place])])
-        if meanings.is_constant(outputs):
+        if not meanings.is_constant(outputs):
+            if meanings.is_one_hot(outputs):
+                self.notes.append(f"{network.name} {meanings.ONE_HOT}")
+        elif meanings.is_one_hot(outputs) and _differs_before_activation(network, more):
+            self.notes.append(f"{network.name} {meanings.saturated(len(outputs))}")
+        else:
             raise ScorerError(f"{network.name} {meanings.constant(len(outputs))}")
-        if meanings.is_one_hot(outputs):
-            self.notes.append(f"{network.name} {meanings.ONE_HOT}")
 
     def _tried(self, images: np.ndarray) -> list[np.ndarray]:
         """The confidences of a few images, and what each member itself gave for them."""
@@ -290,6 +293,12 @@ def _concrete(function: Any, images: np.ndarray) -> Any:
     TensorFlow warns of functions that are traced often, and takes those of several scorers for one.
     """
     return function.get_concrete_function(tf.TensorSpec(images.shape, tf.uint8))
+
+
+def _differs_before_activation(network: networks.Network, images: np.ndarray) -> bool:
+    """Whether images make a difference to a network of which only rounding leaves nothing."""
+    given = network.before_activation(tf.constant(images))
+    return given is not None and not meanings.is_constant(_finite_rows(given.numpy()))
 
 
 def _finite_rows(outputs: np.ndarray) -> np.ndarray:

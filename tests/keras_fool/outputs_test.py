@@ -10,7 +10,7 @@ import pytest
 
 from keras_fool import ascend, confidence, evolve, export, transfer
 from keras_fool.models import classifiers
-from keras_fool.runs import champion_png
+from keras_fool.runs import champion_png, champions
 from tests.keras_fool import folders, terminal
 from tests.keras_fool.models import kinds
 from trainers import datasets
@@ -295,3 +295,35 @@ def test_names_of_two_labels(command, here, models):
     assert code == 0, err
     with open(here / "run" / "champions.csv", newline="") as file:
         assert [row["label_name"] for row in csv.DictReader(file)] == ["cat", "dog"]
+
+
+def saturated(path: pathlib.Path, activation: str, own_layer: bool, spread: float) -> None:
+    """Logits of which a constant is nearly all: the last label's is larger by 2e5."""
+    image = keras.Input((8, 8, 1))
+    layer = keras.layers.Dense(3, None if own_layer else activation)
+    outputs = layer(keras.layers.Flatten()(image))
+    if own_layer:
+        outputs = keras.layers.Activation(activation)(outputs)
+    model = keras.Model(image, outputs)
+    kernel = np.random.default_rng(0).normal(scale=spread, size=(64, 3))
+    layer.set_weights([kernel, np.array([-1e5, -1e5, 1e5])])
+    model.save(path)
+
+
+@pytest.mark.parametrize(
+    ("activation", "own_layer"), [("softmax", False), ("softmax", True), ("sigmoid", False)]
+)
+def test_saturated_is_told_from_constant(command, here, activation, own_layer):
+    for name, spread in (("saturated.keras", 1.0), ("constant.keras", 0.0)):
+        saturated(here / name, activation, own_layer, spread)
+
+    code, _, err = command(evolve, "--model=saturated.keras", *SMALL, "--workdir=run")
+    assert code == 0, err
+    assert "saturated.keras gives the same for all of 80 images, nothing but 0 and 1" in err
+    images = champions.read(here / "run").images
+    assert len(images) == 3
+
+    code, _, err = command(evolve, "--model=constant.keras", *SMALL, "--workdir=none")
+    assert code == 1
+    assert "constant.keras" in err
+    assert "No image could fool it" in err
