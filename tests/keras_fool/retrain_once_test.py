@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import pathlib
+import shutil
 import signal
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import stats
 from keras_fool import reproduce, retrain
 from keras_fool.command_line import cli
 from keras_fool.models import scoring
+from keras_fool.studies import experiment
 from keras_fool.studies.retraining import folder as retraining_folder
 from tests.keras_fool import folders, retraining_kills
 from tests.trainers import samples
@@ -159,6 +161,27 @@ def test_reproduce_makes_its_results_of_it(command, tmp_path, monkeypatch):
     timing = json.loads((results / "timing.json").read_text("utf-8"))
     reused = {name for name, stage in timing["stages"].items() if stage["reused"]}
     assert timing["stages"].keys() - reused == {"score, count and draw"}
+
+
+def test_reproduce_keeps_data_apart(study, pictures, tmp_path, monkeypatch):
+    """A folder for each data set; one from before, without a name of data, is found again."""
+    monkeypatch.setattr(datasets, "_NUM_SHAPES", (300, 100))
+    others = samples.picture_folder(tmp_path / "pictures" / "others", 6, 3)
+    chosen = experiment.load("retrain_imagenet")
+
+    def path_of(dataset: str) -> pathlib.Path:
+        context = experiment.Context(chosen, 0.002, dataset, 1, tmp_path, "", print)
+        return chosen.steps(context)[0].study.folder.path
+
+    data = ["shapes", f"folder:{pictures}", f"folder:{others}"]
+    assert len({path_of(dataset) for dataset in data}) == 3
+    shutil.copytree(study.path, tmp_path / "retraining_once_seed_1")  # of `pictures`
+    found = [path_of(dataset).name for dataset in data]
+    assert found == [
+        "retraining_once_seed_1_shapes",
+        "retraining_once_seed_1",
+        "retraining_once_seed_1_others",
+    ]
 
 
 def test_reproduce_takes_no_digits(command, tmp_path):

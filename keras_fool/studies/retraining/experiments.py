@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Sequence
 
 from keras_fool.models import image_views
+from keras_fool.runs import workdir
 from keras_fool.studies import experiment
 from keras_fool.studies.retraining import config as config_module
 from keras_fool.studies.retraining import folder as folder_module
@@ -46,9 +47,22 @@ def _config(context: experiment.Context) -> config_module.Config:
 
 
 def _folder(context: experiment.Context, config: config_module.Config) -> folder_module.Folder:
+    """The study's folder; of section C.2, where --workdir is the same for all data, one for each.
+
+    Folders had no data's name in theirs before: one of the same data is gone on with.
+
+    Raises:
+        ValueError: The config.json of such a folder is damaged.
+    """
+    name = f"{_FOLDERS[config.section]}_seed_{context.seed}"
     suffix = experiment.folder_suffix(1, context.dataset, context.dataset, config.view)
-    name = f"{_FOLDERS[config.section]}_seed_{context.seed}{suffix}"
-    return folder_module.Folder(context.workdir / name)
+    path = context.workdir / f"{name}{suffix}"
+    if context.experiment.others is None and context.dataset != context.experiment.dataset:
+        begun = workdir.recorded_settings(path)
+        data = experiment.short(context.dataset)
+        if begun is None or experiment.short(str(begun.get("dataset"))) != data:
+            path = context.workdir / f"{name}_{data}{suffix}"
+    return folder_module.Folder(path)
 
 
 def _steps(context: experiment.Context) -> list[retraining_steps.StudyStep]:
