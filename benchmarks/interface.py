@@ -3,9 +3,9 @@
     python -m benchmarks.interface            about 2 minutes on two cores
     python -m benchmarks.interface --quick    half a minute; fewer repeats, wider spread
 
-Both run in this process in turn, from opening the classifier to the last file of the run folder:
-one run against LeNet, as `python -m keras_fool.evolve --dataset=mnist` does. Given as median
-(minimum .. maximum). Prints a table and writes benchmarks/interface.json.
+Both run in this process in turn, each first every other time, from opening the classifier to the
+last file of the run folder: one run against LeNet, as `python -m keras_fool.evolve --dataset=mnist`
+does. Given as median (minimum .. maximum). Prints a table and writes benchmarks/interface.json.
 """
 
 import argparse
@@ -57,13 +57,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for repeat in range(1 + (3 if quick else 15)):
             path = str(pathlib.Path(folder, str(repeat)))
-            times = (
-                seconds(lambda path=path: command(path)),
-                seconds(lambda: keras_fool.fool(model, progress=False)),
-            )
-            if repeat:  # the first time loads what both share
-                by_command.append(_IMAGES / times[0])
-                by_fool.append(_IMAGES / times[1])
+            both = [
+                (by_command, lambda path=path: command(path)),
+                (by_fool, lambda: keras_fool.fool(model, progress=False)),
+            ]
+            for rates, work in both if repeat % 2 else reversed(both):
+                rates.append(_IMAGES / seconds(work))
+    del by_command[0], by_fool[0]  # the first time loads what both share
     figures.add("evolve, one run on LeNet from its file", "images/s", by_command)
     figures.add("keras_fool.fool, the same model in memory", "images/s", by_fool)
     ratios = [fool / cli_ for fool, cli_ in zip(by_fool, by_command, strict=True)]
