@@ -50,7 +50,7 @@ setup(
         "saved_models",  # the shipped classifiers, found beside the packages
     ],
     package_data={
-        "keras_fool": ["py.typed", "audits/*.json"],
+        "keras_fool": ["py.typed", "audits/*.json", "pages/templates/*.html", "pages/assets/*"],
         "evolvers": ["py.typed", "*.cfg"],
         "trainers": ["py.typed"],
         "saved_models": ["README.md", "*/*/*", "*/*/*/*"],
@@ -60,6 +60,7 @@ setup(
         "absl-py>=2.1",
         # TFDS 4.9.10 imports it to prepare a data set, without declaring it.
         "importlib_resources>=6.0",
+        "jinja2>=3.1.6",
         "keras>=3.15.1,<3.16",
         "matplotlib>=3.9",
         "neat-python>=2.0,<2.1",

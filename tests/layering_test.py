@@ -22,7 +22,7 @@ LAYERS = (
     {"arguments", "result"},
     {"studies"},
     {"runs"},
-    {"detectors"},
+    {"detectors", "pages"},
     {"sheets", "serving"},
     {"models"},
     {"errors", "foreign_files", "start_up"},

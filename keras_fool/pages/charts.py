@@ -1,0 +1,169 @@
+"""Where marks of diagrams are, in a box of 1000 by 1000 that a page stretches to its room.
+
+Words and dots keep their sizes in the page, whatever its width: only places are computed here.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+SIDE = 1000
+_MAX_DECADES = 7.6  # of doubts; a confidence of 1 in float32 is at 7.2
+_LEAST_DOUBT = 2.0**-24  # between 1 and the float32 below it
+
+
+@dataclasses.dataclass(frozen=True)
+class Tick:
+    """A place on an axis.
+
+    Attributes:
+        at: In per cent of the axis.
+        text: What is written there, if anything.
+        edge: "start", "middle" or "end": which part of the text is there.
+    """
+
+    at: float
+    text: str
+    edge: str = "middle"
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """A line.
+
+    Attributes:
+        key: What it is of.
+        path: For the attribute `d` of an SVG path.
+    """
+
+    key: str
+    path: str
+
+
+def doubt_place(confidence: float) -> float:
+    """Where a confidence is on an axis of doubts, in [0, 1]: every factor of ten is as wide."""
+    left = max(1 - min(max(confidence, 0.0), 1.0), _LEAST_DOUBT)
+    return min(-math.log10(left) / _MAX_DECADES, 1.0)
+
+
+DOUBT_TICKS = tuple(
+    Tick(round(100 * decades / _MAX_DECADES, 2), text, "middle" if decades else "start")
+    for decades, text in enumerate(["0 %", "", "99 %", "", "99.99 %", "", "1 in 1M", ""])
+)
+SHARE_TICKS = (
+    Tick(0, "0 %", "start"),
+    Tick(25, ""),
+    Tick(50, "50 %"),
+    Tick(75, ""),
+    Tick(100, "100 %", "end"),
+)
+
+
+def dots(places: Sequence[float], height: float = SIDE / 2) -> str:
+    """A path of points without length, which round line ends make dots.
+
+    Args:
+        places: In [0, 1] across.
+        height: In 0..1000 from the top.
+    """
+    return "".join(f"M{_round(SIDE * place)} {_round(height)}h0" for place in places)
+
+
+def span(low: float, high: float, height: float = SIDE / 2) -> str:
+    """A path from one place to another, both in [0, 1]."""
+    return f"M{_round(SIDE * low)} {_round(height)}H{_round(SIDE * high)}"
+
+
+def reached(images: Sequence[float | None], places: "LogAxis") -> str:
+    """The share of runs that have reached a threshold, over the images that they needed.
+
+    Args:
+        images: One per run: when it reached the threshold; None where it never did.
+        places: Of numbers of images.
+
+    Returns:
+        A path of steps; it ends at the right border.
+    """
+    path = f"M0 {SIDE}"
+    known = sorted(number for number in images if number is not None)
+    for rank, needed in enumerate(known, 1):
+        path += f"H{_round(SIDE * places(needed))}V{_round(SIDE * (1 - rank / len(images)))}"
+    return f"{path}H{SIDE}"
+
+
+class LogAxis:
+    """Places of numbers of images, from `low` to `high`, both at least 1."""
+
+    def __init__(self, low: float, high: float):
+        self._low = math.log10(max(low, 1.0))
+        self._high = max(math.log10(max(high, 1.0)), self._low + 1)
+
+    def __call__(self, number: float) -> float:
+        """In [0, 1]."""
+        place = (math.log10(max(number, 1.0)) - self._low) / (self._high - self._low)
+        return min(max(place, 0.0), 1.0)
+
+    @property
+    def ticks(self) -> list[Tick]:
+        """At powers of ten; every second has no text where there are many."""
+        powers = range(math.ceil(self._low - 1e-9), math.floor(self._high + 1e-9) + 1)
+        found = []
+        for rank, power in enumerate(powers):
+            at = 100 * self(10.0**power)
+            edge = "start" if at < 4 else "end" if at > 96 else "middle"
+            text = "" if len(powers) > 5 and rank % 2 else _short(10**power)
+            found.append(Tick(round(at, 2), text, edge))
+        return found
+
+
+def histogram(edges: Sequence[float], counts: Sequence[float], within: tuple[float, float]) -> str:
+    """An area of bars that touch each other, the highest of which fills the height.
+
+    Args:
+        edges: [bins + 1], rising.
+        counts: [bins].
+        within: What the left and the right border stand for.
+
+    Returns:
+        A closed path; empty where nothing was counted.
+    """
+    low, high = within
+    tallest = max(counts, default=0)
+    if not tallest or high <= low:
+        return ""
+    path = ""
+    for left, right, amount in zip(edges, edges[1:], counts, strict=False):
+        if amount:
+            start, end = (SIDE * (edge - low) / (high - low) for edge in (left, right))
+            up = SIDE * amount / tallest
+            path += f"M{_round(start)} {SIDE}v{_round(-up)}H{_round(end)}V{SIDE}z"
+    return path
+
+
+def binned(values: Sequence[float], edges: Sequence[float]) -> list[int]:
+    """How many values are in each bin; the last one has its right edge, too."""
+    counts = [0] * (len(edges) - 1)
+    for value in values:
+        for place in reversed(range(len(counts))):
+            if edges[place] <= value and (value < edges[place + 1] or place == len(counts) - 1):
+                counts[place] += 1
+                break
+    return counts
+
+
+def outer(histograms: Mapping) -> tuple[float, float]:
+    """The first and the last edge of histograms that share edges."""
+    edges = histograms["edges"]
+    return (float(edges[0]), float(edges[-1]))
+
+
+def _short(number: int) -> str:
+    """1, 100, 10k, 1M."""
+    for size, letter in ((10**6, "M"), (10**4, "k")):
+        if number >= size:
+            return f"{number // (10**6 if letter == 'M' else 10**3):,}{letter}"
+    return f"{number:,}"
+
+
+def _round(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
