@@ -1,4 +1,4 @@
-"""Makes those pages of the site that say what the code and the results say already.
+"""Makes what the site says of commands, experiments and results from what these say themselves.
 
 MkDocs calls the functions that begin with `on_` (mkdocs.yml names this file). Nothing that they
 make is stored: `mkdocs build` writes it into the site.
@@ -16,12 +16,15 @@ from collections.abc import Iterator
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 _FLAG = re.compile(r"  (--\S+)(?: +(\S.*))?")
 _ADDRESS = re.compile(r"(https://[\w./-]*\w)")
+_BESIDE_DOCS = re.compile(r"\]\(((?:\.\./)*)\.\./(results|saved_models)/")
 _GROUP = re.compile(r"([A-Z]\w+)( \(.*\))?:")
+_MADE = re.compile(r"^<!-- made: (commands_page|experiments_page) -->$", re.MULTILINE)
 # Results of an experiment whose folders have other names.
 _OTHER_FOLDERS = {
     "confidence": ("confidence_photographs",),
@@ -31,12 +34,7 @@ _OTHER_FOLDERS = {
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages that are made, and the files of results/ that pages show."""
-    for name, content in (
-        ("reference/commands.md", commands_page()),
-        ("paper/experiments.md", experiments_page()),
-    ):
-        files.append(File.generated(config, name, content=content))
+    """Adds the files beside docs/ that pages show or link to."""
     for path in (ROOT / "saved_models/README.md", *sorted(RESULTS.rglob("*"))):
         if path.name == "README.md" or path.suffix in (".png", ".jpg"):
             name = path.relative_to(ROOT).as_posix()
@@ -44,26 +42,25 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Fills in what a page has a comment for, and finds results/ where the site has it."""
+    if page.file.generated_by:  # its links are to what is beside it, there and here
+        return markdown
+    markdown = _MADE.sub(lambda found: globals()[found[1]](), markdown)
+    return _BESIDE_DOCS.sub(r"](\1\2/", markdown)
+
+
 def commands_page() -> str:
     """Markdown: each command with what it does and its flags."""
     from keras_fool import __main__
 
     known = __main__.commands()
-    parts = [
-        "# Commands",
-        "`python -m keras_fool` lists the commands. Each has `--help`, which is what follows here. "
-        "Once keras_fool is installed, `keras-fool evolve` is the same as "
-        "`python -m keras_fool.evolve`, and so on. Commands exit with 0, with 2 for wrong usage, "
-        "and with 1 for any other failure; errors are one line (`--debug` shows where they are "
-        "from).",
-        "\n".join(
-            ["| command | what it does |", "|---|---|"]
-            + [f"| [{name}](#{name}) | {_escaped(line)} |" for name, line in known.items()]
-        ),
-    ]
+    lines = ["| command | what it does |", "|---|---|"]
+    lines += [f"| [{name}](#{name}) | {_escaped(line)} |" for name, line in known.items()]
+    parts = ["\n".join(lines)]
     for name in known:
         parts += [f"## {name} {{#{name}}}", *_help(name)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def _help(name: str) -> Iterator[str]:
@@ -125,8 +122,7 @@ def experiments_page() -> str:
     """Markdown: each experiment, how it is run, and what results/ has of it."""
     from keras_fool.studies import experiment
 
-    introduction = (ROOT / "docs/paper/_experiments.md").read_text("utf-8")
-    parts = [introduction.strip()]
+    parts = []
     for name in experiment.NAMES:
         described = experiment.REGISTERED[_module(name)][name]
         parts += [
@@ -139,7 +135,7 @@ def experiments_page() -> str:
             parts.append("No results of it are stored yet.")
         for folder in folders:
             parts += _result(folder)
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def _module(name: str) -> str:
@@ -191,5 +187,5 @@ def _result(folder: pathlib.Path) -> Iterator[str]:
         if picture.name == "every.jpg":  # a thousand images: a link is enough
             continue
         name = picture.relative_to(ROOT).as_posix()
-        lines += ["", f"    ![{picture.stem}](../{name})"]
+        lines += ["", f"    ![{picture.stem}](../../{name})"]
     yield "\n".join(lines)
