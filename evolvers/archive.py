@@ -102,6 +102,18 @@ class Archive:
         """The elites, one per niche; empty before the first `add`."""
         return [elite for elite in self.elites if elite is not None]
 
+    def put(self, elite: Elite, labels: np.ndarray) -> None:
+        """Gives an elite niches that another archive of the same offers gave it.
+
+        Args:
+            elite: What `add` returned there.
+            labels: int [niches], likewise: the labels whose niches it took.
+        """
+        niches = np.flatnonzero(np.isin(self._labels, labels))
+        for niche in niches:
+            self.elites[niche] = elite
+        self.confidences[niches] = elite.confidences[self._labels[niches]]
+
     def add(self, offers: Offers) -> list[tuple[Elite, np.ndarray]]:
         """Offers every genome to every niche.
 

@@ -98,6 +98,25 @@ class Generation:
     accepted: list[tuple[int, Elite, np.ndarray]]
     score_seconds: float
 
+    @property
+    def scored(self) -> int:
+        """How many images were scored, in all runs."""
+        return self.births - int(self.unchanged.sum()) - int(self.duplicates.sum())
+
+    def check_finite(self) -> None:
+        """Checks that the scorer is of use.
+
+        Raises:
+            NotFiniteError: More than half of the images, if these are at least 16, have NaN or
+                infinite confidences.
+        """
+        lost = int(self.not_finite.sum())
+        if self.scored >= _ENOUGH_TO_JUDGE and 2 * lost > self.scored:
+            raise NotFiniteError(
+                f"returned NaN or infinite confidences for {lost} of the {self.scored} images of "
+                f"generation {self.number}; did its training diverge?"
+            )
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Group:
@@ -141,6 +160,9 @@ class Evolution:
         skip_duplicates: Whether to score identical images only once.
         group_images: How many images are bred and drawn while as many others are scored; at
             least as many as the scorer takes at a time.
+        threads: How many threads draw; by default one for each of this process's cores.
+        is_part: Whether these are some of the runs of a larger evolution (`parts`), by all of
+            which its scorer is judged.
 
     Attributes:
         scorer: The given scorer.
@@ -160,6 +182,8 @@ class Evolution:
         emitter: Emitter | None = None,
         skip_duplicates: bool = True,
         group_images: int = 2000,
+        threads: int | None = None,
+        is_part: bool = False,
     ):
         num_labels = len(scorer.labels)
         niches = range(num_labels) if niches is None else niches
@@ -174,11 +198,12 @@ class Evolution:
         self.archives = [Archive(niches) for _ in range(config.runs)]
         self.not_finite = np.zeros(config.runs, np.int64)
         self.scorer = scorer
-        self._renderer = CpuRenderer()
+        self._renderer = CpuRenderer(threads)
         kinds = {"cppn": CppnEmitter, "direct": DirectEmitter}
         self._emitter = emitter or kinds[config.encoding](self.canvas, self._renderer)
         self._skip_duplicates = skip_duplicates
         self._group_images = group_images
+        self._is_part = is_part
         self._streams = [
             np.random.Generator(
                 np.random.PCG64(np.random.SeedSequence(config.seed, spawn_key=(run,)))
@@ -231,15 +256,13 @@ class Evolution:
         rounds = [(self._breed, self.config.initial + number * self.config.batch)]
         if number == 0:
             rounds.insert(0, (self._begin, 0))
-        totals: collections.Counter[str] = collections.Counter()
-        seconds = 0.0
+        births, seconds = 0, 0.0
         unchanged, known, takeovers, not_finite = np.zeros((4, self.config.runs), np.int64)
         accepted = []
         for propose, first_identity in rounds:
             for group, scores in self._scored(propose, number):
                 seconds += scores.seconds
-                totals["births"] += sum(len(p.genomes) for p in group.proposals)
-                totals["scored"] += len(scores.confidences)
+                births += sum(len(p.genomes) for p in group.proposals)
                 lost = np.flatnonzero(~is_finite(scores.confidences))
                 ends = np.cumsum([len(places) for places in group.places])
                 np.add.at(not_finite, group.runs.start + np.searchsorted(ends, lost, "right"), 1)
@@ -253,28 +276,83 @@ class Evolution:
                     unchanged[run] += skipped
                     known[run] += len(proposal.genomes) - skipped - len(places)
             self._check_begun()
-        if totals["scored"] >= _ENOUGH_TO_JUDGE and 2 * not_finite.sum() > totals["scored"]:
-            raise NotFiniteError(
-                f"returned NaN or infinite confidences for {not_finite.sum()} of the "
-                f"{totals['scored']} images of generation {number}; did its training diverge?"
-            )
-        self.generation = number
-        self.not_finite += not_finite
         confidences = np.stack([archive.confidences for archive in self.archives]).astype(float)
-        return Generation(
+        made = Generation(
             number=number,
             median=np.median(confidences, axis=1),
             mean=confidences.mean(axis=1),
             minimum=confidences.min(axis=1),
             maximum=confidences.max(axis=1),
             takeovers=takeovers,
-            births=totals["births"],
+            births=births,
             unchanged=unchanged,
             duplicates=known,
             not_finite=not_finite,
             accepted=accepted,
             score_seconds=seconds,
         )
+        if not self._is_part:
+            made.check_finite()
+        self.generation = number
+        self.not_finite += not_finite
+        return made
+
+    @property
+    def streams(self) -> list[Mapping[str, object]]:
+        """Where the runs' random streams stand: what NumPy calls the state of a bit generator."""
+        return [rng.bit_generator.state for rng in self._streams]
+
+    def take(self, made: Generation, streams: Sequence[Mapping[str, object]]) -> None:
+        """Goes on by a generation that another evolution of the same runs and settings has made.
+
+        Args:
+            made: What its `advance` returned.
+            streams: Its `streams` after that.
+
+        Raises:
+            ValueError: It is not the next generation, or not of so many runs.
+        """
+        runs = self.config.runs
+        if made.number != self.generation + 1 or not len(made.median) == len(streams) == runs:
+            raise ValueError(
+                f"expected generation {self.generation + 1} of {runs} runs, got generation "
+                f"{made.number} of {len(made.median)}."
+            )
+        for run, elite, labels in made.accepted:
+            self.archives[run].put(elite, labels)
+        for rng, position in zip(self._streams, streams, strict=True):
+            rng.bit_generator.state = position
+        self.not_finite += made.not_finite
+        self.generation = made.number
+
+    def part(self, runs: range) -> "Evolution":
+        """Some of the runs, as they are now, as an evolution of their own.
+
+        Args:
+            runs: Their indices.
+
+        Returns:
+            An evolution that shares the scorer and what draws, to be closed with this one.
+        """
+        config = dataclasses.replace(
+            self.config, runs=len(runs), first_run=self.config.first_run + runs.start
+        )
+        found = Evolution(
+            config,
+            self.scorer,
+            self.archives[0].labels,
+            self._emitter,
+            self._skip_duplicates,
+            self._group_images,
+            is_part=True,
+        )
+        found.generation = self.generation
+        found.not_finite = self.not_finite[runs.start : runs.stop].copy()
+        for place, run in enumerate(runs):
+            found.archives[place].elites = list(self.archives[run].elites)
+            found.archives[place].confidences = self.archives[run].confidences.copy()
+            found._streams[place].bit_generator.state = self._streams[run].bit_generator.state
+        return found
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything on which the next generations depend, besides the configuration.
@@ -297,7 +375,7 @@ class Evolution:
         genomes.pop("num_outputs", None)
         return {
             "generation": np.array(self.generation),
-            "streams": np.array(json.dumps([rng.bit_generator.state for rng in self._streams])),
+            "streams": np.array(json.dumps(self.streams)),
             "niches": np.array(places).reshape(len(self.archives), -1),
             "identity": np.array([elite.identity for elite in elites]),
             "parent": np.array([elite.parent for elite in elites]),
