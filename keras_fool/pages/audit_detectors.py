@@ -43,13 +43,15 @@ def key_figures(detectors: Sequence[Mapping[str, Any]], level: str) -> list[dict
     """What the best detector leaves, of images made without it and with it."""
     figures = []
     for found, text in (
-        (_static, "still fooled where {} rejects images, made without it"),
-        (_adaptive, "still fooled by images evolved against {}, too: the best that is left"),
+        (_static, "of labels fooled in spite of {}, by images made without it{}"),
+        (_adaptive, "of labels fooled in spite of {}, by images evolved against it, too{}"),
     ):
         left = [(share, one) for one in detectors if (share := found(one, level))]
         if left:
             least, detector = min(left, key=lambda pair: pair[0]["value"])
-            figures.append(figure(least, wording.share, text.format(detector["title"])))
+            least_of = f": the least of {len(left)} detectors" if len(left) > 1 else ""
+            text = text.format(detector["title"], least_of)
+            figures.append(figure(least, wording.share, text))
     return figures
 
 

@@ -40,7 +40,7 @@ _SPRITES, _REDUCED = "<!--sprites-->", "<!--reduced-->"
 # Functions of `wording` that templates call.
 _WORDING = (
     *("confidence", "brief", "percent", "share", "count", "number", "threshold"),
-    *("prose", "duration", "day", "value", "bounds"),
+    *("prose", "begun", "duration", "day", "value", "bounds"),
 )
 _MAX_CARDS = 3000
 _MAX_STRIP = 10
@@ -109,19 +109,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (
-        "confidence",
-        "brief",
-        "prose",
-        "percent",
-        "share",
-        "count",
-        "number",
-        "threshold",
-        "duration",
-        "day",
-    )
-    environment.globals |= {word: getattr(wording, word) for word in (*words, "value", "bounds")}
+    environment.globals |= {word: getattr(wording, word) for word in _WORDING}
     environment.globals |= {
         "name_of": wording.name,
         "whole": names.shown,

@@ -26,6 +26,12 @@ def name(text: object) -> str:
     return shown if len(shown) <= _MAX_NAME else f"{shown[: _MAX_NAME - 1].rstrip()}…"
 
 
+def begun(text: object) -> str:
+    """A title at the start of a cell: "uniform noise" becomes "Uniform noise"."""
+    found = prose(text)
+    return found[:1].upper() + found[1:]
+
+
 def prose(text: object) -> str:
     """A sentence, with spaces before per cent signs at which no line ends."""
     return _unbroken(names.shown(str(text).replace(_PERCENT, " %")))
