@@ -82,10 +82,10 @@
     }
   });
 
-  // On paper nothing can be opened.
+  // On paper nothing can be opened. Long tables of what diagrams show stay closed.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open])")];
+    opened = [...document.querySelectorAll("details:not([open]):not(.data)")];
     for (const part of opened) part.open = true;
   });
   addEventListener("afterprint", () => { for (const part of opened) part.open = false; });
