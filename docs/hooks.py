@@ -24,6 +24,7 @@ _FLAG = re.compile(r"  (--\S+)(?: +(\S.*))?")
 _ADDRESS = re.compile(r"(https://[\w./-]*\w)")
 _BESIDE_DOCS = re.compile(r"\]\(((?:\.\./)*)\.\./(results|saved_models)/")
 _GROUP = re.compile(r"([A-Z]\w+)( \(.*\))?:")
+_SHORT_CODE = re.compile(r"<code>([^<\n]{1,34})</code>")
 _MADE = re.compile(r"^<!-- made: (commands_page|experiments_page) -->$", re.MULTILINE)
 # Results of an experiment whose folders have other names.
 _OTHER_FOLDERS = {
@@ -48,6 +49,11 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
         return markdown
     markdown = _MADE.sub(lambda found: globals()[found[1]](), markdown)
     return _BESIDE_DOCS.sub(r"](\1\2/", markdown)
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Marks code that is short enough for a line on a telephone, so that it is never broken."""
+    return _SHORT_CODE.sub(r'<code class="whole">\1</code>', html)
 
 
 def commands_page() -> str:
