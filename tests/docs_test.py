@@ -14,7 +14,6 @@ Several stand with commas between them. Blocks of text show what is printed.
 
 import ast
 import dataclasses
-import html.parser
 import importlib
 import inspect
 import os
@@ -318,60 +317,3 @@ def run_block(workplace, block: Block, following: Block | None) -> None:
 )
 def test_what_pages_tell_people_to_run_works(workplace, name):
     run_page(workplace, name)
-
-
-class Page(html.parser.HTMLParser):
-    """The addresses in a page: what a browser loads by itself, links, and places to go to."""
-
-    def __init__(self, path: pathlib.Path):
-        super().__init__()
-        self.loaded, self.links, self.places, self.text = [], [], {""}, ""
-        self.feed(path.read_text("utf-8"))
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.places |= {given[name] for name in ("id", "name") if given.get(name)}
-        if given.get("src"):
-            self.loaded.append(given["src"])
-        if given.get("href"):
-            is_loaded = tag == "link" and given.get("rel") not in ("canonical", "next", "prev")
-            (self.loaded if is_loaded else self.links).append(given["href"])
-
-    def handle_data(self, data):
-        self.text += data
-
-
-@pytest.mark.slow
-def test_the_site_builds_without_warnings_and_is_whole(tmp_path):
-    pytest.importorskip("mkdocs", reason="needs pip install -e '.[docs]'")
-    pytest.importorskip("mkdocstrings", reason="needs pip install -e '.[docs]'")
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-
-    pages = {path: Page(path) for path in tmp_path.rglob("*.html") if path.name != "404.html"}
-    assert len(pages) >= len(PAGES) + 3
-    for path, page in pages.items():
-        for target in (*page.loaded, *page.links):
-            address = urllib.parse.urlsplit(target)
-            if address.scheme or address.netloc:
-                assert target in page.links, f"{path} loads {target}"
-                continue
-            file = (path.parent / urllib.parse.unquote(address.path)).resolve()
-            file = path if not address.path else file / "index.html" if file.is_dir() else file
-            assert file.is_file(), f"{path}: {target}"
-            if file in pages and not address.fragment.startswith("__"):
-                fragment = urllib.parse.unquote(address.fragment)
-                assert fragment in pages[file].places, f"{path}: {target}"
-    for style in tmp_path.rglob("*.css"):
-        assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", style.read_text("utf-8"))
-
-    of_commands = pages[tmp_path / "reference/commands.html"]
-    for command in commands.commands():
-        assert command in of_commands.places
-        for flag in known_flags(command):
-            assert flag == "debug" or re.search(rf"--(\[no\])?{flag}\b", of_commands.text)
-    assert set(experiment.NAMES) <= pages[tmp_path / "paper/experiments.html"].places
-    of_python = pages[tmp_path / "reference/python.html"].places
-    assert {f"keras_fool.{name}" for name in keras_fool.__all__ if name != "errors"} <= of_python
