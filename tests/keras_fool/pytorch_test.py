@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 torch = pytest.importorskip(
     "torch", reason="PyTorch is not installed: pip install torch, the build for the CPU will do"
 )
-README = pathlib.Path(__file__).parents[2] / "README.md"
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "formats.md"
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
@@ -55,11 +55,11 @@ def confidences(network, images: np.ndarray) -> np.ndarray:
         return torch.softmax(network(tensor), dim=1).numpy()
 
 
-def test_the_example_of_readme(network):
+def test_the_example_of_the_page(network):
     """The code that users copy, executed; PyTorch scores each image again."""
     (code,) = (
         block
-        for block in re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+        for block in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
         if "import torch" in block
     )
     variables = {"keras_fool": keras_fool, "network": network, "names": NAMES}
