@@ -28,6 +28,7 @@ class KerasCore:
         """
         self._name = classifier.name
         self._head: heads.Head | None = classifier.head
+        self._is_users = classifier.path is None  # not one that was loaded here
         self._model = _of_one_output(classifier.name, classifier.load(), classifier.output)
         inputs = getattr(self._model, "inputs", None) or []
         self.input_shapes: Sequence[cores.Shape] = [tuple(tensor.shape) for tensor in inputs]
@@ -36,9 +37,15 @@ class KerasCore:
 
     def take(self, layout: layouts.Layout) -> int:
         """See `cores.Core`."""
-        if None in (self.input_shapes[0] or ())[1:]:
-            self._model = self._behind(keras.Input(layout.shape, dtype=self.dtype.name))
         shape = tuple(self._model.outputs[0].shape)
+        if None in (self.input_shapes[0] or ())[1:]:
+            image = keras.Input(layout.shape, dtype=self.dtype.name)
+            if self._is_users:  # whose summary would show the shapes of these images
+                (given,) = tf.nest.flatten(self._model.compute_output_spec(image))
+                shape = tuple(given.shape)
+            else:
+                self._model = self._behind(image)
+                shape = tuple(self._model.outputs[0].shape)
         found = cores.row(self._name, shape)
         if found is None:
             raise ValueError(

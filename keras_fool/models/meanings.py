@@ -23,6 +23,8 @@ TOLERANCE = 1e-3
 _COARSE = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 # Outputs of a label that differ by no more than this, relative to the largest, are the same.
 _SAME = 1e-6
+# Confidences that are not told from 0, unlike those that float32 has only few digits of.
+_TINY = 1e-30
 _PERCENT_TOLERANCE = 0.5
 # Rows that add up to nearly 1 were meant to.
 _NEARLY = 0.1
@@ -270,6 +272,11 @@ def is_constant(outputs: np.ndarray) -> bool:
     """
     spread = outputs.max(axis=0) - outputs.min(axis=0)
     return bool((spread <= _SAME * np.abs(outputs).max(axis=0)).all())
+
+
+def is_saturated(outputs: np.ndarray) -> bool:
+    """Whether outputs are 0 and 1 but for rounding: TensorFlow's softmax has 1e-38 instead of 0."""
+    return bool(((np.abs(outputs) <= _TINY) | (np.abs(outputs - 1) <= _SAME)).all())
 
 
 def is_one_hot(outputs: np.ndarray) -> bool:

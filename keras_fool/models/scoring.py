@@ -244,7 +244,7 @@ class LocalScorer:
         if not meanings.is_constant(outputs):
             if meanings.is_one_hot(outputs):
                 self.notes.append(f"{network.name} {meanings.ONE_HOT}")
-        elif meanings.is_one_hot(outputs) and _differs_before_activation(network, more):
+        elif meanings.is_saturated(outputs) and _differs_before_activation(network, more):
             self.notes.append(f"{network.name} {meanings.saturated(len(outputs))}")
         else:
             raise ScorerError(f"{network.name} {meanings.constant(len(outputs))}")
@@ -298,7 +298,12 @@ def _concrete(function: Any, images: np.ndarray) -> Any:
 def _differs_before_activation(network: networks.Network, images: np.ndarray) -> bool:
     """Whether images make a difference to a network of which only rounding leaves nothing."""
     given = network.before_activation(tf.constant(images))
-    return given is not None and not meanings.is_constant(_finite_rows(given.numpy()))
+    if given is None:
+        return False
+    rows = _finite_rows(given.numpy()).astype(np.float64)
+    if network.meaning != meanings.SIGMOID:  # a softmax sees differences alone
+        rows -= rows.max(axis=1, keepdims=True)
+    return not meanings.is_constant(rows)
 
 
 def _finite_rows(outputs: np.ndarray) -> np.ndarray:
