@@ -1,5 +1,6 @@
 """What packaging, citation and changes say about the project agrees."""
 
+import json
 import pathlib
 import re
 import subprocess
@@ -35,6 +36,31 @@ def test_setup_reads_the_version_and_ships_what_types_need():
     for package in ("keras_fool", "evolvers", "trainers"):
         assert (ROOT / package / "py.typed").is_file()
         assert re.search(f"'{package}': \\[[^]]*'py.typed'", done.stdout)
+
+
+def test_every_file_of_a_package_is_shipped():
+    program = (
+        "import json, sys, setuptools\n"
+        "setuptools.setup = lambda **kwargs: print(json.dumps(kwargs['package_data']))\n"
+        "sys.path.insert(0, '.')\n"
+        "import setup\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    shipped = {
+        path
+        for package, patterns in json.loads(done.stdout).items()
+        for pattern in patterns
+        for path in (ROOT / package).glob(pattern)
+    }
+
+    for package in ("keras_fool", "evolvers", "trainers"):
+        files = {path for path in (ROOT / package).rglob("*") if path.is_file()}
+        others = {
+            path for path in files if path.suffix != ".py" and "__pycache__" not in path.parts
+        }
+        assert others <= shipped, f"{others - shipped} are not in package_data of setup.py"
 
 
 def test_the_license_is_whole():

@@ -92,7 +92,7 @@ def _with_pictures(words: str, shown: Iterable[pictures.Picture], num_labels: in
     left = _FEW_BYTES + part * (_MANY_BYTES - _FEW_BYTES) - len(words.encode())
     uris, reduced = pictures.uris(different, max(round(left), _LEAST_PICTURE_BYTES))
     sprites = _template("sprites.html").render(sprites=zip(different, uris, strict=True))
-    note = f", here reduced to {reduced} pixels at most" if reduced else ""
+    note = f", reduced to {reduced} pixels here: the PNG files have all" if reduced else ""
     return words.replace(_SPRITES, sprites, 1).replace(_REDUCED, note, 1)
 
 

@@ -19,7 +19,7 @@ from keras_fool import foreign_files
 _MAX_FILE_BYTES = 2**26
 _MAX_SIDE = 4096  # pixels
 # (longer side in pixels, quality), tried in this order.
-_STEPS = ((256, 80), (160, 75), (128, 70), (96, 65), (64, 60), (48, 50), (32, 40))
+_STEPS = ((256, 80), (160, 75), (128, 70), (96, 65), (80, 62), (64, 60), (48, 50), (32, 40))
 _TRIED = 40  # pictures by which the bytes of all are estimated
 _CERTAIN = 1.2  # estimates above the limit by this factor are not tried out
 _AROUND = 110  # bytes of markup around a picture

@@ -52,7 +52,9 @@
       name: (a, b) => collator.compare(names.get(a), names.get(b)) || surest(a, b),
       attack: (a, b) => collator.compare(a.dataset.a, b.dataset.a) || surest(a, b),
     };
+    let waiting = 0;
     const filter = () => {
+      waiting = 0;
       const wanted = plain(text.value.trim());
       let count = 0;
       for (const card of cards) {
@@ -63,7 +65,8 @@
       shown.textContent = `${count.toLocaleString("en")} of ${cards.length.toLocaleString("en")} images`;
     };
     order.addEventListener("change", () => gallery.append(...cards.sort(orders[order.value])));
-    text.addEventListener("input", filter);
+    // Once a frame, as drawing thousands of images takes longer than a key.
+    text.addEventListener("input", () => { waiting ||= requestAnimationFrame(filter); });
     attack.addEventListener("change", filter);
     // Browsers may keep what was chosen before the page was loaded again.
     gallery.append(...cards.sort(orders[order.value]));
