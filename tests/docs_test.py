@@ -16,6 +16,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import json
 import os
 import pathlib
 import re
@@ -35,6 +36,7 @@ from keras_fool.studies import experiment
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 OTHERS = [ROOT / name for name in ("README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 OTHERS += [ROOT / "saved_models/README.md", *sorted((ROOT / "results").rglob("README.md"))]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"<!-- (run|not run)(?:: (.*))? -->\n\n\Z")
@@ -65,6 +67,9 @@ class Block:
 
 def blocks(path: pathlib.Path) -> list[Block]:
     text, found = path.read_text("utf-8"), []
+    if path.suffix == ".ipynb":
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        return [Block("python", "".join(cell["source"]), None, ()) for cell in cells]
     for match in FENCE.finditer(text):
         marker = MARKER.search(text[: match.start()])
         is_run = None if marker is None else marker[1] == "run"
@@ -94,6 +99,10 @@ def test_each_block_of_code_says_whether_it_is_run(path):
         assert block.language, f"a block without a language: {block.code}"
         if block.language in ("sh", "python"):
             assert block.is_run is not None, f"a block without a marker: {block.code}"
+        for option in block.options:
+            page = option.removeprefix("after ")
+            is_page = page != option and (ROOT / "docs" / page) in PAGES
+            assert is_page or re.fullmatch(r"--\w+=\w+|fails|\w+\.py", option), option
 
 
 def known_flags(command: str) -> dict:
@@ -175,7 +184,7 @@ def attributes_of(kind: type) -> set[str]:
     return fields | set_by_init | set(dir(kind))
 
 
-@pytest.mark.parametrize("path", [*PAGES, *OTHERS], ids=shown)
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS, *OTHERS], ids=shown)
 def test_python_compiles_and_names_what_exists(path):
     known: dict[str, str] = {}  # variables of a page, with the class that they hold
     for block in blocks(path):
@@ -239,8 +248,8 @@ def test_readme_is_short():
 
 def test_every_page_is_in_the_table_of_contents():
     navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
-    for path in PAGES:
-        name = path.relative_to(ROOT / "docs").as_posix()
+    for path in (*PAGES, *NOTEBOOKS):
+        name = path.relative_to(ROOT / "docs").with_suffix(".md").as_posix()
         assert f" {name}\n" in navigation, name
 
 
@@ -273,7 +282,6 @@ def run_block(workplace, block: Block, following: Block | None) -> None:
         elif option == "fails":
             fails = True
         else:
-            assert option.endswith(".py"), f"unknown in a marker: {option}"
             (folder / option).write_text(code, "utf-8")
             return
     if added:
