@@ -1,10 +1,11 @@
 """What many command lines answer, each in a process of its own, for the price of one start.
 
-The processes are forked from one that has imported nothing but NumPy and absl, and run a module
-as `python -m` does.
+The processes are forked from one that has imported NumPy, absl and what commands share to read
+their flags, and run a module as `python -m` does.
 """
 
 import dataclasses
+import importlib
 import json
 import os
 import pathlib
@@ -59,10 +60,10 @@ def answers(
 
 
 def _main() -> None:
-    import absl.flags  # noqa: F401
-    import numpy  # noqa: F401
-
     sys.modules |= dict.fromkeys(sys.argv[1:])
+    for path in sorted((ROOT / "keras_fool" / "command_line").glob("*.py")):
+        importlib.import_module(f"keras_fool.command_line.{path.stem}")
+    assert not _imported()
     with tempfile.TemporaryDirectory() as folder:
         for words in json.load(sys.stdin):
             paths = [pathlib.Path(folder) / name for name in ("out", "err", "imported")]
@@ -88,9 +89,13 @@ def _answer(words: list[str], out: pathlib.Path, err: pathlib.Path, imported: pa
         except ModuleNotFoundError:
             pass  # of what is missing
         sys.stdout.flush()
-        imported.write_text(" ".join(name for name in HEAVY if sys.modules.get(name)))
+        imported.write_text(" ".join(_imported()))
     finally:
         os._exit(code)
+
+
+def _imported() -> list[str]:
+    return [name for name in HEAVY if sys.modules.get(name)]
 
 
 if __name__ == "__main__":
