@@ -15,6 +15,11 @@ from absl.testing import flagsaver
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the bits that tests compare are the CPU's
+# Each of the processes that share the tests computes with its share of the cores, before anything
+# that computes is imported: threads that wait for a core spin, and take it from the others.
+_SHARE = len(os.sched_getaffinity(0)) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+    os.environ.setdefault(_threads, str(max(1, _SHARE)))
 flags.FLAGS(["pytest"])
 
 from keras_fool.command_line import cli  # noqa: E402, it defines flags
@@ -27,6 +32,7 @@ _WORKERS = 2
 _WITH_PROCESSES = (
     "tests/keras_fool/serv",  # serving/ and serve_test.py
     "tests/keras_fool/killed_test.py",
+    "tests/keras_fool/ascend_test.py",
     "tests/keras_fool/train_test.py",
 )
 
