@@ -7,7 +7,7 @@ unless it is allowed otherwise the same version, giving the same answers.
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class EndpointJob(evolution_run.EvolutionJob):
         evolution: map_elites.Evolution,
         scorer: endpoint_scorer.EndpointScorer,
         path: pathlib.Path,
+        thresholds: Sequence[float] = (),
     ):
         """Prepares.
 
@@ -40,8 +41,9 @@ class EndpointJob(evolution_run.EvolutionJob):
             evolution: The runs.
             scorer: What answers.
             path: The run folder.
+            thresholds: As `EvolutionJob` takes them.
         """
-        super().__init__(evolution, scorer)
+        super().__init__(evolution, scorer, thresholds)
         self._path = path
         self._answers: Answers | None = None
 

@@ -16,7 +16,15 @@ from evolvers import compiling, map_elites
 from evolvers import config as evolvers_config
 from keras_fool import errors
 from keras_fool.models import classifiers, scorer_contract
-from keras_fool.runs import evolution_record, execute, jobs, run_folder, scorers, workdir
+from keras_fool.runs import (
+    checkpoints,
+    evolution_record,
+    execute,
+    jobs,
+    run_folder,
+    scorers,
+    workdir,
+)
 
 if TYPE_CHECKING:
     from keras_fool.detectors import adaptive
@@ -28,6 +36,9 @@ _GROUP_IMAGES = 2000
 _IMAGES_WORTH_TUNING = 500_000
 # How many random images tell whether a classifier is sure of everything.
 _RANDOM_IMAGES = 64
+# In a checkpoint: in which generation each niche reached each threshold, int64 [runs, niches,
+# thresholds], or `NEVER`.
+REACHED, NEVER = "reached", -1
 _KINDS = {"cppn": "images of CPPNs", "direct": "directly encoded images"}
 
 
@@ -36,9 +47,25 @@ class EvolutionJob(jobs.Job[evolution_record.Result]):
 
     unit = "generation"
 
-    def __init__(self, evolution: map_elites.Evolution, scorer: scorer_contract.Scorer):
+    def __init__(
+        self,
+        evolution: map_elites.Evolution,
+        scorer: scorer_contract.Scorer,
+        thresholds: Sequence[float] = (),
+    ):
+        """Prepares.
+
+        Args:
+            evolution: The runs.
+            scorer: What is fooled.
+            thresholds: Confidences of which `state` shall tell when each niche reached them.
+        """
         self.evolution = evolution
         self.scorer = scorer
+        self._thresholds = np.array(thresholds, np.float32)
+        archives = evolution.archives
+        shape = (len(archives), len(archives[0].labels), len(thresholds))
+        self._reached = np.full(shape, NEVER, np.int64)
 
     @property
     def step(self) -> int:
@@ -58,6 +85,8 @@ class EvolutionJob(jobs.Job[evolution_record.Result]):
             note(words)
         if state is not None:
             self.evolution.restore(state)
+            if self._thresholds.size:
+                self._reached = _checked_reached(state, self._reached.shape)
         elif advice := self._advice():
             note(advice)
 
@@ -73,6 +102,8 @@ class EvolutionJob(jobs.Job[evolution_record.Result]):
         archives = self.evolution.archives
         elites = [archive.filled() for archive in archives]
         confidences = np.stack([archive.confidences for archive in archives])
+        now = confidences[..., np.newaxis] >= self._thresholds
+        self._reached[now & (self._reached == NEVER)] = generation.number
         return jobs.Advance(
             evolution_record.Result(generation, elites, confidences),
             generation.births,
@@ -80,8 +111,9 @@ class EvolutionJob(jobs.Job[evolution_record.Result]):
         )
 
     def state(self) -> dict[str, np.ndarray]:
-        """The archives and the random streams."""
-        return self.evolution.state()
+        """The archives, the random streams, and where thresholds were given `REACHED`."""
+        reached = {REACHED: self._reached.copy()} if self._thresholds.size else {}
+        return {**self.evolution.state(), **reached}
 
     def _generation(self) -> map_elites.Generation:
         return self.evolution.advance()
@@ -98,6 +130,36 @@ class EvolutionJob(jobs.Job[evolution_record.Result]):
         else:  # nothing is drawn here
             images = scorer_contract.trial_images(scorer.image_shape)
         return preprocess_advice.of_random_images(scorer, images)
+
+
+def reached(path: pathlib.Path) -> np.ndarray:
+    """When the niches of a run that was evolved with thresholds reached them.
+
+    Args:
+        path: The folder of a complete run.
+
+    Returns:
+        int64 [runs, niches, thresholds]: the first generation, or `NEVER`.
+
+    Raises:
+        ValueError: Its last checkpoint does not say so.
+    """
+    state, damaged = checkpoints.CheckpointFolder(path / "checkpoint").newest()
+    found = (state or {}).get(REACHED)
+    if found is None or damaged or found.dtype != np.int64 or found.ndim != 3:
+        raise ValueError(
+            f"the last checkpoint in {path} does not say when thresholds were reached."
+        )
+    return found
+
+
+def _checked_reached(state: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    found = state.get(REACHED)
+    if found is None or found.dtype != np.int64 or found.shape != shape:
+        raise ValueError(f"not a state of this evolution: expected {REACHED} int64 {list(shape)}.")
+    if (found < NEVER).any() or (found > int(state["generation"])).any():
+        raise ValueError(f"not a state of this evolution: {REACHED} holds other generations.")
+    return found.copy()
 
 
 def settings(
@@ -199,6 +261,7 @@ def evolve(
     defence: "adaptive.Defence | None" = None,
     checkpoint_every: int | None = None,
     montage_every: int = 20,
+    thresholds: Sequence[float] = (),
     quiet: bool = False,
     opening: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> bool:
@@ -219,6 +282,7 @@ def evolve(
         checkpoint_every: Generations between checkpoints; None for every 10 seconds, or more
             where writing takes long. No result depends on it.
         montage_every: Generations between TensorBoard's montages.
+        thresholds: Confidences of which `reached` shall tell when each niche reached them.
         quiet: Whether to show no progress.
         opening: Entered while the scorer is opened here.
 
@@ -250,14 +314,14 @@ def evolve(
                 )
             )
         )
-        job = EvolutionJob(evolution, scorer)
+        job = EvolutionJob(evolution, scorer, thresholds)
         if classifier.is_remote:
             from keras_fool.runs import endpoint_run
             from keras_fool.serving.client import endpoint_scorer
 
             assert isinstance(scorer, endpoint_scorer.EndpointScorer)  # `scorers` opened it
             stack.callback(scorer.close)
-            job = endpoint_run.EndpointJob(evolution, scorer, path)
+            job = endpoint_run.EndpointJob(evolution, scorer, path, thresholds)
         record = evolution_record.EvolutionRecord(
             folder,
             evolution,
