@@ -95,6 +95,19 @@ class Defence:
         scorer.defend(storage.read(self.path, scorer, self._kinds))
         return scorer
 
+    def over(self, scorer: signals.SignalScorer) -> "AdaptiveScorer":
+        """The same of a classifier that is loaded already.
+
+        Args:
+            scorer: The classifier's.
+
+        Raises:
+            ValueError: It is another one than the detector was fitted on, or the file is damaged.
+        """
+        found = scorer.shared_by(AdaptiveScorer)
+        found.defend(storage.read(self.path, found, self._kinds))
+        return found
+
 
 class AdaptiveScorer(signals.SignalScorer):
     """Scores images with a classifier, and lets count what a detector accepts.

@@ -8,7 +8,7 @@ import functools
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,7 @@ _GAIN = 1.03
 # Bytes of images in a batch; what a network makes of them is some hundred times larger.
 _BYTES_OF_BATCH = 2**24
 _LONGEST_REASON = 300
+Kind = TypeVar("Kind", bound="LocalScorer")
 
 
 class LocalScorer:
@@ -115,6 +116,19 @@ class LocalScorer:
             chunk = images[start : start + size]
             rows[start : start + len(chunk)] = self._run(chunk)[: len(chunk)]
         return self._checked(rows)
+
+    def shared_by(self, kind: type[Kind]) -> Kind:
+        """A scorer of another kind on the same networks, which are not loaded again.
+
+        Args:
+            kind: Its class, which needs nothing more than this scorer has.
+        """
+        found = kind.__new__(kind)
+        vars(found).update(vars(self))
+        found.traces = 0
+        found._function = tf.function(found._traced, autograph=False)
+        found._functions = {}
+        return found
 
     def confidences(self, images: tf.Tensor) -> tf.Tensor:
         """The same as a TensorFlow function, unchecked; differentiable where images are floats.

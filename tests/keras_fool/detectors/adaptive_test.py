@@ -67,6 +67,28 @@ def mixed(digits):
     return np.concatenate([digits.test[:30], noise])
 
 
+@pytest.mark.parametrize("name", ["msp", "odin"])
+def test_a_classifier_that_is_loaded_already_gives_the_same(saved, digits, mixed, name):
+    path, _ = saved(name)
+    defence, loaded = detectors.defence(path), digits.source
+    alone = loaded.score(mixed)
+
+    scorer = defence.over(loaded)
+
+    expected = defence.open(classifiers.find("mnist_a")).score(mixed)
+    np.testing.assert_array_equal(scorer.score(mixed), expected)
+    assert scorer.networks is loaded.networks
+    assert scorer.row_length == loaded.row_length + 1
+    np.testing.assert_array_equal(loaded.score(mixed), alone)  # as it was
+
+
+def test_a_loaded_classifier_that_the_detector_was_not_fitted_on_is_refused(saved, colour):
+    path, _ = saved("msp")
+
+    with pytest.raises(ValueError, match="was fitted on"):
+        detectors.defence(path).over(colour.source)
+
+
 @pytest.mark.parametrize("name", ["msp", "energy", "odin", "knn"])
 def test_scores_are_counted_confidences(saved, mixed, name):
     path, detector = saved(name)
