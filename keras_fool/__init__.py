@@ -10,10 +10,12 @@ From a program or a notebook:
     keras_fool.cross_score(result, another_model)
     keras_fool.draw(result.champions[0], 2048)
     keras_fool.fool(keras_fool.Classifier(function, image_shape=(224, 224, 3)))
+    keras_fool.assess(model, images, labels)             an audit: does anything help?
 
 `python -m keras_fool`, or `keras-fool`, lists the commands, which are modules here. They share:
 
     api             what is above
+    audits          how easily a classifier is fooled, by what, and whether anything helps
     models          any classifier: found by its name, loaded, scored
     detectors       what tells fooling images from real ones
     runs            evolutions, ascents and trainings in folders that they go on from
@@ -34,18 +36,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_fool import errors
-    from keras_fool.api import cross_score, draw, fool, load
+    from keras_fool.api import assess, cross_score, draw, fool, load
+    from keras_fool.audits.assessment import Assessment
     from keras_fool.models.in_memory import Classifier
     from keras_fool.result import Result
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "Result", "cross_score", "draw", "errors", "fool", "load"]
+__all__ = [
+    "Assessment",
+    "Classifier",
+    "Result",
+    "assess",
+    "cross_score",
+    "draw",
+    "errors",
+    "fool",
+    "load",
+]
 
 # Where the names are defined. They are imported when they are asked for: TensorFlow takes seconds.
 _PLACES = {
+    "Assessment": "keras_fool.audits.assessment",
     "Classifier": "keras_fool.models.in_memory",
     "Result": "keras_fool.result",
-    **dict.fromkeys(("cross_score", "draw", "fool", "load"), "keras_fool.api"),
+    **dict.fromkeys(("assess", "cross_score", "draw", "fool", "load"), "keras_fool.api"),
 }
 
 

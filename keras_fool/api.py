@@ -9,7 +9,7 @@ import os
 import pathlib
 import shutil
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_fool import arguments, errors, fooling, result, start_up
@@ -19,6 +19,7 @@ from trainers import names
 if TYPE_CHECKING:
     import numpy as np
 
+    from keras_fool.audits import assessment
     from keras_fool.runs import champion_png
 
 
@@ -189,6 +190,150 @@ def fool(
         raise errors.UnfinishedError(
             f"{failed} The error's `result` has what there was until then{where}.", found
         ) from failed
+    return found
+
+
+def assess(
+    model: object = None,
+    images: "np.ndarray | None" = None,
+    labels: "Sequence[int] | np.ndarray | None" = None,
+    *,
+    train_images: "np.ndarray | None" = None,
+    train_labels: "Sequence[int] | np.ndarray | None" = None,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    budget: int | None = None,
+    quick: bool = False,
+    seed: int = 1,
+    references: Sequence[str] | None = None,
+    fail_over: Mapping[str, float] | None = None,
+    weights: str | None = None,
+    preprocess: str | None = None,
+    outputs: str | None = None,
+    output_name: str | None = None,
+    signature_name: str | None = None,
+    label_names: Sequence[str] | str | os.PathLike | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+    image_size: int | None = None,
+    crops: int = 1,
+    crop_size: int | None = None,
+    view: str = "plain",
+    workdir: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> "assessment.Assessment":
+    """Audits a classifier: how easily it is fooled, by what, and whether a detector helps.
+
+    What the command `audit` does; its `--help` says more. Attacks are evolution of CPPNs and of
+    pixels, and gradient ascent where gradients flow; eight detectors are fitted, judged, and
+    attacked together with the classifier. It takes minutes, `quick=True` less than one.
+
+        result = keras_fool.assess(model, test_images, test_labels, train_images=train_images,
+                                   train_labels=train_labels)
+        result.verdict, result.report, result.plot()
+        result.save("audits/x")
+
+    Args:
+        model: The classifier, as `fool` takes it.
+        images: uint8 [number, height, width, channels] in 0..255, real images that the classifier
+            was not trained on. Without any, no detector has a threshold.
+        labels: int [number], their labels, by the classifier's numbers.
+        train_images: Likewise, images that it was trained on, which detectors are fitted on; by
+            default a third of `images`.
+        train_labels: Their labels.
+        dataset: Instead of images, the name of a data set as `--dataset` takes it; without `model`
+            it names the shipped classifier, too.
+        data_dir: The folder in which TensorFlow Datasets keeps prepared data.
+        budget: Images in all, of attacks and adaptive attacks together; 1,000,000 by default, or
+            60,000 with `quick`.
+        quick: Whether to look at fewer images: less exact figures in a fraction of the time.
+        seed: What all randomness follows from, 0 to 2^32 - 1.
+        references: Classifiers that the images are given to, too; by default the known ones of the
+            same labels and images.
+        fail_over: Largest shares that pass, such as {"fooled99": 0.5}; `Assessment.passed` says
+            whether they do.
+        weights: As `fool` takes it, and so are all others up to `view`.
+        preprocess: Likewise.
+        outputs: Likewise.
+        output_name: Likewise.
+        signature_name: Likewise.
+        label_names: Likewise.
+        image_shape: Likewise.
+        image_size: Likewise.
+        crops: Likewise.
+        crop_size: Likewise.
+        view: Likewise.
+        workdir: The audit's folder. An audit that was stopped in it goes on. By default nothing is
+            written that outlasts the result.
+        progress: Whether to show it, in a terminal or a notebook, and notes.
+
+    Returns:
+        The report, with `plot` and `save`.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: The classifier or a reference cannot be used, or does not go with the images, or
+            `workdir` holds something else.
+        errors.UserError: An attack cannot go on: what is complete in `workdir` is kept.
+        KeyboardInterrupt: Ctrl-C; the same.
+        OSError: Something could not be written.
+    """
+    told = fooling.Notes(progress)
+    with arguments.plainly():
+        if images is None and (labels is not None or train_images is not None):
+            raise ValueError("labels and train_images go with images, and there are none.")
+        if images is not None and dataset is not None:
+            raise ValueError("images and dataset are both given: leave one of them out.")
+        classifier = given_classifiers.find(
+            model,
+            dataset if model is None else None,
+            classifiers.Views(image_size, crops, crop_size, view),
+            weights=weights,
+            preprocess=preprocess,
+            outputs=outputs,
+            output_name=output_name,
+            signature_name=signature_name,
+            named=label_names,
+            image_shape=image_shape,
+        )
+        with start_up.with_tensorflow():
+            from keras_fool.audits import assessment, data, engine, settings, verdict
+            from keras_fool.audits import references as references_module
+
+        default = settings.QUICK_BUDGET if quick else settings.BUDGET
+        chosen = settings.Settings(
+            budget=default if budget is None else arguments.whole("budget", budget),
+            seed=arguments.whole("seed", seed),
+            quick=quick,
+        )
+
+        def parts(scorer: Any) -> Any:
+            if dataset is not None:
+                return data.find(dataset, scorer, data_dir, chosen)
+            if images is None:
+                return data.NONE_GIVEN
+            return data.of_arrays(scorer, images, labels, train_images, train_labels, chosen)
+
+        with fooling.folder(workdir) as (path, held):
+            work = engine.Work(
+                path=path,
+                classifier=classifier,
+                chosen=chosen,
+                load=parts,
+                given=None if references is None else references_module.named(list(references)),
+                dataset=dataset,
+                fail_over=verdict.checked_limits(fail_over or {}),
+                command=f"keras_fool.assess(..., workdir={str(path)!r})",
+                note=told.add,
+                quiet=not progress,
+            )
+            try:
+                report = engine.audit(work)
+            except errors.StoppedError as error:
+                fooling.pass_on(error)
+                raise KeyboardInterrupt(str(error)) from None
+            found = assessment.Assessment(report, path, tuple(told.notes))
+            if held:
+                weakref.finalize(found, shutil.rmtree, held.pop(), ignore_errors=True)
     return found
 
 

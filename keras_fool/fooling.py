@@ -185,9 +185,7 @@ def until_stopped(
     try:
         make()
     except errors.StoppedError as error:
-        number = error.exit_code - 128
-        if number != signal.SIGINT:
-            os.kill(os.getpid(), number)  # not meant for this library: as the program answers it
+        pass_on(error)
         if not has_state():
             raise KeyboardInterrupt from None
         told.add("stopped before its end; the result is what there was until then.")
@@ -202,6 +200,13 @@ def until_stopped(
             raise
         told.add("stopped before its end; the result is what there was until then.")
     return None
+
+
+def pass_on(error: errors.StoppedError) -> None:
+    """Sends a signal that was not Ctrl-C once more: the program answers it, not this library."""
+    number = error.exit_code - 128
+    if number != signal.SIGINT:
+        os.kill(os.getpid(), number)
 
 
 @contextlib.contextmanager

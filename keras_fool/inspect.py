@@ -25,8 +25,7 @@ the others.
 Takes some seconds after TensorFlow has started.
 """
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import tqdm
@@ -60,7 +59,6 @@ USES = flag_groups.Groups(
     where=(common_flags.DATA_DIR,),
     expert=model_flags.OF_ONE,
 )
-_WIDTH = 100
 _NEARLY = 0.05  # a share of images: preprocessings that differ by less may both be right
 
 
@@ -85,7 +83,7 @@ def main(arguments: Sequence[str]) -> None:
             images = scorer_contract.trial_images(scorer.image_shape)
             advice = preprocess_advice.of_random_images(scorer, images)
             found = inspection.facts(classifier, scorer)
-        print("\n\n".join(map(_lines, found)))
+        print("\n\n".join(map(inspection.lines, found)))
         is_best = True
         if dataset is not None:
             table, is_best = _accuracies(scorer, dataset)
@@ -95,21 +93,6 @@ def main(arguments: Sequence[str]) -> None:
         print(f"\n{next_steps.lines(next_steps.command('evolve', *next_steps.same_classifier()))}")
     for words in filter(None, (*scorer.notes, advice)):
         cli.note(words)
-
-
-def _lines(facts: Mapping[str, str]) -> str:
-    column = max(len("computed in"), *map(len, facts)) + 3
-    return "\n".join(
-        textwrap.fill(
-            names.shown(words),
-            _WIDTH,
-            initial_indent=name.ljust(column),
-            subsequent_indent=" " * column,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for name, words in facts.items()
-    )
 
 
 def _accuracies(scorer: "LocalScorer", dataset: str) -> tuple[str, bool]:

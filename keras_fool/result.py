@@ -76,20 +76,7 @@ class Result:
             ValueError: There is something else.
             OSError: It cannot be written.
         """
-        from keras_fool.runs import files
-
-        target = pathlib.Path(path)
-        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-            raise ValueError(f"{target} exists; choose another folder.")
-        files.refuse_links(self.folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as part:
-            whole = pathlib.Path(part, "run")  # made by `mkdir`, not only for this user
-            shutil.copytree(self.folder, whole)
-            files.sync_tree(whole)
-            whole.rename(target)
-        files.sync_folder(target.parent)
-        return target
+        return keep(self.folder, path)
 
     def plot(self) -> "Figure":
         """Draws the images with their labels and confidences, of over 100 the surest.
@@ -202,3 +189,33 @@ def read(folder: pathlib.Path, notes: Sequence[str] = ()) -> Result:
         folder=folder,
         config=records.config,
     )
+
+
+def keep(folder: pathlib.Path, path: str | os.PathLike) -> pathlib.Path:
+    """Copies a folder of results as a whole, or not at all.
+
+    Args:
+        folder: What is copied.
+        path: A folder that does not exist, or is empty. Its parents are made.
+
+    Returns:
+        The new folder.
+
+    Raises:
+        ValueError: There is something else, or links are among the results.
+        OSError: It cannot be written.
+    """
+    from keras_fool.runs import files
+
+    target = pathlib.Path(path)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise ValueError(f"{target} exists; choose another folder.")
+    files.refuse_links(folder)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as part:
+        whole = pathlib.Path(part, "run")  # made by `mkdir`, not only for this user
+        shutil.copytree(folder, whole)
+        files.sync_tree(whole)
+        whole.rename(target)
+    files.sync_folder(target.parent)
+    return target

@@ -139,6 +139,18 @@ def prepared(name: str, data_dir: str | None) -> Any:
     return builder
 
 
+def is_prepared(name: str, data_dir: str | None) -> bool:
+    """Whether a data set can be read without a download.
+
+    Args:
+        name: The name in TensorFlow Datasets.
+        data_dir: As `datasets.load` takes it.
+    """
+    import tensorflow_datasets as tfds
+
+    return tfds.builder(name, data_dir=data_dir).is_prepared()
+
+
 def _download(builder: Any) -> None:
     import requests
 

@@ -1,15 +1,13 @@
 """What commands end with: what to try next, as command lines with the paths of what was made."""
 
-import contextlib
 import pathlib
 import shlex
 from collections.abc import Mapping
 
 from absl import flags
 
-from keras_fool import foreign_files
 from keras_fool.command_line import common_flags
-from keras_fool.models import classifiers, saved_classifiers
+from keras_fool.models import saved_classifiers
 from keras_fool.runs import run_records, workdir
 
 _NAMING = (
@@ -86,15 +84,6 @@ def run_of(image: pathlib.Path) -> pathlib.Path | None:
 
 def _another(config: Mapping) -> str | None:
     """A known classifier of the same labels and images that the run did not fool."""
-    for name in classifiers.known():
-        # What cannot be read is nothing to try, and no reason to fail.
-        with contextlib.suppress(ValueError, OSError):
-            found = saved_classifiers.find(name, None)
-            assert isinstance(found.path, pathlib.Path), "it is a file"
-            card = foreign_files.json_object(found.path.parent / classifiers.CARD_FILE)
-            fits = card["labels"] == config["labels"] and card.get("image_shape") == config.get(
-                "image_shape"
-            )
-            if fits and classifiers.comparable(found.identity) != config["settings"]["scorer"]:
-                return name
-    return None
+    images = config.get("image_shape", ())
+    alike = saved_classifiers.alike(config["labels"], images, config["settings"]["scorer"])
+    return next((name for name, _ in alike), None)

@@ -159,6 +159,11 @@ def open_source(model: "Model", score_batch: int | None = None) -> "Source":
     return signals.ConfidenceSource(scorer)
 
 
+def kinds() -> "list[type[Detector]]":
+    """The classes of all detectors, in the order of `NAMES`."""
+    return _kinds()
+
+
 def _kinds() -> list[type["Detector"]]:
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in NAMES}
     return [getattr(module, _CLASSES[name]) for name, module in modules.items()]

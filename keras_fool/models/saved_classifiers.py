@@ -4,13 +4,15 @@ A version folder holds `classifier.keras` and `card.json`, which names the label
 set; or it is a SavedModel, as `export` writes it, with the labels in assets/labels.txt.
 """
 
+import contextlib
 import os
 import pathlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from keras_fool import foreign_files
 from keras_fool.models import applications, model_files, model_formats, model_specs
-from keras_fool.models.classifier_kinds import Classifier
+from keras_fool.models.classifier_kinds import Classifier, comparable
 from trainers import names, regular_file
 
 MODEL_FILE = "classifier.keras"
@@ -99,6 +101,28 @@ def known() -> list[str]:
     """The names that `find` takes, sorted."""
     folders = [path for base in _bases() if base.is_dir() for path in base.iterdir()]
     return sorted({path.name for path in folders if _versions(path)})
+
+
+def alike(
+    labels: Sequence[str], image_shape: Sequence[int], identity: Mapping[str, object]
+) -> Iterator[tuple[str, Classifier]]:
+    """The known classifiers of the same labels and images, by name; those without a card are none.
+
+    Args:
+        labels: The names of the labels.
+        image_shape: (height, width, channels).
+        identity: That of a classifier which is left out, as `classifier_kinds.comparable` gives
+            it.
+    """
+    for name in known():
+        # What cannot be read is nothing to take, and no reason to fail.
+        with contextlib.suppress(ValueError, OSError, KeyError):
+            found = find(name, None)
+            assert isinstance(found.path, pathlib.Path), "it is a file"
+            card = foreign_files.json_object(found.path.parent / CARD_FILE)
+            fits = card["labels"] == list(labels) and card["image_shape"] == list(image_shape)
+            if fits and comparable(found.identity) != identity:
+                yield name, found
 
 
 def _bases() -> list[pathlib.Path]:

@@ -30,13 +30,20 @@ PAPER = {
 _ADVISED_ON = 200
 
 
-def load(name: str, image_shape: Sequence[int], data_dir: str | None = None) -> sources.Source:
+def load(
+    name: str,
+    image_shape: Sequence[int],
+    data_dir: str | None = None,
+    *,
+    with_training: bool = False,
+) -> sources.Source:
     """The test images of a data set, in the size and colours that a classifier takes.
 
     Args:
         name: As `datasets.load` takes it.
         image_shape: (height, width, channels) of the classifier.
         data_dir: As `datasets.load` takes it.
+        with_training: Whether its training images are wanted, too, where there are some.
 
     Raises:
         ValueError: As `datasets.load` does, or the classifier takes no square images.
@@ -55,7 +62,8 @@ def load(name: str, image_shape: Sequence[int], data_dir: str | None = None) -> 
         image_size=image_size,
         crop_size=crop_size,
         channels=channels,
-        test_only=True,
+        # Folders may lack training images; those of TensorFlow Datasets take time and memory.
+        test_only=not (with_training and name.startswith("tfds:")),
     )
 
 

@@ -3,6 +3,7 @@
 import functools
 import math
 import statistics
+import textwrap
 import time
 from collections.abc import Callable
 
@@ -18,7 +19,7 @@ from keras_fool.models import (
     scoring,
 )
 from keras_fool.studies import real_images
-from trainers import sources
+from trainers import names, sources
 
 Facts = dict[str, str]
 
@@ -28,6 +29,7 @@ _BATCH = 8  # images next to one another in the data, of every so many
 _SECONDS = 1.0  # that the speed is measured for, after the first call
 _SLOW = 0.5  # seconds; where a small batch takes longer, no larger one is tried
 _MOST_NAMED = 6
+_WIDTH = 100
 _COLOURS = {1: "grey", 3: "RGB", 4: "RGB and full alpha"}
 _PREPROCESSED = {
     "none": "bytes 0..255 as they are",
@@ -45,13 +47,17 @@ _MEANT = {
 
 
 def facts(
-    classifier: classifiers.Classifier | classifiers.Ensemble, scorer: scoring.LocalScorer
+    classifier: classifiers.Classifier | classifiers.Ensemble,
+    scorer: scoring.LocalScorer,
+    *,
+    with_speed: bool = True,
 ) -> list[Facts]:
     """What is known of each member, and last of the whole: name of the fact -> in words.
 
     Args:
         classifier: A classifier on this machine.
         scorer: Its scorer.
+        with_speed: Whether to measure how fast it is, which takes a second or two.
     """
     each = [
         _of_member(member, network)
@@ -62,9 +68,26 @@ def facts(
         "images": f"{height} x {width} pixels, {_COLOURS[channels]}, bytes 0..255",
         "labels": _labels(scorer),
         "gradients": _gradients(classifier, scorer),
-        "speed": f"{speed(scorer):,.0f} images/s on this machine",
     }
+    if with_speed:
+        whole["speed"] = f"{speed(scorer):,.0f} images/s on this machine"
     return [*each, whole]
+
+
+def lines(found: Facts) -> str:
+    """Facts as a terminal shows them: a line for each, long ones wrapped."""
+    column = max(len("computed in"), *map(len, found)) + 3
+    return "\n".join(
+        textwrap.fill(
+            names.shown(words),
+            _WIDTH,
+            initial_indent=name.ljust(column),
+            subsequent_indent=" " * column,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, words in found.items()
+    )
 
 
 def speed(scorer: scoring.LocalScorer) -> float:
@@ -110,7 +133,7 @@ def accuracies(
         )
     words = _words(scorer)
     own = words[0]
-    images, truth = _sample(data)
+    images, truth = sample(data)
     truth = places[truth]
     shares = {}
     for word in words:
@@ -132,9 +155,20 @@ def _words(scorer: scoring.LocalScorer) -> list[str]:
     return [own, *(word for word in scorer.networks[0].preprocesses() if word != own)]
 
 
-def _sample(data: sources.Source) -> tuple[np.ndarray, np.ndarray]:
-    """At most `NUM_MEASURED` test images from all over the data, and their labels."""
-    every = max(1, math.ceil(data.num_test / NUM_MEASURED))
+def sample(data: sources.Source, most: int = NUM_MEASURED) -> tuple[np.ndarray, np.ndarray]:
+    """Test images from all over the data, and their labels, by the data's numbers.
+
+    Args:
+        data: Where they are from.
+        most: About how many there are at most.
+
+    Returns:
+        uint8 [images, height, width, channels], int64 [images].
+
+    Raises:
+        ValueError: There are none that can be read.
+    """
+    every = max(1, math.ceil(data.num_test / most))
     parts = [part for part in data.test_batches(_BATCH, 0, every) if len(part[0])]
     if not parts:
         raise ValueError(f"{data.name} has no test images that can be read.")

@@ -66,6 +66,11 @@ def count(original: np.ndarray, other: np.ndarray, own: np.ndarray | None = None
     return Counts(len(original), int(matches.sum()), int(sure.sum()), int(higher.sum()))
 
 
+def matches(original: np.ndarray, other: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
+    """Which images both classifiers give the same label: bool [images]; takes what `count` does."""
+    return _flags(original, other, own)[0]
+
+
 def count_by_run(
     original: np.ndarray, other: np.ndarray, runs: np.ndarray, own: np.ndarray | None = None
 ) -> np.ndarray:

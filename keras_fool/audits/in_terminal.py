@@ -1,0 +1,90 @@
+"""What the command says of an audit that is complete."""
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from keras_fool.audits import settings, verdict
+from keras_fool.studies import inspection, tables
+from trainers import names
+
+
+def summary(report: Mapping[str, Any], width: int) -> str:
+    """The verdict, a table of attacks, one of detectors, and the limits.
+
+    Args:
+        report: The audit's.
+        width: Of the lines of text, in letters.
+    """
+    level = settings.SURE
+    attacks = [
+        [
+            attack["title"],
+            _share(attack["fooled"][level]),
+            _share(attack["median_confidence"], digits=4),
+            _count(attack["median_images_to"][level]),
+            f"{attack['images']:,}",
+        ]
+        for attack in report["how_easily"]["attacks"]
+        if attack["not_done"] is None
+    ]
+    headings = ["attack", "labels fooled, 99 %", "median confidence", "images to 99 %", "images"]
+    facts = "\n\n".join(map(inspection.lines, report["model"]["facts"]))
+    parts = [f"\n{facts}\n{_accuracy(report['data'])}"]
+    parts += [_wrapped(report["verdict"]["sentence"], width), tables.aligned(headings, attacks)]
+    detectors = [_detector(each) for each in report["detectors"] if each["not_done"] is None]
+    if detectors:
+        headings = ["detector", "real rejected", "CPPN accepted", "fooled", "fooled when attacked"]
+        parts.append(tables.aligned(headings, detectors))
+    parts.append(_wrapped(f"{report['verdict']['easily']} {report['verdict']['by_what']}", width))
+    limits = [_wrapped(words, width - 2, "- ") for words in report["verdict"]["limits"]]
+    return "\n".join(parts) + "\n" + "\n".join(limits) + "\n"
+
+
+def _accuracy(data: Mapping[str, Any] | None) -> str:
+    """How often the classifier is right, in a line; nothing where that was not measured."""
+    if data is None:
+        return ""
+    share = 100 * data["accuracy"]["value"]
+    words = f"{share:.1f} % of {data['num_judged']:,} images of {names.shown(data['name'])}"
+    others = {word: 100 * value for word, value in (data["accuracies"] or {}).items()}
+    compared = ", ".join(f"{word} {value:.1f} %" for word, value in others.items())
+    if len(others) > 1:
+        words += f" (by preprocessing: {compared})"
+    return f"right about   {words}\n"
+
+
+def _detector(found: Mapping[str, Any]) -> list[str]:
+    level = settings.SURE
+    static = {row["images"]: row for row in found["static"]}["cppn"]
+    adaptive = found["adaptive"]
+    return [
+        found["title"],
+        _share(found["threshold"]["real_rejected"]),
+        _share(static["accepted"]),
+        _share(static["fooled"][level]),
+        _share(adaptive["fooled"][level]),
+    ]
+
+
+def _share(found: Mapping[str, Any] | None, digits: int | None = None) -> str:
+    if found is None or found["value"] is None:
+        return tables.NO_VALUE
+    return verdict.percent(found["value"]) if digits is None else f"{found['value']:.{digits}f}"
+
+
+def _count(found: Mapping[str, Any] | None) -> str:
+    if found is None or found["value"] is None:
+        return tables.NO_VALUE
+    return f"{found['value']:,.0f}"
+
+
+def _wrapped(words: str, width: int, bullet: str = "") -> str:
+    return textwrap.fill(
+        names.shown(words),
+        width,
+        initial_indent=bullet,
+        subsequent_indent=" " * len(bullet),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) + ("" if bullet else "\n")
