@@ -66,7 +66,7 @@ class SavedModelCore:
         shape = _shape(self._function.structured_outputs[self._output])
         num_outputs = cores.row(self._name, shape)
         if num_outputs is None:  # nobody knows before it is tried
-            tried = self._called(tf.zeros([2, *layout.shape], self.dtype))
+            tried = self._outputs_of(tf.zeros([2, *layout.shape], self.dtype))[self._output]
             num_outputs = cores.row(self._name, tuple(tried.shape))
         assert num_outputs is not None
         self._num_outputs = num_outputs
@@ -74,25 +74,26 @@ class SavedModelCore:
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """See `cores.Core`."""
-        if images.dtype.is_floating and not self.dtype.is_floating:
-            images = tf.round(images)
-        found = self._called(tf.cast(images, self.dtype))
-        return tf.reshape(found, [-1, self._num_outputs])
+        return tf.reshape(self._outputs_of(images)[self._output], [-1, self._num_outputs])
 
     def layers(self, dtype: tf.DType) -> None:
         """None: they are not known."""
         del dtype
 
-    def before_activation(self, images: tf.Tensor) -> None:
-        """None: it is not known."""
-        del images
+    def before_activation(self, images: tf.Tensor) -> tf.Tensor | None:
+        """See `cores.Core`: known where logits are an output beside probabilities."""
+        if self._output != _PROBABILITIES or _LOGITS not in self._function.structured_outputs:
+            return None
+        return self._outputs_of(images)[_LOGITS]
 
     def take_softmax_off(self) -> bool:
         """See `cores.Core`."""
         return False
 
-    def _called(self, images: tf.Tensor) -> tf.Tensor:
-        return self._function(**{self._input: images})[self._output]
+    def _outputs_of(self, images: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        if images.dtype.is_floating and not self.dtype.is_floating:
+            images = tf.round(images)
+        return self._function(**{self._input: tf.cast(images, self.dtype)})
 
 
 def _loaded(path: pathlib.Path) -> Any:

@@ -303,14 +303,20 @@ def saturated(path: pathlib.Path, activation: str, own_layer: bool, kernel: np.n
     layer = keras.layers.Dense(3, None if own_layer else activation)
     outputs = layer(keras.layers.Flatten()(image))
     if own_layer:
-        outputs = keras.layers.Activation(activation)(outputs)
+        own = (
+            keras.layers.Softmax()
+            if activation == "softmax"
+            else keras.layers.Activation(activation)
+        )
+        outputs = own(outputs)
     model = keras.Model(image, outputs)
     layer.set_weights([kernel, np.array([-1e5, -1e5, 1e5])])
     model.save(path)
 
 
 @pytest.mark.parametrize(
-    ("activation", "own_layer"), [("softmax", False), ("softmax", True), ("sigmoid", False)]
+    ("activation", "own_layer"),
+    [("softmax", False), ("softmax", True), ("sigmoid", False), ("sigmoid", True)],
 )
 def test_saturated_is_told_from_constant(command, here, activation, own_layer):
     kernel = np.random.default_rng(0).normal(size=(64, 3))
@@ -322,10 +328,22 @@ def test_saturated_is_told_from_constant(command, here, activation, own_layer):
     code, _, err = command(evolve, "--model=saturated.keras", *SMALL, "--workdir=run")
     assert code == 0, err
     assert "saturated.keras gives the same for all of 80 images, nothing but 0 and 1" in err
-    images = champions.read(here / "run").images
-    assert len(images) == 3
+    assert len(champions.read(here / "run").images) == 3
 
     code, _, err = command(evolve, "--model=constant.keras", *SMALL, "--workdir=none")
     assert code == 1
     assert "constant.keras" in err
     assert "No image could fool it" in err
+
+
+def test_saturated_is_told_from_constant_by_logits_beside_probabilities(command, here):
+    """Those that `export` writes."""
+    pytest.importorskip("tensorflow_serving")
+    kernel = np.random.default_rng(0).normal(size=(64, 3))
+    saturated(here / "saturated.keras", "softmax", True, kernel)
+    assert command(export, "--model=saturated.keras", "--output=exported/1")[0] == 0
+
+    code, _, err = command(evolve, "--model=exported/1", *SMALL, "--workdir=run")
+
+    assert code == 0, err
+    assert "all of 80 images, nothing but 0 and 1" in err
