@@ -1,5 +1,6 @@
 """What an audit's page shows of detectors, the best first."""
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,29 +30,35 @@ def view(report: Mapping[str, Any], by_file: Mapping[str, Picture]) -> dict[str,
     for detector in detectors:
         for row in detector["static"]:
             kinds.setdefault(row["images"], row["title"])
-    judged = [_judged(one, level) for one in detectors if not one["not_done"]]
-    judged = [row for row in judged if row["static"] or row["adaptive"]]
+    judged = [
+        (one, left)
+        for one in detectors
+        if not one["not_done"] and (left := _left(one, level)).most is not None
+    ]
     return {
         "detectors": [_detector(one, by_file) for one in detectors],
-        "judged": judged and [_without(report["how_easily"], level), *judged],
+        "judged": [_judged(one, left) for one, left in judged],
+        "without": _judged(None, _left_without(report["how_easily"], level)),
+        "adaptive_pace": _adaptive_pace(report),
         "kinds": [{"name": name, "title": title} for name, title in kinds.items()],
         "matrix": _matrix(detectors, list(kinds)),
     }
 
 
 def key_figures(detectors: Sequence[Mapping[str, Any]], level: str) -> list[dict[str, str]]:
-    """What the best detector leaves, of images made without it and with it."""
+    """What the best detector leaves to all attacks, and to the adaptive one."""
+    every = [(one["title"], _left(one, level)) for one in detectors if not one["not_done"]]
     figures = []
-    for found, text in (
-        (_static, "of labels fooled in spite of {}, by images made without it{}"),
-        (_adaptive, "of labels fooled in spite of {}, by images evolved against it, too{}"),
+    for shares, text in (
+        ({title: left.most for title, left in every}, "the attack that is best against it"),
+        ({title: left.adaptive for title, left in every}, "evolution against both"),
     ):
-        left = [(share, one) for one in detectors if (share := found(one, level))]
-        if left:
-            least, detector = min(left, key=lambda pair: pair[0]["value"])
-            least_of = f": the least of {len(left)} detectors" if len(left) > 1 else ""
-            text = text.format(detector["title"], least_of)
-            figures.append(figure(least, wording.share, text))
+        known = {title: share for title, share in shares.items() if share is not None}
+        if known:
+            title = min(known, key=lambda title: known[title]["value"])
+            least = f", the best of {len(known)} detectors" if len(known) > 1 else ""
+            words = f"of labels fooled in spite of {title}{least}, by {text}"
+            figures.append(figure(known[title], wording.share, words))
     return figures
 
 
@@ -73,80 +80,117 @@ def figure(
     }
 
 
-def _static(detector: Mapping[str, Any], level: str) -> Mapping | None:
-    """What the attack that is best against a detector reaches without knowing of it."""
-    found = [
-        row["fooled"][level]
+@dataclasses.dataclass(frozen=True)
+class _Left:
+    """What a detector leaves: intervals of the share of labels fooled by images that it accepts.
+
+    Attributes:
+        cppn: By evolved CPPNs that were made without it.
+        strongest: By the images of the attack, made without it, that is best against it.
+        attack: How that attack's images are called.
+        adaptive: By images evolved against it, too.
+    """
+
+    cppn: Mapping | None
+    strongest: Mapping | None
+    attack: str
+    adaptive: Mapping | None
+
+    @property
+    def most(self) -> Mapping | None:
+        """The highest of them."""
+        found = [one for one in (self.strongest, self.adaptive) if one is not None]
+        return max(found, key=lambda one: one["value"], default=None)
+
+
+def _left(detector: Mapping[str, Any], level: str) -> _Left:
+    static = {
+        row["images"]: (row["fooled"].get(level), row["title"])
         for row in detector["static"]
-        if row["images"] in _ATTACKS and wording.value(row["fooled"].get(level)) is not None
-    ]
-    return max(found, key=lambda one: one["value"], default=None)
+        if row["images"] in _ATTACKS
+    }
+    adaptive = (detector["adaptive"] or {}).get("fooled", {}).get(level)
+    return _strongest(static, adaptive if wording.value(adaptive) is not None else None)
 
 
-def _adaptive(detector: Mapping[str, Any], level: str) -> Mapping | None:
-    found = (detector["adaptive"] or {}).get("fooled", {}).get(level)
-    return found if wording.value(found) is not None else None
+def _left_without(how_easily: Mapping[str, Any], level: str) -> _Left:
+    """What is left to attacks where there is no detector: all."""
+    static = {
+        attack["name"]: (attack["fooled"].get(level), attack["title"])
+        for attack in how_easily["attacks"]
+    }
+    return _strongest(static, None)
+
+
+def _strongest(static: Mapping[str, tuple[Mapping | None, str]], adaptive: Mapping | None) -> _Left:
+    known = {
+        name: (found, title)
+        for name, (found, title) in static.items()
+        if found is not None and wording.value(found) is not None
+    }
+    strongest, attack = max(known.values(), key=lambda one: one[0]["value"], default=(None, ""))
+    return _Left(known.get("cppn", (None, ""))[0], strongest, attack, adaptive)
 
 
 def _rank(detector: Mapping[str, Any], level: str) -> tuple:
-    """Of less that is left first, after adaptive attacks, then before, then by AUROC."""
-    worst = 2.0
-
-    def left(found: Mapping | None) -> float:
-        return found["value"] if found else worst
-
+    """Of less that is left first, to all attacks, then to the adaptive one, then by AUROC."""
+    worst = {"value": 2.0}
+    left = _left(detector, level)
     areas = [
         area for row in detector["static"] if (area := wording.value(row["auroc"])) is not None
     ]
     return (
         bool(detector["not_done"]),
-        left(_adaptive(detector, level)),
-        left(_static(detector, level)),
+        (left.most or worst)["value"],
+        (left.adaptive or worst)["value"],
         -statistics.fmean(areas) if areas else 0.0,
     )
 
 
-def _judged(detector: Mapping[str, Any], level: str) -> dict[str, Any]:
-    static, adaptive = _static(detector, level), _adaptive(detector, level)
+def _judged(detector: Mapping[str, Any] | None, left: _Left) -> dict[str, Any]:
+    """A row of the table of what detectors leave; without a detector, of what there is."""
+    threshold = detector["threshold"] if detector else None
     return {
-        "title": detector["title"],
-        "static": static,
-        "adaptive": adaptive,
-        "median": (detector["adaptive"] or {}).get("median_confidence"),
-        "rejected": (detector["threshold"] or {}).get("real_rejected"),
-        "marks": _marks(static, adaptive),
-        "is_none": False,
+        "title": detector["title"] if detector else "no detector",
+        "left": left,
+        "rejected": (threshold or {}).get("real_rejected") if detector else {"value": 0.0},
+        "marks": _marks(left),
+        "is_none": detector is None,
     }
 
 
-def _without(how_easily: Mapping[str, Any], level: str) -> dict[str, Any]:
-    """What attacks reach where there is no detector."""
-    found = [
-        attack["fooled"][level]
-        for attack in how_easily["attacks"]
-        if wording.value(attack["fooled"].get(level)) is not None
-    ]
-    best = max(found, key=lambda one: one["value"], default=None)
-    return {
-        "title": "no detector",
-        "static": best,
-        "adaptive": None,
-        "median": None,
-        "rejected": {"value": 0.0},
-        "marks": _marks(best, None),
-        "is_none": True,
-    }
-
-
-def _marks(static: Mapping | None, adaptive: Mapping | None) -> list[tuple[str, str]]:
+def _marks(left: _Left) -> list[tuple[str, str]]:
     marks = []
-    for kind, found, height in (("static", static, 330), ("adaptive", adaptive, 670)):
+    for kind, found, height in (
+        ("strongest", left.strongest, 200),
+        ("static", left.cppn, 500),
+        ("adaptive", left.adaptive, 800),
+    ):
         if found:
             ends = wording.bounds(found)
             if ends:
                 marks.append((f"{kind} from-to", charts.span(*ends, height)))
             marks.append((kind, charts.dots([found["value"]], height)))
     return marks
+
+
+def _adaptive_pace(report: Mapping[str, Any]) -> dict[str, int | None]:
+    """How many images a run of evolution had, without detectors and against them."""
+    without = [
+        attack["images_per_run"]
+        for attack in report["how_easily"]["attacks"]
+        if attack["name"] == "cppn" and not attack["not_done"]
+    ]
+    against = [
+        one["adaptive"]["images"] // len(one["adaptive"]["runs"])
+        for one in report["detectors"]
+        if one["adaptive"] and one["adaptive"]["runs"]
+    ]
+    return {
+        "without": max(without, default=None),
+        "least": min(against, default=None),
+        "most": max(against, default=None),
+    }
 
 
 def _matrix(detectors: Sequence[Mapping[str, Any]], kinds: Sequence[str]) -> list[dict[str, Any]]:

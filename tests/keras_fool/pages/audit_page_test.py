@@ -175,6 +175,26 @@ def test_what_was_not_done_is_said_in_its_place(ten):
     assert "No data." in Parsed(audit_page.html(report, folder)).sections["detectors"]
 
 
+def test_the_best_detector_is_the_one_that_leaves_least_to_every_attack(ten):
+    report, folder = copy.deepcopy(ten[0]), ten[1]
+    withstands, falls = report["detectors"][3], report["detectors"][5]
+    for detector, static, adaptive in ((withstands, 0.25, 0.125), (falls, 0.9, 0.0)):
+        for row in detector["static"]:
+            row["fooled"]["0.99"] = samples.around(static if row["images"] == "ascent" else 0.0)
+        detector["adaptive"]["fooled"]["0.99"] = samples.around(adaptive)
+
+    parsed = Parsed(audit_page.html(report, folder))
+
+    figures = " ".join(parsed.sections[""].split())
+    best = f"in spite of {withstands['title']}, the best of 8 detectors, by the attack that is best"
+    assert best in figures
+    assert f"in spite of {falls['title']}, the best of 8 detectors, by evolution" in figures
+    text = parsed.sections["detectors"]
+    rows = text[text.index("No detector") :]
+    first = min(samples.DETECTORS.values(), key=lambda one: rows.lower().index(one[0].lower()))
+    assert first[0] == withstands["title"]
+
+
 def test_of_many_labels_the_surest_images_and_the_extremes_are_shown(tmp_path):
     labels = [f"label {number}" for number in range(60)]
     report = samples.audit(tmp_path, labels, (6, 6, 3), runs=2)

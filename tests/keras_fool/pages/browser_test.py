@@ -180,9 +180,9 @@ def test_missing_numbers_are_sorted_last(chromium, page):
     opened(chromium, page)
     chromium.run(
         "window.table = document.querySelectorAll('#detectors table.sortable')[0];"
-        "window.button = table.tHead.rows[0].cells[3].querySelector('button'); button.click()"
+        "window.button = table.tHead.rows[0].cells[4].querySelector('button'); button.click()"
     )
-    last = "return table.tBodies[0].rows[table.tBodies[0].rows.length - 1].cells[3].dataset.v"
+    last = "return table.tBodies[0].rows[table.tBodies[0].rows.length - 1].cells[4].dataset.v"
 
     assert chromium.run(last) == ""
     chromium.run("button.click()")
