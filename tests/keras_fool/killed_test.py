@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from keras_fool import evolve
 from tests.keras_fool import folders, processes
 
 
@@ -16,7 +17,7 @@ from tests.keras_fool import folders, processes
         pytest.param("direct", 8, marks=pytest.mark.slow),
     ],
 )
-def test_killed_run_ends_with_the_same_bytes(tmp_path, tiny_model, encoding, kills):
+def test_killed_run_ends_with_the_same_bytes(command, tmp_path, tiny_model, encoding, kills):
     arguments = (
         f"--model={tiny_model}",
         f"--encoding={encoding}",
@@ -26,7 +27,7 @@ def test_killed_run_ends_with_the_same_bytes(tmp_path, tiny_model, encoding, kil
         "--checkpoint_every=3",
     )
     log, path = tmp_path / "log", tmp_path / "killed"
-    processes.start("evolve", *arguments, f"--workdir={tmp_path / 'alone'}", log=log).finish()
+    assert command(evolve, *arguments, f"--workdir={tmp_path / 'alone'}")[0] == 0
     expected = folders.contents(tmp_path / "alone")
     assert "champions.csv" in expected
 
@@ -40,7 +41,8 @@ def test_killed_run_ends_with_the_same_bytes(tmp_path, tiny_model, encoding, kil
             moments.uniform(0, 0.1),  # it writes now; somewhere in there
         )
 
-    processes.start("evolve", *arguments, f"--workdir={path}", log=log).finish()
+    code, _, err = command(evolve, *arguments, f"--workdir={path}")
 
-    assert "Traceback" not in log.read_text()
+    assert code == 0, err
+    assert "Traceback" not in log.read_text() + err
     assert folders.contents(path) == expected

@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -11,11 +13,13 @@ import time
 import keras
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 from tensorboard.backend.event_processing import event_accumulator
 
 from keras_fool import confidence, train
+from keras_fool.command_line import cli
 from keras_fool.models import classifiers
-from tests.keras_fool import described, next_steps, processes, terminal
+from tests.keras_fool import described, next_steps, terminal
 from tests.trainers import samples
 from trainers import datasets
 
@@ -37,14 +41,17 @@ def weights_of(folder: pathlib.Path) -> bytes:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A training of 60 steps, uninterrupted: its folder and what it printed."""
-    path = tmp_path_factory.mktemp("trained")
-    processes.start(
-        *("train", *SMALL, "--steps=60", "--seed=3", "--checkpoint_every=40"),
-        *(f"--output_dir={path / 'models'}", f"--workdir={path / 'work'}"),
-        log=path / "err",
-        out=path / "out",
-    ).finish()
-    return path, (path / "out").read_text()
+    path, printed = tmp_path_factory.mktemp("trained"), io.StringIO()
+    argv = ["train", *SMALL, "--steps=60", "--seed=3", "--checkpoint_every=40"]
+    argv += [f"--output_dir={path / 'models'}", f"--workdir={path / 'work'}"]
+    with (
+        flagsaver.flagsaver(),
+        contextlib.redirect_stdout(printed),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.run(train.main, uses=train.USES, argv=argv)
+    assert ended.value.code == 0
+    return path, printed.getvalue()
 
 
 def test_trained_classifier_is_where_the_command_says(trained):
