@@ -12,7 +12,8 @@ import hypothesis
 
 _VARIABLE = "HYPOTHESIS_PROFILE"
 _EXPLORE = "explore"
-_TIMES_AS_MANY = 20
+_USUAL = 50
+_TIMES_AS_MANY = 40
 
 
 def load_profile() -> None:
@@ -22,13 +23,19 @@ def load_profile() -> None:
         KeyError: There is no such profile.
     """
     # No deadlines: what a compiled function takes at first, or a busy machine, is no flaw.
-    same = {"deadline": None, "derandomize": True, "database": None, "print_blob": False}
-    hypothesis.settings.register_profile("same", **same)
+    hypothesis.settings.register_profile(
+        "same",
+        deadline=None,
+        derandomize=True,
+        database=None,
+        print_blob=False,
+        max_examples=_USUAL,
+    )
     hypothesis.settings.register_profile(
         _EXPLORE,
         deadline=None,
         derandomize=False,
-        max_examples=100 * _TIMES_AS_MANY,
+        max_examples=_USUAL * _TIMES_AS_MANY,
         print_blob=True,
         suppress_health_check=[hypothesis.HealthCheck.too_slow],
     )
@@ -44,5 +51,5 @@ def exploring() -> bool:
 
 
 def examples(number: int) -> int:
-    """How many examples a test draws that needs another number than the usual 100."""
+    """How many examples a test draws that needs another number than the usual 50."""
     return number * _TIMES_AS_MANY if exploring() else number

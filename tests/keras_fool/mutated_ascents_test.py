@@ -93,7 +93,7 @@ def check(half, whole, ascend, tmp_path, counts, seed):
 
 
 def test_damaged_ascents(half, whole, ascend, tmp_path):
-    check(half, whole, ascend, tmp_path, counts=(5, 5, 40), seed=1)
+    check(half, whole, ascend, tmp_path, counts=(3, 3, 30), seed=1)
 
 
 @pytest.mark.slow

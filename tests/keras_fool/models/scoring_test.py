@@ -59,11 +59,11 @@ def test_confidences_are_the_models(scorer, shipped):
 @pytest.fixture(scope="module")
 def many(scorer) -> tuple[np.ndarray, np.ndarray]:
     """Images and the confidences that they have together."""
-    batch = images(4500, scorer.image_shape)
+    batch = images(2200, scorer.image_shape)
     return batch, scorer.score(batch)
 
 
-@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 31, 100, 163, 512, 2048, 2049])
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 31, 163, 512, 2049])
 def test_confidences_of_an_image_do_not_depend_on_its_batch(scorer, many, count):
     batch, expected = many
 
@@ -283,13 +283,13 @@ def test_other_images_are_refused(scorer, batch):
 
 def test_the_tuned_batch_changes_no_confidence(shipped):
     scorer = scoring.LocalScorer(shipped, score_batch=64)
-    batch = images(1200, scorer.image_shape)
+    batch = images(600, scorer.image_shape)
     before = scorer.score(batch)
 
     chosen = scorer.tune(len(batch))
 
     assert chosen == scorer.score_batch
-    assert chosen in (72, 264, 528, 1056)  # no more than are scored at a time
+    assert chosen in (72, 264, 528)  # no more than are scored at a time
     np.testing.assert_array_equal(scorer.score(batch), before)
 
 
