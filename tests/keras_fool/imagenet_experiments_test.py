@@ -12,7 +12,7 @@ from keras_fool import confidence, reproduce, transfer
 from keras_fool.studies import imagenet, tables
 from tests.keras_fool import folders, terminal
 
-SCALE = ("--scale=0.001", "--workdir=work", "--results=res")  # 5 generations
+SCALE = ("--scale=0.001", "--results=res")  # 5 generations
 LABELS = ("lamp", "dog", "crane", "crane")  # two labels may have one name
 
 
@@ -39,6 +39,18 @@ def networks(tmp_path_factory) -> list[str]:
     return specs
 
 
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> pathlib.Path:
+    """Where experiments of any test keep their evolutions, and find those of others."""
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture
+def reproduced(command, work):
+    """Runs an experiment: (exit code, stdout, stderr)."""
+    return lambda *arguments: command(reproduce, *SCALE, f"--workdir={work}", *arguments)
+
+
 @pytest.fixture
 def photographs(tmp_path) -> pathlib.Path:
     """Two pictures of each label, one of them damaged."""
@@ -53,10 +65,10 @@ def photographs(tmp_path) -> pathlib.Path:
     return tmp_path / "photographs"
 
 
-def test_one_run_over_all_labels(command, networks, tmp_path):
-    arguments = ["--experiment=imagenet_run", *SCALE, f"--models={networks[0]}"]
+def test_one_run_over_all_labels(reproduced, networks, tmp_path):
+    arguments = ["--experiment=imagenet_run", f"--models={networks[0]}", "--label_names=names.txt"]
 
-    code, out, err = command(reproduce, *arguments, "--label_names=names.txt")
+    code, out, err = reproduced(*arguments, f"--workdir={tmp_path / 'named'}")
 
     assert code == 0, err
     folder = tmp_path / "res" / "imagenet_run_scale0.001"
@@ -79,7 +91,7 @@ def test_one_run_over_all_labels(command, networks, tmp_path):
             assert picture.width > 400
 
     before = folders.contents(folder)
-    code, _, err = command(reproduce, *arguments, "--label_names=names.txt")
+    code, _, err = reproduced(*arguments, f"--workdir={tmp_path / 'named'}")
     assert code == 0, err
     assert folders.contents(folder) == before
 
@@ -98,10 +110,10 @@ def test_kinds_are_those_of_imagenet():
 
 
 @pytest.mark.parametrize("name", ["table_s1_imagenet", "transfer_architectures"])
-def test_transfer_between_two(command, networks, tmp_path, name):
+def test_transfer_between_two(reproduced, networks, tmp_path, name):
     models = f"--models={networks[0]},{networks[1]}"
 
-    code, _, err = command(reproduce, f"--experiment={name}", *SCALE, models)
+    code, _, err = reproduced(f"--experiment={name}", models)
 
     assert code == 0, err
     folder = tmp_path / "res" / f"{name}_scale0.001"
@@ -117,12 +129,13 @@ def test_transfer_between_two(command, networks, tmp_path, name):
         assert line in table
 
 
-def test_several_runs_have_intervals(command, networks, tmp_path):
+def test_several_runs_have_intervals(reproduced, networks, tmp_path):
     pathlib.Path("four.txt").write_text("lamp\ndog\ncrane\npipe")
     models = f"--models={networks[0]},{networks[1]}", "--label_names=four.txt"
-    arguments = (*SCALE, "--runs=3", "--dataset=folder:somewhere/tiny", *models)
+    work = f"--workdir={tmp_path / 'named'}"
+    arguments = ("--runs=3", "--dataset=folder:somewhere/tiny", work, *models)
 
-    code, _, err = command(reproduce, "--experiment=table_s1_imagenet", *arguments)
+    code, _, err = reproduced("--experiment=table_s1_imagenet", *arguments)
 
     assert code == 0, err
     folder = tmp_path / "res" / "table_s1_imagenet_tiny_scale0.001"
@@ -142,20 +155,18 @@ def test_several_runs_have_intervals(command, networks, tmp_path):
     assert (low, high) == pytest.approx((shares.min(), shares.max()), abs=0.06)  # of three runs
     assert f"| images bred | {3 * (400 + 6 * 400):,} |" in table
 
-    one = command(
-        reproduce, "--experiment=imagenet_run", *arguments[:-2], models[0].split(",")[0], models[1]
+    one = reproduced(
+        "--experiment=imagenet_run", *arguments[:-2], models[0].split(",")[0], models[1]
     )
     assert one[0] == 0, one[2]
     folder = tmp_path / "res" / "imagenet_run_tiny_scale0.001"
-    metrics = folders.rows(next(tmp_path.glob("work/*/net0*/metrics.csv")))
+    metrics = folders.rows(next(tmp_path.glob("named/*/net0*/metrics.csv")))
     last = [float(row["median"]) for row in metrics if row["generation"] == "5"]
     assert f"\n| 5 | {100 * np.median(last):.2f} |" in (folder / "table.md").read_text()
 
 
-def test_ensemble_of_three(command, networks, tmp_path):
-    arguments = ["--experiment=ensemble", *SCALE, f"--models={','.join(networks)}"]
-
-    code, _, err = command(reproduce, *arguments)
+def test_ensemble_of_three(reproduced, networks, tmp_path):
+    code, _, err = reproduced("--experiment=ensemble", f"--models={','.join(networks)}")
 
     assert code == 0, err
     folder = tmp_path / "res" / "ensemble_scale0.001"
@@ -172,12 +183,12 @@ def test_ensemble_of_three(command, networks, tmp_path):
     assert f"| median confidence, % | 65.2 | {100 * median:.2f} |" in table
 
 
-def test_confidence_in_real_images_beside_fooling_ones(command, networks, photographs, tmp_path):
+def test_confidence_in_real_images_beside_fooling_ones(reproduced, networks, photographs, tmp_path):
     model = f"--models={networks[1]}"
     data = f"--dataset=folder:{photographs}"
-    assert command(reproduce, "--experiment=imagenet_run", *SCALE, model)[0] == 0
+    assert reproduced("--experiment=imagenet_run", model)[0] == 0
 
-    code, _, err = command(reproduce, "--experiment=confidence", *SCALE, model, data)
+    code, _, err = reproduced("--experiment=confidence", model, data)
 
     assert code == 0, err
     folder = tmp_path / "res" / "confidence_photographs_scale0.001"
@@ -219,10 +230,11 @@ def test_confidence_of_the_shipped_kind(command, tiny_model):
     assert "has 3 labels, digits has 10" in err
 
 
-def test_transfer_sees_the_images_as_the_original_did(command, networks, tmp_path):
-    arguments = ["--experiment=imagenet_run", *SCALE, f"--models={networks[0]}"]
-    assert command(reproduce, *arguments)[0] == 0
-    (run,) = (tmp_path / "work" / "work_scale0.001").glob("net0_*")
+def test_transfer_sees_the_images_as_the_original_did(
+    command, reproduced, networks, tmp_path, work
+):
+    assert reproduced("--experiment=imagenet_run", f"--models={networks[0]}")[0] == 0
+    (run,) = (work / "work_scale0.001").glob("net0_*")
     other, _, _ = networks[1].partition(":")
 
     code, _, err = command(transfer, f"--images={run}", f"--models={other}", "--output=out")
@@ -233,11 +245,11 @@ def test_transfer_sees_the_images_as_the_original_did(command, networks, tmp_pat
 
 
 @pytest.mark.parametrize("other", ["+", "grpc://127.0.0.1:1/net"])
-def test_members_of_the_ensemble_are_single_networks(command, networks, other, tmp_path):
+def test_members_of_the_ensemble_are_single_networks(reproduced, networks, other, tmp_path):
     third = "+".join(networks[1:]) if other == "+" else other
     models = f"--models={networks[0]},{networks[1]},{third}"
 
-    code, out, err = command(reproduce, *SCALE, "--experiment=ensemble", models)
+    code, out, err = reproduced("--experiment=ensemble", models)
 
     assert (code, out) == (1, "")
     assert "is an endpoint or an ensemble" in err
@@ -260,8 +272,8 @@ def test_members_of_the_ensemble_are_single_networks(command, networks, other, t
         (["--experiment=imagenet_run", "--label_names=no.txt"], 1, "no file of label names no.txt"),
     ],
 )
-def test_bad_input_is_one_line(command, arguments, code, message, tmp_path):
-    found, out, err = command(reproduce, *SCALE, *arguments)
+def test_bad_input_is_one_line(reproduced, arguments, code, message, tmp_path):
+    found, out, err = reproduced(*arguments)
 
     assert (found, out) == (code, "")
     assert message in err
