@@ -89,6 +89,7 @@ def with_means(tiny_model, other_model, tmp_path_factory) -> tuple[str, ...]:
     return f"--models={','.join(map(str, found))}", "--scale=0.005"
 
 
+@pytest.mark.slow
 def test_published_view_and_the_figures_through_it(command, with_means, tmp_path):
     arguments = [*with_means, "--workdir=work", "--results=res"]
 

@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from keras_fool import confidence, inspect, train
 from tests.trainers import tfds_samples
 
 
+@pytest.mark.slow
 def test_train_inspect_and_measure(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tfds_samples.DoorDigits(data_dir="data").download_and_prepare()

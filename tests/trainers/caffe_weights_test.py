@@ -64,7 +64,9 @@ def test_lenet_of_every_variant_computes_what_caffe_does(variant, lenet_weights,
     assert_confidences(model, digits, expected)
 
 
-@pytest.mark.parametrize("architecture", ["alexnet", "caffenet"])
+@pytest.mark.parametrize(
+    "architecture", ["caffenet", pytest.param("alexnet", marks=pytest.mark.slow)]
+)
 def test_alexnets_compute_what_caffe_does(architecture):
     """At 71x71, where every pooling rounds up and the dense layer sees 2x2 places."""
     weights = caffe_samples.weights(caffe_samples.alexnet_shapes(7, 256 * 2 * 2))
@@ -109,44 +111,30 @@ def googlenet_weights():
     return caffe_samples.weights(caffe_samples.googlenet_shapes(3))
 
 
-@pytest.fixture(scope="module")
-def photograph():
-    return np.random.default_rng(5).integers(0, 256, (1, 224, 224, 3), np.uint8)
-
-
 def read_with_mean(weights, mean, tmp_path, **variant):
     (tmp_path / "w").write_bytes(caffe_writer.file_of(weights))
     (tmp_path / "m").write_bytes(caffe_writer.blob(mean, **variant))
     return caffe_weights.read("googlenet", tmp_path / "w", tmp_path / "m")
 
 
-def confidences_with(model, mean_rgb, image):
-    """Those of the same weights and another mean."""
-    other = models.build("googlenet", (224, 224, 3), 3, seed=1, mean=mean_rgb)
-    for weight, value in zip(other.trainable_weights, model.trainable_weights, strict=True):
-        weight.assign(value)
-    return other(image, training=False).numpy()
-
-
-def test_middle_of_a_mean_image_is_taken(googlenet_weights, photograph, tmp_path):
+def test_middle_of_a_mean_image_is_taken(googlenet_weights, tmp_path):
     mean = np.random.default_rng(2).uniform(50, 200, (1, 3, 256, 256)).astype(np.float32)
 
     model = read_with_mean(googlenet_weights, mean, tmp_path, legacy=True)
 
     window = mean[0, ::-1, 16:240, 16:240].transpose(1, 2, 0)
-    np.testing.assert_array_equal(model.get_layer("mean").mean.numpy(), window)
-    by_colour = confidences_with(model, window.mean(axis=(0, 1)), photograph)
-    assert np.abs(model(photograph, training=False) - by_colour).max() > 1e-3
+    photograph = np.random.default_rng(5).integers(0, 256, (1, 224, 224, 3), np.uint8)
+    found = model.get_layer("mean")(photograph.astype(np.float32)).numpy()
+    np.testing.assert_array_equal(found[0], photograph[0] - window)
 
 
-def test_a_mean_by_colour_is_bgr(googlenet_weights, photograph, tmp_path):
+def test_a_mean_by_colour_is_bgr(googlenet_weights, tmp_path):
     mean = np.array([90, 120, 150], np.float32)
 
     model = read_with_mean(googlenet_weights, mean, tmp_path)
 
-    found = model(photograph, training=False).numpy()
-    np.testing.assert_allclose(found, confidences_with(model, mean[::-1], photograph), atol=1e-6)
-    assert np.abs(found - confidences_with(model, mean, photograph)).max() > 1e-3
+    found = model.get_layer("mean")(np.zeros((1, 224, 224, 3), np.float32)).numpy()
+    np.testing.assert_array_equal(found[0, 0, 0], -mean[::-1])
 
 
 @pytest.mark.parametrize(

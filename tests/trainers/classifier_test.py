@@ -170,7 +170,9 @@ def exact(strategy, drawn) -> classifier.Training:
     return classifier.train(settings, drawn, strategy)
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_lower_precision_learns_too(strategy, drawn, exact, precision):
     lower = dataclasses.replace(exact.settings, precision=precision)
 

@@ -110,6 +110,7 @@ def test_figures_share_what_they_ascend(command, figure_s5):
     assert [stage["reused"] for stage in timing["stages"].values()] == [True, False, False]
 
 
+@pytest.mark.slow
 def test_decay_is_varied_from_figure_s5(command, figure_s5):
     arguments, _ = figure_s5
 

@@ -127,6 +127,7 @@ def test_each_regulariser_is_measured_alone_and_after_those_before_it():
     np.testing.assert_allclose(list(found.alone.values()), alone, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_three_figures_in_one_table(command, tiny_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["--experiment=ascent_losses", f"--models={tiny_model}", "--dataset=mnist"]
