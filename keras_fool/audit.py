@@ -28,8 +28,8 @@ The same command on the folder of an audit that was stopped or killed continues 
 
 --fail_over=fooled99:0.5 is for continuous integration: the exit code is 1 where the strongest
 attack fooled more than half of the labels with at least 99 % confidence. The names: fooled50,
-fooled90, fooled99, fooled9999, of the strongest attack; adaptive50, ..., adaptive9999, of what the
-best detector leaves when it is attacked, too. With commas between several.
+fooled90, fooled99, fooled9999, of the strongest attack; left50, ..., left9999, of what the best
+detector leaves to the attack that is worst for it. With commas between several.
 """
 
 import pathlib
@@ -76,7 +76,7 @@ _REFERENCE = flags.DEFINE(
 _FAIL_OVER = flags.DEFINE_string(
     "fail_over",
     None,
-    "Largest shares that pass, such as fooled99:0.5,adaptive99:0.2; over one, the exit code is 1.",
+    "Largest shares that pass, such as fooled99:0.5,left99:0.2; over one, the exit code is 1.",
 )
 USES = flag_groups.Groups(
     what=(

@@ -39,6 +39,7 @@ from keras_fool.command_line import (
     model_flags,
     next_steps,
 )
+from keras_fool.studies import tables
 from trainers import names
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str]) -> None:
             images = scorer_contract.trial_images(scorer.image_shape)
             advice = preprocess_advice.of_random_images(scorer, images)
             found = inspection.facts(classifier, scorer)
-        print("\n\n".join(map(inspection.lines, found)))
+        print("\n\n".join(map(tables.facts, found)))
         is_best = True
         if dataset is not None:
             table, is_best = _accuracies(scorer, dataset)

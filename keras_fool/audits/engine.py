@@ -357,7 +357,8 @@ class _Audit:
         if parts.source is not None and self._attacked.classifier.in_graph:
             local: Any = self._attacked.scorer
             shares = inspection.accuracies(local, parts.source)[0]
-            accuracies = {word: intervals.number(share) for word, share in shares.items()}
+            if len(shares) > 1:
+                accuracies = {word: intervals.number(share) for word, share in shares.items()}
         return {
             "name": parts.name,
             "digest": parts.digest,

@@ -1,11 +1,11 @@
 """What the command says of an audit that is complete."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_fool.audits import settings, verdict
-from keras_fool.studies import inspection, tables
+from keras_fool.studies import tables
 from trainers import names
 
 
@@ -17,6 +17,7 @@ def summary(report: Mapping[str, Any], width: int) -> str:
         width: Of the lines of text, in letters.
     """
     level = settings.SURE
+    made = [each for each in report["how_easily"]["attacks"] if each["not_done"] is None]
     attacks = [
         [
             attack["title"],
@@ -25,16 +26,19 @@ def summary(report: Mapping[str, Any], width: int) -> str:
             _count(attack["median_images_to"][level]),
             f"{attack['images']:,}",
         ]
-        for attack in report["how_easily"]["attacks"]
-        if attack["not_done"] is None
+        for attack in made
     ]
     headings = ["attack", "labels fooled, 99 %", "median confidence", "images to 99 %", "images"]
-    facts = "\n\n".join(map(inspection.lines, report["model"]["facts"]))
+    facts = "\n\n".join(map(tables.facts, report["model"]["facts"]))
     parts = [f"\n{facts}\n{_accuracy(report['data'])}"]
     parts += [_wrapped(report["verdict"]["sentence"], width), tables.aligned(headings, attacks)]
-    detectors = [_detector(each) for each in report["detectors"] if each["not_done"] is None]
+    names_of = [attack["name"] for attack in made]
+    fitted = [each for each in report["detectors"] if each["not_done"] is None]
+    detectors = [_detector(each, names_of) for each in fitted]
     if detectors:
-        headings = ["detector", "real rejected", "CPPN accepted", "fooled", "fooled when attacked"]
+        parts.append("Labels fooled at 99 % where a detector must accept the image, by attack:\n")
+        headings = ["detector", "real rejected", *(attack["title"].split()[0] for attack in made)]
+        headings.append("CPPN on both")
         parts.append(tables.aligned(headings, detectors))
     parts.append(_wrapped(f"{report['verdict']['easily']} {report['verdict']['by_what']}", width))
     limits = [_wrapped(words, width - 2, "- ") for words in report["verdict"]["limits"]]
@@ -54,15 +58,14 @@ def _accuracy(data: Mapping[str, Any] | None) -> str:
     return f"right about   {words}\n"
 
 
-def _detector(found: Mapping[str, Any]) -> list[str]:
+def _detector(found: Mapping[str, Any], attacks: Sequence[str]) -> list[str]:
     level = settings.SURE
-    static = {row["images"]: row for row in found["static"]}["cppn"]
+    static = {row["images"]: row["fooled"][level] for row in found["static"]}
     adaptive = found["adaptive"]
     return [
         found["title"],
         _share(found["threshold"]["real_rejected"]),
-        _share(static["accepted"]),
-        _share(static["fooled"][level]),
+        *(_share(static[attack]) for attack in attacks),
         _share(adaptive["fooled"][level]),
     ]
 

@@ -13,8 +13,8 @@ Report = Mapping[str, Any]
 _DIGITS = {level: level.removeprefix("0.").ljust(2, "0") for level in settings.LEVELS}
 # By the name of a check, what it is about and the level.
 _FOOLED = {f"fooled{digits}": level for level, digits in _DIGITS.items()}
-_ADAPTIVE = {f"adaptive{digits}": level for level, digits in _DIGITS.items()}
-CHECKS = (*_FOOLED, *_ADAPTIVE)
+_LEFT = {f"left{digits}": level for level, digits in _DIGITS.items()}
+CHECKS = (*_FOOLED, *_LEFT)
 # Shares of labels from which on words change.
 _EASILY, _MOSTLY = 0.9, 0.5
 _KEPT_OUT = 0.1
@@ -51,7 +51,7 @@ def checks(found: Report, limits: Mapping[str, float]) -> list[dict[str, Any]]:
         if name in _FOOLED:
             value = _most_fooled(found, _FOOLED[name])
         else:
-            value = _least_left(found, _ADAPTIVE[name])
+            value = _least_left(found, _LEFT[name])
         passed = value is not None and value <= limit
         made.append({"name": name, "value": value, "limit": limit, "passed": passed})
     return made
@@ -70,7 +70,7 @@ def failures(made: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def limits(text: str) -> dict[str, float]:
-    """The limits in "fooled99:0.5,adaptive99:0.2".
+    """The limits in "fooled99:0.5,left99:0.2".
 
     Raises:
         ValueError: It names no known check, or no share.
@@ -128,25 +128,43 @@ def _strongest(found: Report) -> Mapping[str, Any] | None:
 
 def _attacked(found: Report) -> list[Mapping[str, Any]]:
     """The detectors that were attacked together with the classifier."""
-    return [
-        each
-        for each in found["detectors"]
-        if each["not_done"] is None and each["adaptive"]["not_done"] is None
-    ]
+    return [each for each in _tried(found) if each["adaptive"]["not_done"] is None]
+
+
+def _tried(found: Report) -> list[Mapping[str, Any]]:
+    """The detectors that were fitted; where some were attacked, too, these alone."""
+    every = [each for each in found["detectors"] if each["not_done"] is None]
+    return [each for each in every if each["adaptive"]["not_done"] is None] or every
+
+
+def left(detector: Mapping[str, Any], level: str = settings.SURE) -> tuple[float, str]:
+    """What a detector leaves to the attack that is worst for it, and which one that is, in words.
+
+    Args:
+        detector: A detector that was fitted, as the report has it.
+        level: The confidence.
+    """
+    shares = {
+        row["title"]: _share(row["fooled"], level)
+        for row in detector["static"]
+        if row["fooled"][level] is not None
+    }
+    adaptive = detector["adaptive"]
+    if adaptive["not_done"] is None:
+        shares["evolution against it"] = _share(adaptive["fooled"], level)
+    worst = max(shares, key=lambda title: shares[title], default="")
+    return shares.get(worst, 1.0), worst
 
 
 def _best(found: Report) -> Mapping[str, Any] | None:
-    """The detector that leaves least to attacks on it, or without any to those without it."""
+    """The detector that leaves least to the attack that is worst for it."""
 
-    def left(each: Mapping[str, Any]) -> tuple[float, ...]:
-        static = [_share(row["fooled"]) for row in each["static"] if row["fooled"][settings.SURE]]
+    def key(each: Mapping[str, Any]) -> tuple[float, ...]:
         adaptive = each["adaptive"]
-        if adaptive["not_done"] is not None:
-            return 1.0, max(static, default=1.0)
-        return _share(adaptive["fooled"]), max(static, default=1.0)
+        alone = 1.0 if adaptive["not_done"] else _share(adaptive["fooled"])
+        return *(left(each, level)[0] for level in (settings.SURE, "0.9", "0.9999")), alone
 
-    every = [each for each in found["detectors"] if each["not_done"] is None]
-    return min(every, key=left, default=None)
+    return min(_tried(found), key=key, default=None)
 
 
 def _most_fooled(found: Report, level: str) -> float | None:
@@ -154,8 +172,7 @@ def _most_fooled(found: Report, level: str) -> float | None:
 
 
 def _least_left(found: Report, level: str) -> float | None:
-    shares = (_share(each["adaptive"]["fooled"], level) for each in _attacked(found))
-    return min(shares, default=None)
+    return min((left(each, level)[0] for each in _tried(found)), default=None)
 
 
 def _opening(found: Report, strongest: Report | None, fooled: float | None) -> str:
@@ -183,20 +200,19 @@ def _opening(found: Report, strongest: Report | None, fooled: float | None) -> s
 def _ending(found: Report, best: Report | None, fooled: float | None) -> str:
     if best is None:
         return "no detector was tried"
-    adaptive = best["adaptive"]
-    if adaptive["not_done"] is not None:
-        return "no detector was attacked together with it"
-    left = _share(adaptive["fooled"])
-    number = len(_attacked(found))
-    which = f"the best of {number} detectors, {best['title']}," if number > 1 else best["title"]
-    if fooled and left >= _EASILY * fooled:
-        return (
-            f"no detector helps: {which} leaves {percent(left)} of labels fooled once it is "
-            "attacked, too"
-        )
-    if left <= _KEPT_OUT:
-        return f"{which} leaves {percent(left)} of labels fooled even when it is attacked, too"
-    return f"{which} helps in part: it leaves {percent(left)} of labels fooled once attacked, too"
+    share, worst = left(best)
+    number = len(_tried(found))
+    which = f"the best of {number}, {best['title']}," if number > 1 else best["title"]
+    leaves = f"{which} leaves {percent(share)} of labels fooled by {worst}"
+    if not fooled:
+        return f"with a detector, {leaves}"
+    if share >= _EASILY * fooled:
+        return f"no detector helps: {leaves}"
+    if best["adaptive"]["not_done"] is not None:
+        return f"no detector was attacked, too: {leaves}"
+    if share <= _KEPT_OUT:
+        return f"a detector helps: {leaves}"
+    return f"a detector helps in part: {leaves}"
 
 
 def _easily(found: Report, strongest: Report | None) -> str:
@@ -238,17 +254,19 @@ def _helps(found: Report, best: Report | None) -> str:
     if best is None:
         reasons = {each["not_done"] for each in found["detectors"]}
         return f"No detector was tried. {' '.join(sorted(reasons)[:1])}".strip()
-    attacked = _attacked(found)
+    each = sorted(_tried(found), key=lambda one: left(one)[0])
+    worst = "; ".join(f"{one['title']} {percent(left(one)[0])} ({left(one)[1]})" for one in each)
+    words = (
+        "Of labels with at least 99 % confidence, this is what each detector leaves fooled to the "
+        f"attack that is worst for it: {worst}."
+    )
+    attacked = sorted(_attacked(found), key=lambda one: _share(one["adaptive"]["fooled"]))
     if not attacked:
-        return f"No detector was attacked. {best['adaptive']['not_done']}"
-    each = sorted(attacked, key=lambda one: _share(one["adaptive"]["fooled"]))
+        return f"{words} {best['adaptive']['not_done']}"
     shares = ", ".join(
-        f"{one['title']} {percent(_share(one['adaptive']['fooled']))}" for one in each
+        f"{one['title']} {percent(_share(one['adaptive']['fooled']))}" for one in attacked
     )
-    return (
-        "Of labels with at least 99 % confidence, evolution against classifier and detector "
-        f"together leaves fooled: {shares}."
-    )
+    return f"{words} Evolution against classifier and detector together alone leaves: {shares}."
 
 
 def _threshold(best: Report | None) -> dict[str, Any] | None:

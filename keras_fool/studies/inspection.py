@@ -3,7 +3,6 @@
 import functools
 import math
 import statistics
-import textwrap
 import time
 from collections.abc import Callable
 
@@ -19,7 +18,7 @@ from keras_fool.models import (
     scoring,
 )
 from keras_fool.studies import real_images
-from trainers import names, sources
+from trainers import sources
 
 Facts = dict[str, str]
 
@@ -29,7 +28,6 @@ _BATCH = 8  # images next to one another in the data, of every so many
 _SECONDS = 1.0  # that the speed is measured for, after the first call
 _SLOW = 0.5  # seconds; where a small batch takes longer, no larger one is tried
 _MOST_NAMED = 6
-_WIDTH = 100
 _COLOURS = {1: "grey", 3: "RGB", 4: "RGB and full alpha"}
 _PREPROCESSED = {
     "none": "bytes 0..255 as they are",
@@ -72,22 +70,6 @@ def facts(
     if with_speed:
         whole["speed"] = f"{speed(scorer):,.0f} images/s on this machine"
     return [*each, whole]
-
-
-def lines(found: Facts) -> str:
-    """Facts as a terminal shows them: a line for each, long ones wrapped."""
-    column = max(len("computed in"), *map(len, found)) + 3
-    return "\n".join(
-        textwrap.fill(
-            names.shown(words),
-            _WIDTH,
-            initial_indent=name.ljust(column),
-            subsequent_indent=" " * column,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for name, words in found.items()
-    )
 
 
 def speed(scorer: scoring.LocalScorer) -> float:

@@ -7,12 +7,16 @@ import csv
 import decimal
 import io
 import re
+import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from trainers import names
+
 NO_VALUE = "-"
+_WIDTH = 100  # of lines in a terminal
 _HUNDREDTH = decimal.Decimal("0.01")
 _BETWEEN_CELLS = re.compile(r" \| ")  # a sign that belongs to a cell has a backslash before it
 _TITLE = re.compile("^#+ ")
@@ -40,6 +44,22 @@ def aligned(headings: Sequence[object], rows: Iterable[Sequence[object]]) -> str
         ]
         lines.append("  ".join(padded).rstrip())
     return "".join(f"{line}\n" for line in lines)
+
+
+def facts(found: Mapping[str, str]) -> str:
+    """Facts by their names as a terminal shows them: a line for each, long ones wrapped."""
+    column = max(len("computed in"), *map(len, found)) + 3
+    return "\n".join(
+        textwrap.fill(
+            names.shown(words),
+            _WIDTH,
+            initial_indent=name.ljust(column),
+            subsequent_indent=" " * column,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, words in found.items()
+    )
 
 
 def in_terminal(text: str) -> str:

@@ -273,7 +273,7 @@ def test_a_function_is_audited_as_far_as_it_can_be():
         assert "nothing but confidences" in each[name]["not_done"]
     assert not report["model"]["gives_gradients"]
     assert report["by_what"]["transfer_not_done"]
-    assert "no detector was attacked" in found.verdict
+    assert "no detector helps" in found.verdict
     assert found.plot().axes
     assert repr(found).count(found.verdict) == 1
 

@@ -21,6 +21,9 @@ def set_fooled(report, share: float) -> None:
 
 
 def set_left(report, share: float) -> None:
+    for each in report["detectors"][:2]:
+        for row in each["static"]:
+            row["fooled"]["0.99"]["value"] = share
     report["detectors"][0]["adaptive"]["fooled"]["0.99"]["value"] = share
 
 
@@ -30,7 +33,7 @@ def test_the_sentence_has_the_budget_and_both_answers(report):
     for fact in ("toy.keras", "10,000 images", "67 %", "MSP", "50 %"):
         assert fact in found["sentence"], fact
     assert found["sentence"].endswith(".")
-    assert found["threshold"]["detector"] == "msp"
+    assert found["threshold"]["detector"] == "msp"  # the other one was not attacked
     assert found["threshold"]["value"] == report["detectors"][0]["threshold"]["value"]
 
 
@@ -39,7 +42,7 @@ def test_the_sentence_has_the_budget_and_both_answers(report):
     [
         (1.0, 1.0, ("easily", "no detector helps")),
         (1.0, 0.05, ("easily", "leaves 5 %")),
-        (0.6, 0.3, ("most labels", "in part")),
+        (0.6, 0.3, ("most labels", "leaves 30 %")),
         (0.1, 0.0, ("some labels", "leaves 0 %")),
         (0.0, 0.0, ("none of its 3 labels",)),
     ],
@@ -54,9 +57,23 @@ def test_words_follow_the_shares(report, fooled, left, facts):
         assert fact in sentence
 
 
+def test_what_is_left_is_what_the_worst_attack_leaves(report):
+    """A detector that withstands evolution may accept what gradient ascent makes without it."""
+    msp = report["detectors"][0]
+    assert verdict.left(msp) == (0.5, "evolution against it")
+    msp["static"][-1]["fooled"]["0.99"]["value"] = 0.8
+
+    assert verdict.left(msp) == (0.8, msp["static"][-1]["title"])
+    set_left(report, 0.6)
+    assert "no detector helps" in verdict.report(report)["sentence"]
+
+
 def test_the_best_detector_is_the_one_that_leaves_least(report):
+    set_left(report, 0.4)
     other = copy.deepcopy(report["detectors"][0])
     other |= {"name": "other", "title": "Other"}
+    for row in other["static"]:
+        row["fooled"]["0.99"]["value"] = 0.05
     other["adaptive"]["fooled"]["0.99"]["value"] = 0.1
     report["detectors"].append(other)
 
@@ -64,7 +81,8 @@ def test_the_best_detector_is_the_one_that_leaves_least(report):
 
     assert found["threshold"]["title"] == "Other"
     assert "Other" in found["sentence"]
-    checks = verdict.checks(report, {"adaptive99": 0.2, "fooled99": 0.9})
+    assert "a detector helps" in found["sentence"]
+    checks = verdict.checks(report, {"left99": 0.2, "fooled99": 0.9})
     assert [check["value"] for check in checks] == [0.1, pytest.approx(2 / 3)]
     assert verdict.failures(checks) is None
 
@@ -77,9 +95,9 @@ def test_without_detectors_nothing_is_claimed_of_them(report):
 
     assert "no detector was tried" in found["sentence"]
     assert found["threshold"] is None
-    (check,) = verdict.checks(report, {"adaptive99": 1.0})
+    (check,) = verdict.checks(report, {"left99": 1.0})
     assert (check["value"], check["passed"]) == (None, False)
-    assert "adaptive99" in verdict.failures([check])
+    assert "left99" in verdict.failures([check])
 
 
 def test_limits_name_what_was_not_done(report):
@@ -120,5 +138,7 @@ def test_the_summary_has_what_was_done_and_what_was_not(report):
 
     for fact in ("CPPN evolution", "Pixel evolution", "MSP", "67 %", report["verdict"]["sentence"]):
         assert fact in " ".join(text.split()), fact
-    assert "Gradient ascent" not in text.split("\n\n")[1]
+    assert "Gradient" not in text.partition("labels fooled, 99 %")[2].partition("fooled 67 %")[0]
+    for column in ("real rejected", "CPPN on both"):
+        assert column in text
     assert max(map(len, text.splitlines())) <= 100

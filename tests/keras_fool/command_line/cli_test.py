@@ -96,7 +96,7 @@ def test_wrong_flag_is_one_line_and_starts_nothing(answers, name):
 WRONG_LINES = [
     (["evolv"], 2, "no command 'evolv'; did you mean evolve?"),
     (["keras_fool.import-caffe"], 2, "did you mean import_caffe?"),
-    (["nothing"], 2, "Known: ascend, confidence, evolve"),
+    (["nothing"], 2, "Known: ascend, audit, confidence, evolve"),
     (["--sneed=1"], 2, "See python -m keras_fool --help."),
     (["evolve", "--sneed=1"], 2, "See python -m keras_fool.evolve --help."),
     (["evolve", "--runs=0"], 2, "--runs"),
