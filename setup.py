@@ -21,6 +21,9 @@ SERVING = [
 # Scores .onnx files.
 ONNX = ["onnxruntime>=1.23"]
 
+# Many machines. No other minor version was tried.
+CLUSTER = ["ray[client]>=2.60,<2.61"]
+
 ROOT = pathlib.Path(__file__).parent
 # Read, not imported: the package's requirements may not be installed yet.
 VERSION = re.search(
@@ -78,6 +81,7 @@ setup(
     extras_require={
         "serving": SERVING,
         "onnx": ONNX,
+        "cluster": CLUSTER,
         "test": [
             *SERVING,
             *ONNX,

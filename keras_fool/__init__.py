@@ -21,6 +21,7 @@ From a program or a notebook:
     runs            evolutions, ascents and trainings in folders that they go on from
     sheets          pictures of many images
     studies         the paper's experiments
+    cluster         evolutions on many machines
     serving         classifiers behind TF Serving: a client, a local server
     command_line    flags, help, exit codes
     errors          errors that the user can fix

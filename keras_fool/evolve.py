@@ -35,10 +35,14 @@ With --detector, the confidences of an image that the detector rejects count as 
 left are images that pass it: the adaptive attack on a defence. A label without any such image has
 a confidence below 1e-30 in the tables. Detectors are fitted with keras_fool.detectors.
 
+With --cluster, the workers of a Ray cluster make the runs, some of them each, or of one run score
+the batches, and the run folder is the same to the byte; docs/clusters.md tells how to start one.
+
 Costs, for MNIST, 40,400 images: a few seconds after TensorFlow has started. The median confidence
 should reach at least 0.9999.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 from absl import flags
@@ -47,6 +51,7 @@ from evolvers import config as evolvers_config
 from keras_fool import arguments, errors, fooling
 from keras_fool.command_line import (
     cli,
+    cluster_flags,
     common_flags,
     endpoint_flags,
     flag_groups,
@@ -124,6 +129,7 @@ USES = flag_groups.Groups(
     ),
     where=(common_flags.WORKDIR,),
     endpoint=endpoint_flags.USES,
+    cluster=cluster_flags.USES,
     expert=(
         _COORDS,
         *model_flags.OF_ONE,
@@ -150,12 +156,15 @@ def main(argv: Sequence[str]) -> None:
     with errors.reported(ValueError, as_error=errors.UsageError):
         settings = arguments.evolution(flag_values.given(USES))
         score_batch = flag_values.score_batch()
+    cluster_flags.check()
     with errors.reported(ValueError):
         classifier = endpoint_flags.applied(model_flags.classifier())
+        cluster_flags.check_classifier(classifier)
     what = common_flags.DATASET.value if common_flags.MODEL.value is None else classifier.name
     path = cli.run_path(f"{what}-{settings.config.encoding}-seed{settings.config.seed}")
     work = run_flags.work(main, path, classifier, common_flags.LABELS.value, score_batch)
-    made = fooling.evolve(work, settings)
+    with cluster_flags.opened() as elsewhere:
+        made = fooling.evolve(dataclasses.replace(work, elsewhere=elsewhere), settings)
     run_flags.say_if_before(made, path)
     print(run_tables.evolved(path, [model_flags.remark(classifier), made.remark]))
 

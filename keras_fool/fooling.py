@@ -18,7 +18,7 @@ from keras_fool.models import data_means, label_choice
 from trainers import names
 
 if TYPE_CHECKING:
-    from keras_fool.runs import jobs
+    from keras_fool.runs import evolution_run, jobs
 
 
 class Notes:
@@ -59,6 +59,7 @@ class Work:
         life: What the life of a run takes besides, by name.
         hidden: Entered while libraries are imported that print what no user needs.
         opening: Entered while the classifier is opened.
+        elsewhere: What makes an evolution on other machines; None for this one.
     """
 
     path: pathlib.Path
@@ -68,6 +69,7 @@ class Work:
     life: Mapping[str, Any]
     hidden: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     opening: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    elsewhere: "evolution_run.Elsewhere | None" = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +119,7 @@ def evolve(work: Work, settings: arguments.Evolution) -> Made:
         defence=defence,
         montage_every=settings.montage_every,
         opening=work.opening,
+        elsewhere=work.elsewhere,
         **work.life,
     )
     return Made(before, "" if defence is None else defence.remark)

@@ -26,12 +26,16 @@ done: the same command goes on after a stop or a kill and ends with the same res
 --view=published fools through what the code published with the paper shows a network of an MNIST
 image (table_s1_mnist, figure_s1, figure_s4, table_s2; results/published_view tells what that is).
 
+--cluster hands the evolutions to the workers of a Ray cluster, one step after the other; trainings
+stay here. Results are the same to the byte.
+
 --scale=0.1 takes a tenth of the runs and generations, for a try; titles and the names of
 the folders say so. At scale 1 on two cores figure_s4 and table_s1_mnist take some minutes
 each (table_s1_variants was never timed as a whole), table_s2 under two hours, a figure of S5 to
 S9 on SqueezeNet 1.1 five to twelve minutes.
 """
 
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -41,6 +45,7 @@ from absl import flags
 from keras_fool import errors
 from keras_fool.command_line import (
     cli,
+    cluster_flags,
     common_flags,
     flag_groups,
     flag_values,
@@ -94,6 +99,7 @@ USES = flag_groups.Groups(
         _RESULTS,
         common_flags.OVERWRITE,
     ),
+    cluster=cluster_flags.USES,
     expert=(common_flags.VIEW,),
 )
 
@@ -103,6 +109,7 @@ def main(arguments: Sequence[str]) -> None:
     cli.no_arguments(arguments)
     if _EXPERIMENT.value is None:
         raise errors.UsageError(f"give --experiment, one of {', '.join(experiment.NAMES)}.")
+    cluster_flags.check()
     scale, view = common_flags.SCALE.value, common_flags.VIEW.value
 
     cli.loading(pathlib.Path(_RESULTS.value))
@@ -141,9 +148,14 @@ def main(arguments: Sequence[str]) -> None:
         kept = f"what is complete in {context.workdir} is kept; to go on: {context.command}"
         with stopping.saying(kept):
             todo = chosen.steps(context)
+            if common_flags.CLUSTER.value and not any(step.is_handed_out for step in todo):
+                raise errors.UsageError(
+                    f"{chosen.name} evolves nothing, which is what workers do: leave --cluster out."
+                )
             every = [*todo, results_folder.Report(results=results)]
             known = results.known([step.name for step in every])
-            with chosen.opened(context, todo) as times:
+            with cluster_flags.opened() as elsewhere, chosen.opened(context, todo) as times:
+                context = dataclasses.replace(context, elsewhere=elsewhere)
                 steps.run(every, context, times, known, results.on_step)
     table = results.path / "table.md"
     print(f"{table}\n\n{tables.in_terminal(table.read_text('utf-8'))}")

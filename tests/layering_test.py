@@ -22,13 +22,23 @@ LAYERS = (
     {"fooling"},
     {"arguments", "result"},
     {"studies"},
+    {"cluster"},
     {"runs"},
     {"detectors", "pages"},
     {"sheets", "serving"},
     {"models"},
     {"errors", "foreign_files", "start_up"},
 )
-SLOW = {"tensorflow", "keras", "numba", "tensorflow_datasets", "matplotlib", "neat", "sklearn"}
+SLOW = {
+    "tensorflow",
+    "keras",
+    "numba",
+    "tensorflow_datasets",
+    "matplotlib",
+    "neat",
+    "sklearn",
+    "ray",
+}
 FILES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
 COMMANDS = [
     path

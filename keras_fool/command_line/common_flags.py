@@ -236,4 +236,21 @@ ALLOW_VERSION_CHANGE = flags.DEFINE_bool(
     "Go on when another version of the model answers than at the beginning, though confidences "
     "of two versions do not compare.",
 )
+CLUSTER = flags.DEFINE_string(
+    "cluster",
+    None,
+    "The Ray cluster whose workers make the evolutions: auto (the one that this machine is in), "
+    "local (one that is started here, and ends with the command), HOST:PORT or ray://HOST:PORT. No "
+    "result depends on it.",
+)
+WORKERS = flags.DEFINE_integer(
+    "workers",
+    None,
+    "Number of workers that are asked for (default: as many as the cluster has room for now).",
+    lower_bound=1,
+)
+CPUS_PER_WORKER = flags.DEFINE_float("cpus_per_worker", 1, "Cores of each worker.", 0.01)
+GPUS_PER_WORKER = flags.DEFINE_float(
+    "gpus_per_worker", 0, "GPUs of each worker; several workers share one by a fraction.", 0
+)
 DEBUG = flags.DEFINE_bool("debug", False, "Show tracebacks and TensorFlow's own messages.")

@@ -36,6 +36,7 @@ class Groups:
         how: How it does so; what shapes the result.
         where: What is read and written where.
         endpoint: How endpoints are treated.
+        cluster: Where else it is computed.
         expert: What few people need.
     """
 
@@ -43,6 +44,7 @@ class Groups:
     how: Sequence[flags.FlagHolder | Told] = ()
     where: Sequence[flags.FlagHolder | Told] = ()
     endpoint: Sequence[flags.FlagHolder | Told] = ()
+    cluster: Sequence[flags.FlagHolder | Told] = ()
     expert: Sequence[flags.FlagHolder | Told] = ()
 
     def __iter__(self) -> Iterator[flags.FlagHolder | Told]:

@@ -18,6 +18,7 @@ _TITLES = {
     "how": "How:",
     "where": "Where:",
     "endpoint": "Endpoint (only for models behind TF Serving's API):",
+    "cluster": "Cluster (pip install 'keras_fool[cluster]'):",
     "expert": "Expert:",
 }
 _SENTENCE_END = re.compile(r"\.(?= [A-Z]|$)")

@@ -24,15 +24,25 @@ def sha256(path: pathlib.Path) -> str:
     Raises:
         OSError: A file cannot be read.
     """
+    found = files(path)
+    if not path.is_dir() and len(found) == 1:
+        return _sha256(path)
+    lines = [f"{_sha256(found[name])}  {name}\n" for name in sorted(found)]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def files(path: pathlib.Path) -> dict[str, pathlib.Path]:
+    """All files of a model, by their names relative to its folder, or to the folder that it is.
+
+    Args:
+        path: A file, alone or with its weights beside it, or a folder.
+    """
     if path.is_dir():
         found = {file.relative_to(path).as_posix(): file for file in path.rglob("*")}
-    else:
-        beside = [path.with_name(path.name + ending) for ending in _WEIGHTS_BESIDE]
-        if path.suffix != ".onnx" or not any(file.is_file() for file in beside):
-            return _sha256(path)
-        found = {file.name: file for file in (path, *beside)}
-    lines = [f"{_sha256(found[name])}  {name}\n" for name in sorted(found) if found[name].is_file()]
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+        return {name: file for name, file in found.items() if file.is_file()}
+    endings = _WEIGHTS_BESIDE if path.suffix == ".onnx" else ()
+    beside = [path.with_name(path.name + ending) for ending in endings]
+    return {file.name: file for file in (path, *beside) if file == path or file.is_file()}
 
 
 def labels(folder: pathlib.Path) -> tuple[str, ...] | None:

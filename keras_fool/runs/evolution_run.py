@@ -27,6 +27,8 @@ from keras_fool.runs import (
 )
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from keras_fool.detectors import adaptive
     from keras_fool.models import scoring
 
@@ -162,6 +164,28 @@ def _checked_reached(state: Mapping[str, np.ndarray], shape: tuple[int, ...]) ->
     return found.copy()
 
 
+if TYPE_CHECKING:
+
+    class Elsewhere(Protocol):
+        """What makes evolutions on other machines: a `cluster.connection.Cluster`."""
+
+        def job(
+            self,
+            evolution: map_elites.Evolution,
+            classifier: classifiers.AnyClassifier,
+            scorer: scorer_contract.Scorer,
+            defence: "adaptive.Defence | None" = None,
+            score_batch: int | None = None,
+            thresholds: Sequence[float] = (),
+        ) -> EvolutionJob:
+            """The evolution, made there.
+
+            Raises:
+                ValueError: That cannot be.
+                OSError: A file of the classifier cannot be read.
+            """
+
+
 def settings(
     config: evolvers_config.Config,
     classifier: classifiers.AnyClassifier,
@@ -264,6 +288,7 @@ def evolve(
     thresholds: Sequence[float] = (),
     quiet: bool = False,
     opening: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    elsewhere: "Elsewhere | None" = None,
 ) -> bool:
     """Evolves in `path` until the run is complete; begins, goes on, or finds it complete.
 
@@ -285,6 +310,7 @@ def evolve(
         thresholds: Confidences of which `reached` shall tell when each niche reached them.
         quiet: Whether to show no progress.
         opening: Entered while the scorer is opened here.
+        elsewhere: What makes it on other machines; None for this one. No result depends on it.
 
     Returns:
         True where the run was complete before, and nothing was done.
@@ -315,7 +341,12 @@ def evolve(
             )
         )
         job = EvolutionJob(evolution, scorer, thresholds)
-        if classifier.is_remote:
+        if elsewhere is not None:
+            with errors.reported(ValueError):
+                job = elsewhere.job(
+                    evolution, classifier, scorer, defence, score_batch, thresholds
+                )
+        elif classifier.is_remote:
             from keras_fool.runs import endpoint_run
             from keras_fool.serving.client import endpoint_scorer
 

@@ -156,6 +156,7 @@ class Evolve(steps.Step):
     """
 
     kind = "evolve"
+    is_handed_out = True
     subject: Subject
     config: evolvers_config.Config
     folder: pathlib.Path
@@ -181,6 +182,7 @@ class Evolve(steps.Step):
             note=context.note,
             dataset=context.dataset,
             niches=self.niches,
+            elsewhere=context.elsewhere,
         )
 
 

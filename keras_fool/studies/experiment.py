@@ -28,6 +28,7 @@ from keras_fool.models import image_views
 from trainers import datasets, names
 
 if TYPE_CHECKING:
+    from keras_fool.runs import evolution_run
     from keras_fool.studies import steps
 
 # By module, the experiments that it has, and what --help says of each.
@@ -120,6 +121,7 @@ class Context:
         labels: The names of the classifiers' labels, for those without names.
         view: What reaches the classifiers that are fooled, one of `image_views.VIEWS`.
         runs: Runs on each network, of experiments that do one in the paper.
+        elsewhere: What makes evolutions on other machines; None for this one.
     """
 
     experiment: "Experiment"
@@ -133,6 +135,7 @@ class Context:
     labels: tuple[str, ...] | None = None
     view: str = image_views.PLAIN
     runs: int = 1
+    elsewhere: "evolution_run.Elsewhere | None" = None
 
     def scaled(self, count: int, minimum: int = 1) -> int:
         """`count` of the paper at this scale, at least `minimum`."""

@@ -32,6 +32,7 @@ class Step(abc.ABC):
 
     Attributes:
         kind: Steps of one kind take time in proportion to their work.
+        is_handed_out: Whether `Context.elsewhere` makes it, where there is one.
         name: What the user reads; no other step of the experiment has it.
         work: How much there is to do, in units of the kind's own.
         folder: Where it works; it may be known only when the steps before are done.
@@ -39,6 +40,7 @@ class Step(abc.ABC):
     """
 
     kind: ClassVar[str]
+    is_handed_out: ClassVar[bool] = False
     name: str
     work: int
     guess: float | None = None

@@ -12,10 +12,11 @@ from keras_fool import errors, evolve, gallery
 from keras_fool.command_line import cli, help_text, old_names
 
 COMMANDS = sorted(overview.commands())
-GROUPS = ["What:", "How:", "Where:", "Endpoint (", "Expert:"]
+GROUPS = ["What:", "How:", "Where:", "Endpoint (", "Cluster (", "Expert:"]
 UNITS = (
     "second microsecond millisecond step image pixel request generation run seed row byte label "
-    "port version crop column classifier side share factor number block batch deviation confidence"
+    "port version crop column classifier side share factor number block batch deviation confidence "
+    "worker core GPU"
 )
 RENAMED = [(command, old) for command, names in old_names.RENAMED.items() for old in names]
 

@@ -1,0 +1,166 @@
+"""Finds a Ray cluster, or starts one on this machine, and gets workers on it."""
+
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from evolvers import map_elites
+from keras_fool import errors
+from keras_fool.models import classifiers, scorer_contract
+from keras_fool.runs import evolution_run, stopping
+
+if TYPE_CHECKING:
+    from keras_fool.cluster import pool
+    from keras_fool.detectors import adaptive
+
+LOCAL, AUTO = "local", "auto"
+
+
+class Cluster:
+    """The workers of one command, which hand it the evolutions that it makes, one at a time."""
+
+    def __init__(self, workers: "pool.Pool", *, has_gpus: bool, imports: Sequence[str]):
+        """Prepares.
+
+        Args:
+            workers: The workers.
+            has_gpus: Whether they compute on GPUs.
+            imports: Modules with custom layers, which workers import before they load a model.
+        """
+        self._workers, self._has_gpus, self._imports = workers, has_gpus, tuple(imports)
+        self._numbers = itertools.count()
+
+    def job(
+        self,
+        evolution: map_elites.Evolution,
+        classifier: classifiers.AnyClassifier,
+        scorer: scorer_contract.Scorer,
+        defence: "adaptive.Defence | None" = None,
+        score_batch: int | None = None,
+    ) -> evolution_run.EvolutionJob:
+        """An evolution, made by the workers: in parts, or batch by batch where it has one run.
+
+        Args:
+            evolution: The runs.
+            classifier: What is fooled.
+            scorer: Its scorer here.
+            defence: As `evolution_run.evolve` takes it.
+            score_batch: Likewise.
+
+        Raises:
+            ValueError: No worker opens such a classifier, or one run is to be drawn by its scorer.
+            OSError: A file of the classifier cannot be read.
+        """
+        from keras_fool.cluster import batch_job, model, part_job, shipping
+
+        draws = evolution.config.renderer == "tf"
+        in_parts = evolution.config.runs > 1
+        if draws and not in_parts:
+            raise ValueError(
+                "renderer must be cpu where workers score the batches of one run: images are drawn "
+                "here. Say --renderer=cpu, or leave --cluster out."
+            )
+        shipped = shipping.pack(
+            classifier,
+            defence=defence,
+            draws=draws,
+            score_batch=score_batch,
+            imports=self._imports,
+        )
+        answers = None if self._has_gpus else shipping.answers(scorer)
+        kind = part_job.PartJob if in_parts else batch_job.BatchJob
+        placed = model.Model(shipped, answers)
+        return kind(evolution, scorer, self._workers, placed, next(self._numbers))
+
+
+@contextlib.contextmanager
+def opened(
+    address: str,
+    *,
+    note: Callable[[str], None],
+    workers: int | None = None,
+    cpus_per_worker: float = 1,
+    gpus_per_worker: float = 0,
+    imports: Sequence[str] = (),
+) -> Iterator[Cluster]:
+    """Connects to a cluster, and leaves it at the end.
+
+    Args:
+        address: "auto" for the cluster that this machine is in, "local" for one that is started
+            here and ends with the command, HOST:PORT, or ray://HOST:PORT.
+        note: Told, in a sentence, what the user should know.
+        workers: How many; None for as many as there is room for now.
+        cpus_per_worker: The cores of each.
+        gpus_per_worker: The GPUs of each; a fraction is shared.
+        imports: As `Cluster` takes it.
+
+    Raises:
+        UserError: Ray is not installed, or there is no such cluster, or it has no room.
+    """
+    # Both are read when Ray is imported.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would tell its makers of this use
+    if address == LOCAL:  # else its servers would listen to every network
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    with errors.needs_extra("cluster"):
+        import ray
+
+    from keras_fool.cluster import pool
+
+    with _signals_kept(), stopping.saying("no worker has begun; nothing was written."):
+        _connect(ray, address)
+    try:
+        resources = pool.Resources(workers, cpus_per_worker, gpus_per_worker)
+        with contextlib.closing(pool.Pool(resources, note)) as members:
+            yield Cluster(members, has_gpus=gpus_per_worker > 0, imports=imports)
+    finally:
+        with contextlib.suppress(Exception):  # a cluster that is gone is left, too
+            ray.shutdown()
+
+
+def _connect(ray, address: str) -> None:
+    # What becomes of workers is printed among results otherwise, and is the pool's to tell.
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address == LOCAL:
+            ray.init(
+                address=LOCAL,
+                num_cpus=len(os.sched_getaffinity(0)),
+                include_dashboard=False,
+                **quiet,
+            )
+        else:
+            ray.init(address=address, **quiet)
+    except (
+        ray.exceptions.RayError,
+        ConnectionError,
+        RuntimeError,
+        ValueError,
+        TimeoutError,
+        OSError,
+    ) as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        reason = " ".join(filter(None, lines)) or type(error).__name__
+        raise errors.UserError(
+            f"--cluster={address} cannot be reached: {reason.rstrip('.')}. Start a cluster with "
+            f"`ray start --head`, or say --cluster={LOCAL} for the cores of this machine alone."
+        ) from error
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Keeps the handlers of signals, which Ray replaces with its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in stopping.NUMBERS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

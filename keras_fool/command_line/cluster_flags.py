@@ -1,0 +1,82 @@
+"""The cluster that a command's evolutions are made on, from its flags."""
+
+import contextlib
+import importlib.util
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from keras_fool import errors
+from keras_fool.command_line import cli, common_flags
+from keras_fool.models import classifiers
+
+if TYPE_CHECKING:
+    from keras_fool.cluster import connection
+
+_OF_WORKERS = (
+    common_flags.WORKERS,
+    common_flags.CPUS_PER_WORKER,
+    common_flags.GPUS_PER_WORKER,
+)
+USES = (common_flags.CLUSTER, *_OF_WORKERS)
+
+
+def check() -> None:
+    """Checks, before anything is loaded, that the flags go together and that Ray is installed.
+
+    Raises:
+        UsageError: They do not, or --cluster is empty.
+        UserError: Ray is not installed.
+    """
+    address = common_flags.CLUSTER.value
+    if address is None:
+        for holder in _OF_WORKERS:
+            if flags.FLAGS[holder.name].present:
+                raise errors.UsageError(
+                    f"--{holder.name} is about the workers of a cluster: give --cluster, too."
+                )
+        return
+    if not address.strip():
+        raise errors.UsageError(
+            "--cluster is empty: say auto, local, HOST:PORT or ray://HOST:PORT."
+        )
+    with errors.needs_extra("cluster"):
+        if importlib.util.find_spec("ray") is None:
+            raise ModuleNotFoundError(name="ray")
+
+
+def check_classifier(classifier: classifiers.AnyClassifier) -> None:
+    """Checks that workers can open a classifier, where there is a cluster.
+
+    Raises:
+        UsageError: It is an endpoint.
+    """
+    if common_flags.CLUSTER.value is not None and classifier.is_remote:
+        raise errors.UsageError(
+            f"{classifier.name} is an endpoint, which no worker opens: leave --cluster out. An "
+            "endpoint takes replicas, with commas between their hosts."
+        )
+
+
+@contextlib.contextmanager
+def opened() -> "Iterator[connection.Cluster | None]":
+    """The cluster that --cluster names; None where it is not given.
+
+    Raises:
+        UserError: As `connection.opened` does.
+    """
+    if common_flags.CLUSTER.value is None:
+        yield None
+        return
+    with cli.native_messages_hidden():
+        from keras_fool.cluster import connection
+    with connection.opened(
+        common_flags.CLUSTER.value.strip(),
+        note=cli.note,
+        workers=common_flags.WORKERS.value,
+        cpus_per_worker=common_flags.CPUS_PER_WORKER.value,
+        gpus_per_worker=common_flags.GPUS_PER_WORKER.value,
+        imports=common_flags.IMPORT.value,
+    ) as cluster:
+        yield cluster
