@@ -26,6 +26,7 @@ freely, and of two answers the second is dropped. So
 
 The parts:
 
+    addresses      what --cluster names
     connection     finds the cluster, or starts one here
     pool           its workers: pieces out, answers in, losses repaired
     worker         what runs there

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from evolvers import map_elites
 from keras_fool import errors
+from keras_fool.cluster import addresses
 from keras_fool.models import classifiers, scorer_contract
 from keras_fool.runs import evolution_run, stopping
 
 if TYPE_CHECKING:
     from keras_fool.cluster import pool
     from keras_fool.detectors import adaptive
-
-LOCAL, AUTO = "local", "auto"
 
 
 class Cluster:
@@ -100,11 +99,14 @@ def opened(
         imports: As `Cluster` takes it.
 
     Raises:
+        UsageError: It is not such an address.
         UserError: Ray is not installed, or there is no such cluster, or it has no room.
     """
     # Both are read when Ray is imported.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would tell its makers of this use
-    if address == LOCAL:  # else its servers would listen to every network
+    if (
+        addresses.head(address) in addresses.LOOPBACK
+    ):  # else Ray takes this machine's address in a network
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     with errors.needs_extra("cluster"):
         import ray
@@ -127,9 +129,9 @@ def _connect(ray, address: str) -> None:
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        if address == LOCAL:
+        if address == addresses.LOCAL:
             ray.init(
-                address=LOCAL,
+                address=addresses.LOCAL,
                 num_cpus=len(os.sched_getaffinity(0)),
                 include_dashboard=False,
                 **quiet,
@@ -147,8 +149,7 @@ def _connect(ray, address: str) -> None:
         lines = [line.strip() for line in str(error).splitlines()]
         reason = " ".join(filter(None, lines)) or type(error).__name__
         raise errors.UserError(
-            f"--cluster={address} cannot be reached: {reason.rstrip('.')}. Start a cluster with "
-            f"`ray start --head`, or say --cluster={LOCAL} for the cores of this machine alone."
+            f"--cluster={address} cannot be reached: {reason.rstrip('.')}. {addresses.HOW_TO_START}"
         ) from error
 
 

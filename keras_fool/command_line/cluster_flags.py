@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from keras_fool import errors
+from keras_fool.cluster import addresses
 from keras_fool.command_line import cli, common_flags
 from keras_fool.models import classifiers
 
@@ -23,11 +24,11 @@ USES = (common_flags.CLUSTER, *_OF_WORKERS)
 
 
 def check() -> None:
-    """Checks, before anything is loaded, that the flags go together and that Ray is installed.
+    """Checks, before anything is loaded, that the flags go together, and that there is a cluster.
 
     Raises:
-        UsageError: They do not, or --cluster is empty.
-        UserError: Ray is not installed.
+        UsageError: They do not, or --cluster is not an address.
+        UserError: Ray is not installed, or nothing answers at the address.
     """
     address = common_flags.CLUSTER.value
     if address is None:
@@ -37,13 +38,10 @@ def check() -> None:
                     f"--{holder.name} is about the workers of a cluster: give --cluster, too."
                 )
         return
-    if not address.strip():
-        raise errors.UsageError(
-            "--cluster is empty: say auto, local, HOST:PORT or ray://HOST:PORT."
-        )
     with errors.needs_extra("cluster"):
         if importlib.util.find_spec("ray") is None:
             raise ModuleNotFoundError(name="ray")
+    addresses.head(address)
 
 
 def check_classifier(classifier: classifiers.AnyClassifier) -> None:
@@ -72,7 +70,7 @@ def opened() -> "Iterator[connection.Cluster | None]":
     with cli.native_messages_hidden():
         from keras_fool.cluster import connection
     with connection.opened(
-        common_flags.CLUSTER.value.strip(),
+        common_flags.CLUSTER.value,
         note=cli.note,
         workers=common_flags.WORKERS.value,
         cpus_per_worker=common_flags.CPUS_PER_WORKER.value,

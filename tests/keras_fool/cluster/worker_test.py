@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import socket
 import sys
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 
 from evolvers import map_elites
 from evolvers.config import Config
-from keras_fool import evolve, reproduce
-from keras_fool.cluster import build, shipping, worker
+from keras_fool import errors, evolve, reproduce
+from keras_fool.cluster import addresses, build, shipping, worker
 from keras_fool.models import classifiers, scorer_contract
 
 CONFIG = Config(runs=2, first_run=3, generations=6, initial=12, batch=10)
@@ -166,7 +167,6 @@ def test_without_ray_there_is_one_line(command, monkeypatch, tmp_path, command_m
     [
         (["--dataset=mnist", "--workers=3"], ("--workers", "--cluster")),
         (["--dataset=mnist", "--gpus_per_worker=0.5"], ("--gpus_per_worker", "--cluster")),
-        (["--dataset=mnist", "--cluster= "], ("--cluster", "auto", "local")),
         (["--dataset=mnist", "--cluster=auto", "--workers=0"], ("workers",)),
     ],
 )
@@ -176,3 +176,23 @@ def test_flags_that_do_not_go_together_are_refused(command, arguments, named):
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert all(part in err for part in named)
+
+
+@pytest.mark.parametrize("address", ["", "nowhere", "10.0.0.1:", "ray://:10001", "host:70000"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(errors.UsageError, match="auto, local, HOST:PORT or ray://HOST:PORT"):
+        addresses.head(address)
+
+
+def test_where_nothing_answers_there_is_no_cluster(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        for named in (address, f"ray://{address}", "auto"):
+            with pytest.raises(errors.UserError, match=f"{address} cannot be reached"):
+                addresses.head(named)
+
+    monkeypatch.delenv("RAY_ADDRESS")
+    assert addresses.head("auto") is None
+    assert addresses.head("local") == "127.0.0.1"

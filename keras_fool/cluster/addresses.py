@@ -1,0 +1,44 @@
+"""What --cluster names, looked at before anything is loaded."""
+
+import os
+import socket
+
+from keras_fool import errors
+
+LOCAL, AUTO = "local", "auto"
+_CLIENT = "ray://"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HOW_TO_START = (
+    f"Start a cluster with `ray start --head`, or say --cluster={LOCAL} for the cores of this "
+    "machine alone."
+)
+# Ray itself tries for minutes.
+_CONNECT_SECONDS = 10
+
+
+def head(address: str) -> str | None:
+    """The host of a cluster's head, where something answers; None where Ray finds it.
+
+    Raises:
+        UsageError: It is not an address.
+        UserError: Nothing answers there.
+    """
+    if address == LOCAL:
+        return LOOPBACK[0]
+    if address == AUTO:
+        address = os.environ.get("RAY_ADDRESS", AUTO)
+    if address == AUTO:
+        return None
+    host, _, port = address.removeprefix(_CLIENT).rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise errors.UsageError(
+            f"--cluster={address} is not an address: say auto, local, HOST:PORT or ray://HOST:PORT."
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise errors.UserError(
+            f"--cluster={address} cannot be reached: {error.strerror or error}. {HOW_TO_START}"
+        ) from error
+    return host
