@@ -33,6 +33,7 @@ _WITH_PROCESSES = (
     "tests/keras_fool/serv",  # serving/ and serve_test.py
     "tests/keras_fool/killed_test.py",
     "tests/keras_fool/ascend_test.py",
+    "tests/keras_fool/cluster/ray_test.py",
 )
 
 

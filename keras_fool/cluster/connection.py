@@ -113,7 +113,7 @@ def opened(
 
     from keras_fool.cluster import pool
 
-    with _signals_kept(), stopping.saying("no worker has begun; nothing was written."):
+    with signals_kept(), stopping.saying("no worker has begun; nothing was written."):
         _connect(ray, address)
     try:
         resources = pool.Resources(workers, cpus_per_worker, gpus_per_worker)
@@ -122,6 +122,20 @@ def opened(
     finally:
         with contextlib.suppress(Exception):  # a cluster that is gone is left, too
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def signals_kept() -> Iterator[None]:
+    """Keeps the handlers of signals, which Ray replaces with its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in stopping.NUMBERS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _connect(ray, address: str) -> None:
@@ -151,17 +165,3 @@ def _connect(ray, address: str) -> None:
         raise errors.UserError(
             f"--cluster={address} cannot be reached: {reason.rstrip('.')}. {addresses.HOW_TO_START}"
         ) from error
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Keeps the handlers of signals, which Ray replaces with its own."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in stopping.NUMBERS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

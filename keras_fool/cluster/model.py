@@ -44,5 +44,5 @@ class Model:
             raise pool.PoolError(
                 f"the worker on {answered.place} gives other confidences for the same images than "
                 f"{self._first} (SHA-256 {answers[:12]} and {self._answers[:12]}): take machines "
-                "with processors or GPUs of one kind."
+                "with processors or GPUs of one kind, and --gpus_per_worker for GPUs."
             )

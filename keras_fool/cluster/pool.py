@@ -240,7 +240,8 @@ class Pool:
         ]
 
     def _new(self) -> _Member:
-        actor = self._actor_class.remote(self._resources.threads, build.threads())
+        needs = self._resources
+        actor = self._actor_class.remote(needs.threads, build.threads(), has_gpus=needs.gpus > 0)
         member = _Member(next(self._numbers), actor)
         self._await(member)
         return member

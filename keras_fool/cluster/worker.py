@@ -100,14 +100,17 @@ class Answer:
 class Worker:
     """One process that scores."""
 
-    def __init__(self, threads: int, tensorflow_threads: int):
+    def __init__(self, threads: int, tensorflow_threads: int, *, has_gpus: bool = False):
         """Loads TensorFlow.
 
         Args:
             threads: How many threads draw: the cores that the worker has.
             tensorflow_threads: How many `build.threads` gives for the driver, as the last bits of
                 confidences depend on it; they share the worker's cores.
+            has_gpus: Whether it computes on those that Ray gives it; else on none that is there.
         """
+        if not has_gpus:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         import tensorflow as tf
 

@@ -1,0 +1,79 @@
+"""A real Ray cluster of several nodes on this machine, and the processes of its workers."""
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+
+import psutil
+from ray import cluster_utils
+
+from keras_fool.cluster import connection
+
+# Of a node; less is refused.
+STORE_BYTES = 80 * 2**20
+_LOCAL = {"node_ip_address": "127.0.0.1", "object_store_memory": STORE_BYTES}
+
+
+class Nodes:
+    """A cluster: a head without cores, and nodes of one core each.
+
+    Attributes:
+        address: What --cluster takes.
+        client_address: What it takes from outside.
+    """
+
+    def __init__(self, environments: list[Mapping[str, str]]):
+        """Starts a node for each environment: variables that its workers have besides."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port}
+        self._cluster = cluster_utils.Cluster(
+            initialize_head=True, head_node_args={**head, **_LOCAL}
+        )
+        self.address = self._cluster.address
+        self.client_address = f"ray://127.0.0.1:{port}"
+        for variables in environments:
+            self._cluster.add_node(num_cpus=1, env_vars=dict(variables), **_LOCAL)
+        self._cluster.wait_for_nodes()
+
+    def workers(self, doing: str = "") -> list[psutil.Process]:
+        """The workers of commands, those that are just now in the method `doing` if it is given."""
+        raylets = {
+            found.process.pid
+            for node in self._cluster.list_all_nodes()
+            for found in node.all_processes["raylet"]
+        }
+        return [
+            process
+            for process in psutil.process_iter()
+            if process.ppid() in raylets and self._title(process).startswith(f"ray::Worker{doing}")
+        ]
+
+    def shut_down(self) -> None:
+        """Ends all of its processes."""
+        for process in self.workers():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
+        self._cluster.shutdown()
+
+    @staticmethod
+    def _title(process: psutil.Process) -> str:
+        try:
+            return " ".join(process.cmdline())
+        except psutil.Error:
+            return ""
+
+
+@contextlib.contextmanager
+def started(environments: list[Mapping[str, str]]) -> Iterator[Nodes]:
+    """A cluster, shut down at the end; nothing of its use is told to anybody."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    with connection.signals_kept():
+        nodes = Nodes(environments)
+    try:
+        yield nodes
+    finally:
+        nodes.shut_down()

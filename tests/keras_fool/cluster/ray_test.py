@@ -1,0 +1,284 @@
+"""Commands on a real Ray cluster of several nodes leave the bytes that one machine leaves."""
+
+import ipaddress
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+
+import numpy as np
+import psutil
+import pytest
+
+import keras_fool
+from keras_fool.cluster import connection
+from tests.keras_fool import folders, processes
+
+# Read when Ray is imported: the nodes are on the loopback address.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.slow
+
+RUNS = ("--runs=5", "--batch_size=20")
+LAST = 400
+LONG = (*RUNS, f"--generations={LAST}", "--checkpoint_every=25")
+ROOT = pathlib.Path(keras_fool.__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def nodes():
+    from tests.keras_fool.cluster import nodes
+
+    with nodes.started([{}, {}, {}]) as found:
+        yield found
+
+
+@pytest.fixture
+def evolve(tmp_path, tiny_model, nodes):
+    """Starts the command on the cluster, in a folder of a name, or on this machine alone."""
+
+    def start(name: str, *arguments: str, here: bool = False) -> processes.Started:
+        where = () if here else (f"--cluster={nodes.address}",)
+        return processes.start(
+            "evolve",
+            f"--model={tiny_model}",
+            f"--workdir={tmp_path / name}",
+            *arguments,
+            *where,
+            log=tmp_path / f"{name}.log",
+            folder=tmp_path,
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def long_alone(made_once, tiny_model):
+    """The folder that `LONG` leaves on one machine."""
+
+    def make(folder: pathlib.Path) -> None:
+        arguments = (*LONG, f"--model={tiny_model}", f"--workdir={folder / 'alone'}")
+        processes.start("evolve", *arguments, log=folder / "log").finish()
+
+    return folders.contents(made_once("cluster_long", make) / "alone")
+
+
+def generations(path: pathlib.Path) -> int:
+    """How many generations of its five runs a folder has."""
+    table = path / "metrics.csv"
+    return (table.read_text().count("\n") - 1) // 5 if table.is_file() else 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((*RUNS, "--generations=8", "--first_run=2"), id="parts"),
+        pytest.param((*RUNS, "--generations=8", "--encoding=direct"), id="parts of pixels"),
+        pytest.param(("--generations=8", "--batch_size=60"), id="batches"),
+    ],
+)
+def test_a_cluster_leaves_the_same_bytes(evolve, tmp_path, arguments):
+    evolve("alone", *arguments, here=True).finish()
+    evolve("cluster", *arguments, "--workers=2").finish()
+
+    expected = folders.contents(tmp_path / "alone")
+    assert "champions.csv" in expected
+    assert folders.contents(tmp_path / "cluster") == expected
+    assert "Traceback" not in (tmp_path / "cluster.log").read_text()
+
+
+def test_a_cluster_is_reached_from_outside(evolve, tmp_path, nodes):
+    arguments = (*RUNS, "--generations=5")
+    evolve("alone", *arguments, here=True).finish()
+    evolve("client", *arguments, f"--cluster={nodes.client_address}", here=True).finish()
+
+    assert folders.contents(tmp_path / "client") == folders.contents(tmp_path / "alone")
+
+
+def test_a_local_cluster_listens_to_this_machine_alone(evolve):
+    started = evolve("local", *LONG, "--cluster=local", here=True)
+    tree = psutil.Process(started.process.pid)
+
+    def is_at_work() -> bool:
+        return any("ray::Worker.advance" in title for title in map(title_of, listed(tree)))
+
+    started.wait_until(is_at_work)
+    listening = {
+        connection.laddr.ip
+        for process in listed(tree)
+        for connection in connections(process)
+        if connection.status == psutil.CONN_LISTEN
+    }
+    started.process.terminate()
+
+    assert started.exit_code() == 128 + signal.SIGTERM
+    assert listening
+    assert all(ipaddress.ip_address(ip.removeprefix("::ffff:")).is_loopback for ip in listening)
+
+
+def test_three_workers_killed_at_random_moments(evolve, tmp_path, nodes, long_alone):
+    moments = random.Random(18)
+    started = evolve("killed", *LONG)
+
+    for number in sorted(moments.sample(range(LAST // 2), 3)):
+        started.wait_until(lambda number=number: generations(tmp_path / "killed") >= number)
+        busy = []
+        started.wait_until(lambda busy=busy: busy.extend(nodes.workers(".advance")) or busy)
+        moments.choice(busy).kill()
+    started.finish()
+
+    assert folders.contents(tmp_path / "killed") == long_alone
+
+
+def test_the_command_stopped_and_killed_goes_on(evolve, tmp_path, long_alone):
+    path, log = tmp_path / "stopped", tmp_path / "stopped.log"
+    checkpoints = path / "checkpoint"
+
+    started = evolve("stopped", *LONG)
+    started.wait_until(lambda: folders.names(checkpoints))
+    started.process.terminate()
+    assert started.exit_code() == 128 + signal.SIGTERM
+    last_line = log.read_text().splitlines()[-1]
+    assert re.search(r"generation \d+", last_line)
+    assert "to go on: python -m" in last_line
+    assert "Traceback" not in log.read_text()
+    assert "champions.csv" not in folders.names(path)
+
+    before = folders.names(checkpoints)
+    evolve("stopped", *LONG).kill_when(lambda: folders.names(checkpoints) - before)
+    evolve("stopped", *LONG, "--workers=2").finish()
+
+    assert folders.contents(path) == long_alone
+
+
+def test_one_machine_and_a_cluster_go_on_with_each_others_runs(evolve, tmp_path, long_alone):
+    path = tmp_path / "moved"
+    for here in (True, False):
+        before = folders.names(path / "checkpoint")
+        evolve("moved", *LONG, here=here).kill_when(
+            lambda before=before: folders.names(path / "checkpoint") - before
+        )
+    evolve("moved", *LONG, here=True).finish()
+
+    assert folders.contents(path) == long_alone
+
+
+def test_an_idle_worker_takes_over_from_one_that_hangs(evolve, tmp_path, nodes, long_alone):
+    started = evolve("slow", *LONG)
+    busy = []
+    started.wait_until(lambda: busy.extend(nodes.workers(".advance")) or busy)
+    busy[0].suspend()
+
+    started.finish()
+
+    assert folders.contents(tmp_path / "slow") == long_alone
+
+
+def test_a_full_object_store_is_no_loss(evolve, tmp_path, nodes):
+    from tests.keras_fool.cluster.nodes import STORE_BYTES
+
+    arguments = ("--generations=5", "--batch_size=60")
+    evolve("alone", *arguments, here=True).finish()
+    with connection.signals_kept():
+        ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        held = [ray.put(np.full(STORE_BYTES // 5, number, np.uint8)) for number in range(6)]
+        evolve("full", *arguments, "--workers=2").finish()
+        assert all(ray.get(one)[0] == number for number, one in enumerate(held))
+    finally:
+        ray.shutdown()
+
+    assert folders.contents(tmp_path / "full") == folders.contents(tmp_path / "alone")
+
+
+def test_a_worker_of_another_version_is_refused(tmp_path, tiny_model):
+    from tests.keras_fool.cluster import nodes
+
+    other = tmp_path / "other"
+    for package in ("keras_fool", "evolvers", "trainers"):
+        shutil.copytree(
+            ROOT / package, other / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    file = other / "keras_fool" / "__init__.py"
+    text = file.read_text()
+    file.write_text(text.replace(f'"{keras_fool.__version__}"', '"9.9.9"'))
+    assert file.read_text() != text
+    log = tmp_path / "log"
+
+    with nodes.started([{"PYTHONPATH": _path_with(other)}]) as found:
+        started = processes.start(
+            *("evolve", f"--model={tiny_model}", f"--workdir={tmp_path / 'run'}", *RUNS),
+            f"--cluster={found.address}",
+            log=log,
+            folder=tmp_path,
+        )
+        assert started.exit_code() == 1
+
+    last_line = log.read_text().splitlines()[-1]
+    assert "Traceback" not in log.read_text()
+    for part in ("keras_fool", "9.9.9", keras_fool.__version__, "to go on"):
+        assert part in last_line
+    assert generations(tmp_path / "run") == 0
+
+
+def test_an_address_without_a_cluster_is_one_line(tmp_path, tiny_model):
+    log = tmp_path / "log"
+    started = processes.start(
+        *("evolve", f"--model={tiny_model}", f"--workdir={tmp_path / 'run'}", *RUNS),
+        "--cluster=127.0.0.1:1",
+        log=log,
+        folder=tmp_path,
+    )
+
+    assert started.exit_code() == 1
+    last_line = log.read_text().splitlines()[-1]
+    assert "--cluster=127.0.0.1:1" in last_line
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_study_on_a_cluster_finds_the_same(tmp_path, nodes):
+    arguments = ("--experiment=table_s1_mnist", "--scale=0.07")
+    for name, where in (("alone", ()), ("cluster", (f"--cluster={nodes.address}", "--workers=2"))):
+        processes.start(
+            *("reproduce", *arguments, *where),
+            log=tmp_path / f"{name}.log",
+            folder=_made(tmp_path / name),
+        ).finish()
+
+    expected = folders.contents(tmp_path / "alone")
+    assert any(name.endswith("table.md") for name in expected)
+    assert folders.contents(tmp_path / "cluster") == expected
+
+
+def listed(tree: psutil.Process) -> list[psutil.Process]:
+    """A process and all that it started, while it is there."""
+    try:
+        return [tree, *tree.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def title_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def connections(process: psutil.Process) -> list:
+    try:
+        return process.net_connections()
+    except psutil.Error:
+        return []
+
+
+def _made(folder: pathlib.Path) -> pathlib.Path:
+    folder.mkdir()
+    return folder
+
+
+def _path_with(folder: pathlib.Path) -> str:
+    """PYTHONPATH with a folder in front of this checkout."""
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
