@@ -343,9 +343,7 @@ def evolve(
         job = EvolutionJob(evolution, scorer, thresholds)
         if elsewhere is not None:
             with errors.reported(ValueError):
-                job = elsewhere.job(
-                    evolution, classifier, scorer, defence, score_batch, thresholds
-                )
+                job = elsewhere.job(evolution, classifier, scorer, defence, score_batch, thresholds)
         elif classifier.is_remote:
             from keras_fool.runs import endpoint_run
             from keras_fool.serving.client import endpoint_scorer
