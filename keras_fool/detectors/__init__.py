@@ -5,6 +5,7 @@
     detector.threshold(0.95, held_out_images)     # accepts 95 % of real images
     detector.save("energy.npz")
     detector = keras_fool.detectors.load("energy.npz", "mnist_a")
+    detector = keras_fool.detectors.load(keras_fool.detectors.shipped("mnist_a")["vim"], "mnist_a")
 
     msp          max softmax(z)                                   needs confidences alone
     max_logit    max z                                            logits z
@@ -22,6 +23,7 @@ threshold chosen on held-out real images, never on fooling ones. `metrics` has t
 
 import importlib
 import pathlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # TensorFlow
@@ -29,6 +31,7 @@ if TYPE_CHECKING:  # TensorFlow
 
     from keras_fool.detectors.adaptive import Defence
     from keras_fool.detectors.detector import Detector
+    from keras_fool.detectors.judged import Judged
     from keras_fool.detectors.signals import Source
     from keras_fool.detectors.training import Images
     from keras_fool.models.scorer_contract import Scorer
@@ -73,27 +76,100 @@ def fit(
         ValueError: There is no such detector, classifier or parameter, or the classifier does not
             have what the detector needs, or the images or labels do not suit.
     """
-    from keras_fool.detectors import detector, signals, training
-    from trainers import names
+    return fit_all(model, images, labels, [name], {name: parameters})[name]
 
-    if name not in _CLASSES:
-        raise ValueError(names.unknown("detector", name, list(NAMES)))
+
+def fit_all(
+    model: "Model",
+    images: "Images | None" = None,
+    labels: "np.ndarray | None" = None,
+    names: Sequence[str] = NAMES,
+    parameters: Mapping[str, Mapping[str, float]] | None = None,
+) -> "dict[str, Detector]":
+    """Fits several detectors on the same training images, in one pass of the network.
+
+    Args:
+        model: As `fit` takes it.
+        images: As `fit` takes it.
+        labels: As `fit` takes it.
+        names: Which detectors, of `NAMES`; all by default.
+        parameters: By name, the numbers that a detector takes; those that are not said have their
+            defaults.
+
+    Returns:
+        The detectors by name, in the order of `names`; each the same as `fit` gives.
+
+    Raises:
+        ValueError: As `fit` does, for any of them.
+    """
+    from keras_fool.detectors import detector, signals, training
+    from trainers import names as known_names
+
+    for name in (*names, *(parameters or {})):
+        if name not in _CLASSES:
+            raise ValueError(known_names.unknown("detector", name, list(NAMES)))
     kinds = _kinds()
-    kind = kinds[NAMES.index(name)]
-    checked = detector.checked_parameters(kind, parameters)
+    chosen = {name: kinds[NAMES.index(name)] for name in names}
+    checked = {
+        name: detector.checked_parameters(kind, (parameters or {}).get(name, {}))
+        for name, kind in chosen.items()
+    }
     source = open_source(model)
-    detector.check_needs(kind, source, kinds)
-    if not kind.expected_arrays(source.num_features):
-        given: Any = images
-        if hasattr(given, "dtype"):
-            signals.check_images(source, given)
-        return kind(source, checked, {}, detector.Fitting())
-    if images is None:
-        raise ValueError(f"{name} is fitted on training images: give some.")
-    found = training.collect(source, images, labels)
-    arrays = kind.fitted_arrays(source, found, checked)
-    fitting = detector.Fitting(found.num_images, "predicted" if labels is None else "given")
-    return kind(source, checked, arrays, fitting)
+    for kind in chosen.values():
+        detector.check_needs(kind, source, kinds)
+    fitted = {name for name, kind in chosen.items() if kind.expected_arrays(source.num_features)}
+    given: Any = images
+    if given is None and fitted:
+        raise ValueError(f"{min(fitted)} is fitted on training images: give some.")
+    if not fitted and hasattr(given, "dtype"):
+        signals.check_images(source, given)
+    found = training.collect(source, given, labels) if fitted else None
+    made: dict[str, Detector] = {}
+    for name, kind in chosen.items():
+        if found is None or name not in fitted:
+            made[name] = kind(source, checked[name], {}, detector.Fitting())
+            continue
+        arrays = kind.fitted_arrays(source, found, checked[name])
+        fitting = detector.Fitting(found.num_images, "predicted" if labels is None else "given")
+        made[name] = kind(source, checked[name], arrays, fitting)
+    return made
+
+
+def score_all(
+    fitted: "Sequence[Detector]",
+) -> "Callable[[np.ndarray], tuple[np.ndarray, dict[str, np.ndarray]]]":
+    """What scores images with several detectors of one classifier, in one pass of the network.
+
+    Args:
+        fitted: The detectors, of different names; all made with the same source.
+
+    Returns:
+        A function that takes uint8 [n, height, width, channels], as `Detector.score` does, and
+        gives the classifier's confidences, float32 [n, num_labels], and by name the scores that
+        each detector's `score` gives, float32 [n].
+
+    Raises:
+        ValueError: There are none, or they are of several sources; or the images do not suit.
+    """
+    from keras_fool.detectors import detector
+
+    return detector.together(fitted)
+
+
+def check_needs(name: str, model: "Model") -> None:
+    """Refuses a detector that needs what a classifier does not have, and says what can be used.
+
+    Args:
+        name: One of `NAMES`.
+        model: As `fit` takes it.
+
+    Raises:
+        ValueError: So it is.
+    """
+    from keras_fool.detectors import detector
+
+    kinds = _kinds()
+    detector.check_needs(kinds[NAMES.index(name)], open_source(model), kinds)
 
 
 def load(path: str | pathlib.Path, model: "Model") -> "Detector":
@@ -110,6 +186,46 @@ def load(path: str | pathlib.Path, model: "Model") -> "Detector":
     from keras_fool.detectors import storage
 
     return storage.read(pathlib.Path(path), open_source(model), _kinds())
+
+
+def shipped(model: "Model") -> dict[str, pathlib.Path]:
+    """The files of detectors that lie beside a classifier and were fitted on it, by their names.
+
+    The shipped classifiers have them, with thresholds; `fit_detectors` writes them for others.
+
+    Args:
+        model: As `fit` takes it, but no source.
+
+    Returns:
+        The `.npz` files that there are, as `load` and `evolve --detector` take them.
+
+    Raises:
+        ValueError: There is no such classifier, or one of the files is damaged.
+    """
+    from keras_fool.detectors import beside
+    from keras_fool.models import given_classifiers
+
+    return beside.files(given_classifiers.find(model), _kinds())
+
+
+def shipped_judged(model: "Model") -> "Judged | None":
+    """What the detectors of `shipped` say of real images, for where these are not at hand.
+
+    Args:
+        model: As `shipped` takes it.
+
+    Returns:
+        Confidences and scores of images on which nothing was fitted and no threshold chosen; None
+        where they are not there for all detectors of `shipped`.
+
+    Raises:
+        ValueError: As `shipped` does, or the file is damaged.
+    """
+    from keras_fool.detectors import judged
+
+    files = shipped(model)
+    found = judged.read(next(iter(files.values())).parent) if files else None
+    return found if found is not None and set(found.scores) == set(files) else None
 
 
 def defence(path: str | pathlib.Path) -> "Defence":

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import numbers
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -59,15 +59,17 @@ class Array:
     Attributes:
         dtype: Such as "float32".
         shape: Its sizes; None for any size of at least 1.
+        earlier: Another dtype that files of earlier versions have; "" for none.
     """
 
     dtype: str
     shape: tuple[int | None, ...]
+    earlier: str = ""
 
     def fits(self, dtype: np.dtype, shape: tuple[int, ...]) -> bool:
         """Whether an array is that."""
         return (
-            dtype == np.dtype(self.dtype)
+            dtype in [np.dtype(each) for each in (self.dtype, self.earlier) if each]
             and len(shape) == len(self.shape)
             and all(
                 size >= 1 if wanted is None else size == wanted
@@ -246,6 +248,37 @@ class Detector(abc.ABC):
         from keras_fool.detectors import storage
 
         storage.write(pathlib.Path(path), self)
+
+
+def together(
+    fitted: Sequence[Detector],
+) -> Callable[[np.ndarray], tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """What scores images with several detectors in one pass; see `detectors.score_all`.
+
+    Raises:
+        ValueError: There are no detectors, or they are of several sources.
+    """
+    if len({id(each.source) for each in fitted}) != 1:
+        raise ValueError(
+            "detectors score together where all are of one source: give at least one, and fit or "
+            "load them with what keras_fool.detectors.open_source gives."
+        )
+    source = fitted[0].source
+    mapped = source.mapped(
+        lambda batch, found: [
+            found.confidences,
+            *(each.from_signals(batch, found) for each in fitted),
+        ]
+    )
+
+    def of_images(images: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        signals.check_images(source, images)
+        confidences, *scores = mapped(images)
+        for each in scores:
+            each[~np.isfinite(each)] = np.nan
+        return confidences, {each.name: found for each, found in zip(fitted, scores, strict=True)}
+
+    return of_images
 
 
 def check_needs(kind: type[Detector], source: signals.Source, known: list[type[Detector]]) -> None:

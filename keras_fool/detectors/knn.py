@@ -12,7 +12,8 @@ import tensorflow as tf
 from keras_fool.detectors import detector, signals, training
 
 _SMALLEST = 1e-12  # a length that counts as 0
-_ROUNDING = 1e-3  # by which the length of a row in a file may miss 1
+_ROUNDING = 1e-2  # by which the length of a row in a file may miss 1: a row may be rounded
+_BITS = 24  # float32's own
 
 
 class Knn(detector.Detector):
@@ -23,7 +24,9 @@ class Knn(detector.Detector):
     stay so.
 
     Parameters: `k`, 50 by default; `sample`, how many training images are kept at most, 10,000 by
-    default; `seed` of the sample, 0 by default.
+    default; `seed` of the sample, 0 by default; `bits`, to how many significant bits the neighbours
+    are rounded, 24 by default, which is all that float32 has. Fewer neighbours of fewer bits make a
+    smaller file; the k-th of fewer neighbours is farther away, so k is to be reduced with `sample`.
     """
 
     name = "knn"
@@ -34,6 +37,7 @@ class Knn(detector.Detector):
         "k": detector.Parameter(50, 1, 1_000_000),
         "sample": detector.Parameter(10_000, 1, 1_000_000),
         "seed": detector.Parameter(0, 0, 2**32 - 1),
+        "bits": detector.Parameter(_BITS, 6, _BITS),
     }
 
     @classmethod
@@ -61,7 +65,8 @@ class Knn(detector.Detector):
             features = features[np.sort(rng.choice(number, sample, replace=False))]
         features = features.astype(np.float64)
         lengths = np.linalg.norm(features, axis=1, keepdims=True)
-        return {"neighbours": (features / np.maximum(lengths, _SMALLEST)).astype(np.float32)}
+        neighbours = (features / np.maximum(lengths, _SMALLEST)).astype(np.float32)
+        return {"neighbours": _rounded(neighbours, int(parameters["bits"]))}
 
     @classmethod
     def expected_arrays(cls, num_features: int) -> dict[str, detector.Array]:
@@ -89,3 +94,11 @@ class Knn(detector.Detector):
         )
         nearest = tf.math.top_k(negated, int(self.parameters["k"])).values[:, -1]
         return -tf.cast(tf.sqrt(tf.maximum(-nearest, 0)), tf.float32)
+
+
+def _rounded(values: np.ndarray, bits: int) -> np.ndarray:
+    """Values of float32, each rounded to so many significant bits; zeros stay zeros."""
+    if bits == _BITS:
+        return values
+    fractions, exponents = np.frexp(values)
+    return np.ldexp(np.rint(np.ldexp(fractions, bits)), exponents - bits).astype(np.float32)

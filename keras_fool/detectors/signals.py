@@ -61,6 +61,14 @@ class Signals(NamedTuple):
 Function = Callable[[tf.Tensor, Signals], list[tf.Tensor]]
 
 
+class Identified(Protocol):
+    """What has an identity."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What makes its confidences, as JSON."""
+
+
 class Source(Protocol):
     """A classifier that shows its signals, as far as it has them.
 
@@ -286,8 +294,12 @@ def _digest(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
-def digest(source: Source) -> str:
-    """The SHA-256, in hexadecimal, of what makes a classifier's confidences, wherever it lies."""
+def digest(source: Identified) -> str:
+    """The SHA-256, in hexadecimal, of what makes a classifier's confidences, wherever it lies.
+
+    Args:
+        source: A source, or the classifier before it is loaded.
+    """
     return _digest(json.dumps(classifiers.comparable(source.identity), sort_keys=True))
 
 

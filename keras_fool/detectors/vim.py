@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from keras_fool.detectors import detector, signals, training
+from keras_fool.detectors import detector, projections, signals, training
 
 
 class Vim(detector.Detector):
@@ -38,6 +38,8 @@ class Vim(detector.Detector):
     ) -> dict[str, np.ndarray]:
         """`origin` u, float64 [num_features]; `complement`, [num_features, rest]; `alpha`.
 
+        The complement, float32, is lower triangular; its columns are orthonormal.
+
         Raises:
             ValueError: Nothing of the training features is outside the principal subspace, or
                 their logits are so low that alpha would not be positive.
@@ -51,7 +53,7 @@ class Vim(detector.Detector):
         variances, directions = np.linalg.eigh(moments / len(found.features))
         shares = np.cumsum(variances[::-1]) / variances.sum()
         kept = 1 + int(np.searchsorted(shares, parameters["variance"]))
-        complement = directions[:, : max(0, len(variances) - kept)]
+        complement = projections.triangular(directions[:, : max(0, len(variances) - kept)])
         lengths = np.zeros(len(found.features))
         for block, rows in found.blocks():
             lengths[rows] = np.linalg.norm((block - origin) @ complement, axis=1)
