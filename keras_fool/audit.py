@@ -26,12 +26,15 @@ Writes the folder --workdir:
   detectors/     the fitted detectors with their thresholds: evolve --detector=FILE attacks one
 The same command on the folder of an audit that was stopped or killed continues it.
 
+--cluster hands the evolutions to the workers of a Ray cluster, as evolve does.
+
 --fail_over=fooled99:0.5 is for continuous integration: the exit code is 1 where the strongest
 attack fooled more than half of the labels with at least 99 % confidence. The names: fooled50,
 fooled90, fooled99, fooled9999, of the strongest attack; left50, ..., left9999, of what the best
 detector leaves to the attack that is worst for it. With commas between several.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -42,6 +45,7 @@ from keras_fool import errors
 from keras_fool.audits import settings, verdict
 from keras_fool.command_line import (
     cli,
+    cluster_flags,
     common_flags,
     endpoint_flags,
     flag_groups,
@@ -99,6 +103,7 @@ USES = flag_groups.Groups(
     ),
     where=(common_flags.WORKDIR, common_flags.DATA_DIR),
     endpoint=endpoint_flags.USES,
+    cluster=cluster_flags.USES,
     expert=model_flags.OF_ONE,
 )
 _WIDTH = 100
@@ -117,10 +122,12 @@ def main(arguments: Sequence[str]) -> None:
         chosen = settings.Settings(
             budget=_BUDGET.value or default, seed=common_flags.SEED.value, quick=_QUICK.value
         )
+    cluster_flags.check()
     with errors.reported(ValueError, FileNotFoundError):
         classifier = endpoint_flags.applied(
             model_flags.classifier(of_dataset=common_flags.MODEL.value is None)
         )
+        cluster_flags.check_classifier(classifier)
         path = _path(classifier)
         cli.loading(path)
         with cli.native_messages_hidden():
@@ -137,7 +144,8 @@ def main(arguments: Sequence[str]) -> None:
             command=cli.command_to_go_on(main, path),
             note=cli.note,
         )
-    report = engine.audit(work)
+    with cluster_flags.opened() as elsewhere:
+        report = engine.audit(dataclasses.replace(work, elsewhere=elsewhere))
     print(_summary(report, path))
     if failed := verdict.failures(report["checks"]):
         raise errors.UserError(failed)

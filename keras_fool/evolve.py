@@ -36,7 +36,7 @@ left are images that pass it: the adaptive attack on a defence. A label without 
 a confidence below 1e-30 in the tables. Detectors are fitted with keras_fool.detectors.
 
 With --cluster, the workers of a Ray cluster make the runs, some of them each, or of one run score
-the batches, and the run folder is the same to the byte; docs/clusters.md tells how to start one.
+the batches; docs/clusters.md tells how to start one, and what is the same to the byte.
 
 Costs, for MNIST, 40,400 images: a few seconds after TensorFlow has started. The median confidence
 should reach at least 0.9999.

@@ -27,7 +27,7 @@ done: the same command goes on after a stop or a kill and ends with the same res
 image (table_s1_mnist, figure_s1, figure_s4, table_s2; results/published_view tells what that is).
 
 --cluster hands the evolutions to the workers of a Ray cluster, one step after the other; trainings
-stay here. Results are the same to the byte.
+stay here.
 
 --scale=0.1 takes a tenth of the runs and generations, for a try; titles and the names of
 the folders say so. At scale 1 on two cores figure_s4 and table_s1_mnist take some minutes

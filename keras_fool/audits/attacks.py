@@ -79,6 +79,7 @@ class Evolve(steps.Step):
             defence=defence,
             thresholds=_THRESHOLDS.tolist(),
             quiet=self.quiet,
+            elsewhere=context.elsewhere,
         )
 
 

@@ -22,7 +22,7 @@ import pathlib
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_fool import detectors, errors, foreign_files
 from keras_fool.audits import (
@@ -42,6 +42,9 @@ from keras_fool.models import classifiers, given_classifiers, scorer_contract
 from keras_fool.pages import audit_page
 from keras_fool.runs import checksums, files, scorers, stopping, workdir
 from keras_fool.studies import experiment, inspection, steps
+
+if TYPE_CHECKING:
+    from keras_fool.runs import evolution_run
 
 REPORT, PAGE = "audit.json", "audit.html"
 _TIMES = "times.csv"
@@ -66,6 +69,7 @@ class Work:
         command: What the user types to go on, and to do it again.
         note: Told, in a sentence, what the user should know.
         quiet: Whether to show no progress.
+        elsewhere: What makes evolutions on other machines; None for this one.
     """
 
     path: pathlib.Path
@@ -78,6 +82,7 @@ class Work:
     command: str
     note: Callable[[str], None]
     quiet: bool = False
+    elsewhere: "evolution_run.Elsewhere | None" = None
 
 
 def audit(work: Work) -> dict[str, Any]:
@@ -125,6 +130,7 @@ def audit(work: Work) -> dict[str, Any]:
             workdir=work.path,
             command=work.command,
             note=note,
+            elsewhere=work.elsewhere,
         )
         steps.run(chosen.steps(context), context, work.path / _TIMES)
         note("scoring all images again, and judging detectors.")

@@ -11,6 +11,7 @@ from keras_fool.runs import environment, workdir
 
 _PACKAGES = ("keras_fool", "evolvers", "trainers")
 _SOURCES = "sources of keras_fool"
+_MAX_THREADS = 2
 _SHOWN = 12  # characters of a digest
 
 
@@ -24,15 +25,23 @@ def here() -> Mapping[str, str]:
     return {**versions, **environment.recorded(), _SOURCES: _digest()}
 
 
-def threads() -> int:
+def threads_here() -> int:
     """How many threads TensorFlow computes with in this process.
 
-    They decide how its CPU kernels split a sum, and so its last bits: a worker takes as many,
-    whatever cores it has.
+    They decide how its CPU kernels split a sum, and so its last bits.
     """
     import tensorflow as tf
 
     return tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
+
+
+def threads() -> int:
+    """How many threads TensorFlow computes with in a worker, whatever cores it has.
+
+    As many as here, so that it gives the same bits, but at most two: from four on, the bits of an
+    image depend on how many others are in its batch, and so on how runs are shared out.
+    """
+    return min(_MAX_THREADS, threads_here())
 
 
 def difference(there: Mapping[str, str], place: str) -> str | None:

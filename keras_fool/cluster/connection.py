@@ -9,39 +9,66 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from evolvers import map_elites
 from keras_fool import errors
 from keras_fool.cluster import addresses
 from keras_fool.models import classifiers, scorer_contract
-from keras_fool.runs import evolution_run, stopping
+from keras_fool.runs import stopping
 
 if TYPE_CHECKING:
+    from evolvers import map_elites
     from keras_fool.cluster import pool
     from keras_fool.detectors import adaptive
+    from keras_fool.runs import evolution_run
 
 
 class Cluster:
-    """The workers of one command, which hand it the evolutions that it makes, one at a time."""
+    """The workers of one command, which hand it the evolutions that it makes, one at a time.
 
-    def __init__(self, workers: "pool.Pool", *, has_gpus: bool, imports: Sequence[str]):
+    The cluster is looked for when the first evolution needs it, and left when the context ends.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        note: Callable[[str], None],
+        workers: int | None = None,
+        cpus_per_worker: float = 1,
+        gpus_per_worker: float = 0,
+        imports: Sequence[str] = (),
+    ):
         """Prepares.
 
         Args:
-            workers: The workers.
-            has_gpus: Whether they compute on GPUs.
+            address: "auto" for the cluster that this machine is in, "local" for one that is started
+                here and ends with the command, HOST:PORT, or ray://HOST:PORT.
+            note: Told, in a sentence, what the user should know.
+            workers: How many; None for as many as there is room for when the first begins.
+            cpus_per_worker: The cores of each.
+            gpus_per_worker: The GPUs of each; a fraction is shared.
             imports: Modules with custom layers, which workers import before they load a model.
         """
-        self._workers, self._has_gpus, self._imports = workers, has_gpus, tuple(imports)
+        self._address, self._note, self._imports = address, note, tuple(imports)
+        self._needs = workers, cpus_per_worker, gpus_per_worker
+        self._workers: pool.Pool | None = None
         self._numbers = itertools.count()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stack.close()
 
     def job(
         self,
-        evolution: map_elites.Evolution,
+        evolution: "map_elites.Evolution",
         classifier: classifiers.AnyClassifier,
         scorer: scorer_contract.Scorer,
         defence: "adaptive.Defence | None" = None,
         score_batch: int | None = None,
-    ) -> evolution_run.EvolutionJob:
+        thresholds: Sequence[float] = (),
+    ) -> "evolution_run.EvolutionJob":
         """An evolution, made by the workers: in parts, or batch by batch where it has one run.
 
         Args:
@@ -50,13 +77,14 @@ class Cluster:
             scorer: Its scorer here.
             defence: As `evolution_run.evolve` takes it.
             score_batch: Likewise.
+            thresholds: Likewise.
 
         Raises:
             ValueError: No worker opens such a classifier, or one run is to be drawn by its scorer.
+            UsageError: There is no such address.
+            UserError: Ray is not installed, or there is no such cluster, or it has no room.
             OSError: A file of the classifier cannot be read.
         """
-        from keras_fool.cluster import batch_job, model, part_job, shipping
-
         draws = evolution.config.renderer == "tf"
         in_parts = evolution.config.runs > 1
         if draws and not in_parts:
@@ -64,6 +92,10 @@ class Cluster:
                 "renderer must be cpu where workers score the batches of one run: images are drawn "
                 "here. Say --renderer=cpu, or leave --cluster out."
             )
+        if self._workers is None:
+            self._workers = self._connected()
+        from keras_fool.cluster import batch_job, build, model, part_job, shipping
+
         shipped = shipping.pack(
             classifier,
             defence=defence,
@@ -71,57 +103,29 @@ class Cluster:
             score_batch=score_batch,
             imports=self._imports,
         )
-        answers = None if self._has_gpus else shipping.answers(scorer)
+        # Workers that compute in another way than this process need agree with each other alone.
+        differs = self._needs[2] > 0 or build.threads() != build.threads_here()
+        placed = model.Model(shipped, None if differs else shipping.answers(scorer))
         kind = part_job.PartJob if in_parts else batch_job.BatchJob
-        placed = model.Model(shipped, answers)
-        return kind(evolution, scorer, self._workers, placed, next(self._numbers))
+        return kind(evolution, scorer, self._workers, placed, next(self._numbers), thresholds)
 
+    def _connected(self) -> "pool.Pool":
+        # Both are read when Ray is imported.
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would tell its makers of this use
+        if addresses.head(self._address) in addresses.LOOPBACK:
+            # Else Ray takes this machine's address in a network instead.
+            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        with errors.needs_extra("cluster"):
+            import ray
 
-@contextlib.contextmanager
-def opened(
-    address: str,
-    *,
-    note: Callable[[str], None],
-    workers: int | None = None,
-    cpus_per_worker: float = 1,
-    gpus_per_worker: float = 0,
-    imports: Sequence[str] = (),
-) -> Iterator[Cluster]:
-    """Connects to a cluster, and leaves it at the end.
+        from keras_fool.cluster import pool
 
-    Args:
-        address: "auto" for the cluster that this machine is in, "local" for one that is started
-            here and ends with the command, HOST:PORT, or ray://HOST:PORT.
-        note: Told, in a sentence, what the user should know.
-        workers: How many; None for as many as there is room for now.
-        cpus_per_worker: The cores of each.
-        gpus_per_worker: The GPUs of each; a fraction is shared.
-        imports: As `Cluster` takes it.
-
-    Raises:
-        UsageError: It is not such an address.
-        UserError: Ray is not installed, or there is no such cluster, or it has no room.
-    """
-    # Both are read when Ray is imported.
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would tell its makers of this use
-    if (
-        addresses.head(address) in addresses.LOOPBACK
-    ):  # else Ray takes this machine's address in a network
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    with errors.needs_extra("cluster"):
-        import ray
-
-    from keras_fool.cluster import pool
-
-    with signals_kept(), stopping.saying("no worker has begun; nothing was written."):
-        _connect(ray, address)
-    try:
-        resources = pool.Resources(workers, cpus_per_worker, gpus_per_worker)
-        with contextlib.closing(pool.Pool(resources, note)) as members:
-            yield Cluster(members, has_gpus=gpus_per_worker > 0, imports=imports)
-    finally:
-        with contextlib.suppress(Exception):  # a cluster that is gone is left, too
-            ray.shutdown()
+        with signals_kept(), stopping.saying("no worker has begun; nothing was written."):
+            _connect(ray, self._address)
+        self._stack.callback(_leave, ray)
+        found = pool.Pool(pool.Resources(*self._needs), self._note)
+        self._stack.callback(found.close)
+        return found
 
 
 @contextlib.contextmanager
@@ -165,3 +169,8 @@ def _connect(ray, address: str) -> None:
         raise errors.UserError(
             f"--cluster={address} cannot be reached: {reason.rstrip('.')}. {addresses.HOW_TO_START}"
         ) from error
+
+
+def _leave(ray) -> None:
+    with contextlib.suppress(Exception):  # a cluster that is gone is left, too
+        ray.shutdown()

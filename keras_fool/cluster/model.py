@@ -15,8 +15,8 @@ class Model:
 
         Args:
             shipped: The classifier.
-            answers: What `shipping.answers` gives here; None where workers compute on other
-                devices than this process, and need agree with each other alone.
+            answers: What `shipping.answers` gives here; None where workers compute in another
+                way than this process, and need agree with each other alone.
         """
         self._sha256 = shipped.sha256
         # In a list Ray passes a reference on as it is: most calls need no model.

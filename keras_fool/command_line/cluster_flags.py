@@ -59,17 +59,13 @@ def check_classifier(classifier: classifiers.AnyClassifier) -> None:
 
 @contextlib.contextmanager
 def opened() -> "Iterator[connection.Cluster | None]":
-    """The cluster that --cluster names; None where it is not given.
-
-    Raises:
-        UserError: As `connection.opened` does.
-    """
+    """The cluster that --cluster names; None where it is not given."""
     if common_flags.CLUSTER.value is None:
         yield None
         return
-    with cli.native_messages_hidden():
-        from keras_fool.cluster import connection
-    with connection.opened(
+    from keras_fool.cluster import connection
+
+    with connection.Cluster(
         common_flags.CLUSTER.value,
         note=cli.note,
         workers=common_flags.WORKERS.value,

@@ -240,8 +240,7 @@ CLUSTER = flags.DEFINE_string(
     "cluster",
     None,
     "The Ray cluster whose workers make the evolutions: auto (the one that this machine is in), "
-    "local (one that is started here, and ends with the command), HOST:PORT or ray://HOST:PORT. No "
-    "result depends on it.",
+    "local (one that is started here, and ends with the command), HOST:PORT or ray://HOST:PORT.",
 )
 WORKERS = flags.DEFINE_integer(
     "workers",

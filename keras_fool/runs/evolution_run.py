@@ -310,7 +310,7 @@ def evolve(
         thresholds: Confidences of which `reached` shall tell when each niche reached them.
         quiet: Whether to show no progress.
         opening: Entered while the scorer is opened here.
-        elsewhere: What makes it on other machines; None for this one. No result depends on it.
+        elsewhere: What makes it on other machines; None for this one.
 
     Returns:
         True where the run was complete before, and nothing was done.

@@ -49,7 +49,8 @@ class Nodes:
         return [
             process
             for process in psutil.process_iter()
-            if process.ppid() in raylets and self._title(process).startswith(f"ray::Worker{doing}")
+            if self._title(process).startswith(f"ray::Worker{doing}")
+            and self._parent(process) in raylets
         ]
 
     def shut_down(self) -> None:
@@ -58,6 +59,13 @@ class Nodes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGCONT)
         self._cluster.shutdown()
+
+    @staticmethod
+    def _parent(process: psutil.Process) -> int | None:
+        try:
+            return process.ppid()
+        except psutil.Error:
+            return None
 
     @staticmethod
     def _title(process: psutil.Process) -> str:
