@@ -40,7 +40,7 @@ NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 OTHERS += [ROOT / "saved_models/README.md", *sorted((ROOT / "results").rglob("README.md"))]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"<!-- (run|not run)(?:: (.*))? -->\n\n\Z")
-COMMAND = re.compile(r"(?:python -m keras_fool|keras-fool)(?:[. ]([a-z_]+))?(?![\w.])")
+COMMAND = re.compile(r"(?:python -m keras_fool|keras-fool)[. ]([a-z_]+)(?![\w.])")
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|[$<]|\.\.\.")
 # Of functions whose result documentation looks at, the class of the result.
 GIVES = {
@@ -86,10 +86,10 @@ def command_lines(path: pathlib.Path) -> list[tuple[str, list[str]]]:
     found = []
     for match in COMMAND.finditer(text):
         line = text[match.end() :].partition("\n")[0]
-        rest = re.split(r"`| #|[;&|)](?:\s|$)| >", line)[0]
-        in_prose = "`" not in line and not text[: match.start()].rpartition("\n")[2].strip(" `")
-        if match[1] or in_prose:
-            found.append((match[1], shlex.split(rest.strip().rstrip(",."))))
+        around = text[match.start() - 1]
+        ends = rf"`|{around}" if around in "'\"" else "`"
+        rest = re.split(rf"{ends}| #|[;&|)](?:\s|$)| >", line)[0]
+        found.append((match[1], shlex.split(rest.strip().rstrip(",."))))
     return found
 
 
@@ -114,8 +114,6 @@ def known_flags(command: str) -> dict:
 @pytest.mark.parametrize("path", [*PAGES, *OTHERS], ids=shown)
 def test_commands_and_flags_exist(path):
     for command, arguments in command_lines(path):
-        if command is None:
-            continue
         assert command in commands.commands(), f"python -m keras_fool.{command}"
         known = known_flags(command)
         for word in arguments:
