@@ -14,6 +14,8 @@ imagenet_run to ascent_first_step they are about networks of ImageNet, which --m
 (MobileNet:weights=imagenet or squeezenet.keras:bgr:image=256:crops=10). On a CPU take a
 small --scale for those that evolve: at scale 1 a run is two million images. confidence takes
 its images from --dataset=imagenet2012 or folder:PATH.
+detectors is about mnist_a, or the one network that --models names, with its real images from
+--dataset, and is not in the paper.
 
 Works in --workdir, by default runs/reproduce, and finds there what an earlier start has
 done: the same command goes on after a stop or a kill and ends with the same results. Writes
@@ -70,6 +72,13 @@ _RESULTS = flags.DEFINE(
     "results",
     "The folder that the experiment's folder of results is written to.",
 )
+_OUTLIERS = flags.DEFINE_list(
+    "outliers",
+    [],
+    "Of the experiment detectors: further data sets, with commas between them, whose test images "
+    "are not what the classifier knows, each as --dataset takes it. They are made grey or RGB and "
+    "resized as the classifier takes images.",
+)
 USES = flag_groups.Groups(
     what=(
         _EXPERIMENT,
@@ -80,6 +89,7 @@ USES = flag_groups.Groups(
         ),
         common_flags.MODELS,
         common_flags.LABEL_NAMES,
+        _OUTLIERS,
     ),
     how=(
         common_flags.SCALE,
@@ -120,7 +130,7 @@ def main(arguments: Sequence[str]) -> None:
             chosen = experiment.load(_EXPERIMENT.value)
         dataset = common_flags.DATASET.value or chosen.dataset
         with errors.reported(ValueError, as_error=errors.UsageError):
-            chosen.check(dataset, view, common_flags.RUNS.value)
+            chosen.check(dataset, view, common_flags.RUNS.value, _OUTLIERS.value)
         suffix = experiment.folder_suffix(scale, dataset, chosen.dataset, view)
         results = results_folder.ResultsFolder(
             pathlib.Path(_RESULTS.value) / f"{chosen.name}{suffix}", common_flags.OVERWRITE.value
@@ -144,6 +154,7 @@ def main(arguments: Sequence[str]) -> None:
             labels=flag_values.labels(),
             view=view,
             runs=common_flags.RUNS.value,
+            outliers=tuple(_OUTLIERS.value),
         )
         kept = f"what is complete in {context.workdir} is kept; to go on: {context.command}"
         with stopping.saying(kept):

@@ -57,6 +57,9 @@ REGISTERED = {
         "transfer_architectures": "images of two such networks of two architectures, exchanged",
         "ensemble": "images that fool the mean of three networks, 4000 generations",
     },
+    "detection.experiments": {
+        "detectors": "do detectors help: eight of them on images made without and against them",
+    },
     "confidence": {
         "confidence": "how sure a network is of real images and of fooling images",
     },
@@ -122,6 +125,7 @@ class Context:
         view: What reaches the classifiers that are fooled, one of `image_views.VIEWS`.
         runs: Runs on each network, of experiments that do one in the paper.
         elsewhere: What makes evolutions on other machines; None for this one.
+        outliers: Names of further data sets, whose images are told from those of `dataset`.
     """
 
     experiment: "Experiment"
@@ -136,6 +140,7 @@ class Context:
     view: str = image_views.PLAIN
     runs: int = 1
     elsewhere: "evolution_run.Elsewhere | None" = None
+    outliers: tuple[str, ...] = ()
 
     def scaled(self, count: int, minimum: int = 1) -> int:
         """`count` of the paper at this scale, at least `minimum`."""
@@ -162,6 +167,7 @@ class Experiment(Generic[Step]):
         others: Other data sets that it takes, `FOLDER` for any folder; None for any.
         takes_view: Whether the classifiers that it fools may be given another view of images.
         takes_runs: Whether it may do several runs on each network, where the paper does one.
+        takes_outliers: Whether it may be given further data sets.
         opened: While its steps run, holds the folder of an experiment that has one of its own;
             gives the CSV file in it in which times are kept, None where there is no such folder.
     """
@@ -175,12 +181,19 @@ class Experiment(Generic[Step]):
     others: tuple[str, ...] | None = ("digits",)
     takes_view: bool = False
     takes_runs: bool = False
+    takes_outliers: bool = False
     opened: Callable[[Context, Sequence[Step]], Opened] = (
         lambda context, todo: contextlib.nullcontext()  # noqa: ARG005
     )
 
-    def check(self, dataset: str, view: str = image_views.PLAIN, runs: int = 1) -> None:
-        """Checks that it is about such data, and takes such a view and so many runs.
+    def check(
+        self,
+        dataset: str,
+        view: str = image_views.PLAIN,
+        runs: int = 1,
+        outliers: Sequence[str] = (),
+    ) -> None:
+        """Checks that it is about such data, and takes such a view, so many runs and other data.
 
         Raises:
             ValueError: It is not.
@@ -189,6 +202,10 @@ class Experiment(Generic[Step]):
             raise ValueError(f"{self.name} takes --view={image_views.PLAIN} only, not {view}.")
         if runs != 1 and not self.takes_runs:
             raise ValueError(f"{self.name} has a number of runs of its own: leave --runs out.")
+        if outliers and not self.takes_outliers:
+            raise ValueError(f"{self.name} is about no other data: leave --outliers out.")
+        for name in outliers:
+            datasets.check_name(name)
         kind = FOLDER if dataset.startswith(FOLDER) else dataset
         if self.others is not None and kind not in self._datasets:
             known = [f"{name}PATH" if name == FOLDER else name for name in self._datasets]

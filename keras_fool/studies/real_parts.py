@@ -135,7 +135,8 @@ def _tested(data: sources.Source, places: np.ndarray, most: int) -> Labelled:
     if not parts:
         return Labelled(np.zeros((0, *data.image_shape), np.uint8), np.zeros(0, np.int64))
     images, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Labelled(images[:most], places[labels[:most]])
+    kept = np.arange(min(most, len(images))) * len(images) // min(most, len(images))
+    return Labelled(images[kept], places[labels[kept]])
 
 
 def _training(data: sources.Source, places: np.ndarray, number: int) -> Labelled:

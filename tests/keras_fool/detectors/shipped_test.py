@@ -1,7 +1,9 @@
 """The detectors that are shipped with the classifiers, and files of earlier versions."""
 
+import ast
 import json
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -24,6 +26,15 @@ def test_shipped_files_are_small_and_complete():
         assert set(files) == {*detectors.NAMES, "judged"}, folder
         assert max(files.values()) < 1_000_000, folder
     assert sum(file.stat().st_size for folder in FOLDERS for file in folder.iterdir()) < 6_000_000
+
+
+def test_they_are_packaged():
+    setup = SHIPPED.parent / "setup.py"
+    if not setup.is_file():
+        pytest.skip("not a checkout")
+    (patterns,) = re.findall(r'"saved_models": (\[.*\]),', setup.read_text("utf-8"))
+    packaged = {path for pattern in ast.literal_eval(patterns) for path in SHIPPED.glob(pattern)}
+    assert {file for folder in FOLDERS for file in folder.iterdir()} <= packaged
 
 
 @pytest.mark.parametrize("name", ["mnist_a", "mnist_b"])
