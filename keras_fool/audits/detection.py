@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_fool import detectors
+from keras_fool import detectors, foreign_files
 from keras_fool.audits import attacks, data, intervals, settings, subject
 from keras_fool.detectors import detector, metrics, outliers, thresholds
+from keras_fool.runs import files
 from keras_fool.studies import experiment, steps
 
 FOLDER, ADAPTIVE = "detectors", "adaptive"
@@ -29,6 +30,7 @@ FORMULAS = {
     "vim": "logsumexp(z) - alpha |residual of h|",
     "react": "energy after h was clipped",
 }
+_MOST_BYTES = 2**31  # of a detector's file
 _BINS = 40
 _ENDS = 0.005, 0.995  # quantiles of scores between which a histogram's bins lie
 
@@ -77,6 +79,35 @@ class Fit(steps.Step):
         made.save(self.file)
 
 
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Take(steps.Step):
+    """Takes a detector that lies beside the classifier, with its threshold.
+
+    Attributes:
+        shipped: Its file there.
+        file: Where it is saved.
+    """
+
+    kind = "take"
+    shipped: pathlib.Path
+    file: pathlib.Path
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """Its file: it is there as a whole or not at all."""
+        return self.file
+
+    def is_done(self) -> bool:
+        """Whether its file is there."""
+        return self.file.is_file()
+
+    def run(self, context: experiment.Context) -> None:
+        """Copies it."""
+        del context
+        self.file.parent.mkdir(exist_ok=True)
+        files.write(self.file, foreign_files.content(self.shipped, _MOST_BYTES))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scored:
     """A fitted detector, and its scores.
@@ -115,7 +146,11 @@ def lacks(attacked: subject.Subject) -> dict[str, str]:
 
 
 def score(
-    attacked: subject.Subject, folder: pathlib.Path, file: str, images: Mapping[str, np.ndarray]
+    attacked: subject.Subject,
+    folder: pathlib.Path,
+    file: str,
+    images: Mapping[str, np.ndarray],
+    known: Mapping[str, np.ndarray] | None = None,
 ) -> Scored:
     """Scores images of several names together.
 
@@ -124,6 +159,7 @@ def score(
         folder: The audit's.
         file: The detector's, relative to it.
         images: By name, uint8 [images, height, width, channels].
+        known: Scores that are known already, by the names of the images, which come first.
 
     Raises:
         ValueError: The detector's file is damaged.
@@ -133,7 +169,8 @@ def score(
         raise ValueError(f"{folder / file} has no threshold.")
     scores = fitted.score(np.concatenate(list(images.values())))
     ends = np.cumsum([len(some) for some in images.values()])
-    return Scored(fitted, file, dict(zip(images, np.split(scores, ends[:-1]), strict=True)))
+    found = dict(zip(images, np.split(scores, ends[:-1]), strict=True))
+    return Scored(fitted, file, {**(known or {}), **found})
 
 
 def report(

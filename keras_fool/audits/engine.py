@@ -28,6 +28,7 @@ from keras_fool import detectors, errors, foreign_files
 from keras_fool.audits import (
     attacks,
     baselines,
+    beside,
     by_what,
     data,
     detection,
@@ -108,14 +109,17 @@ def audit(work: Work) -> dict[str, Any]:
         attacked = subject.Subject.open(work.classifier)
         stack.callback(attacked.close)
         parts = work.load(attacked.scorer)
+        near = beside.Beside({}, {}, None)
+        if isinstance(parts, str):
+            near = beside.Beside.find(work.classifier)
         given = references.shipped(attacked) if work.given is None else work.given
         about = scorers.described(work.classifier, attacked.scorer, work.dataset)  # type: ignore[arg-type]
-        shaped_by = _shaped_by(work, parts, given)
+        shaped_by = _shaped_by(work, parts, near, given)
         stack.enter_context(workdir.opened(work.path, shaped_by, about, note))
         stack.enter_context(stopping.saying(kept))
         if (report := _complete(work.path)) is not None:
             return _checked_again(work, report)
-        made = _Audit(work, attacked, parts, given)
+        made = _Audit(work, attacked, parts, near, given)
         chosen = experiment.Experiment(
             name="audit",
             title=f"Audit of {attacked.scorer.name}",
@@ -138,13 +142,17 @@ def audit(work: Work) -> dict[str, Any]:
 
 
 def _shaped_by(
-    work: Work, parts: data.Parts | str, given: Sequence[references.Reference]
+    work: Work,
+    parts: data.Parts | str,
+    near: beside.Beside,
+    given: Sequence[references.Reference],
 ) -> dict[str, object]:
     """What `workdir` compares before an audit goes on."""
     return {
         "audit": dataclasses.asdict(work.chosen),
         "scorer": classifiers.comparable(work.classifier.identity),
         "data": parts if isinstance(parts, str) else {"name": parts.name, "digest": parts.digest},
+        "beside": near.digests,
         "references": [
             {"name": each.name, **classifiers.comparable(each.classifier.identity)}
             for each in given
@@ -199,16 +207,18 @@ class _Audit:
         work: Work,
         attacked: subject.Subject,
         parts: data.Parts | str,
+        near: beside.Beside,
         given: Sequence[references.Reference],
     ):
         self._work, self._attacked, self._references = work, attacked, given
         self._no_data = parts if isinstance(parts, str) else None
+        self._beside = near
         self._parts = None if isinstance(parts, str) else parts
         self._begun = time.monotonic()
         self._started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self._problems = detection.lacks(attacked)
         for name in detectors.NAMES:
-            if self._parts is None:
+            if self._parts is None and name not in near.files:
                 self._problems.setdefault(name, _NO_THRESHOLD)
         self._fitted = [name for name in detectors.NAMES if name not in self._problems]
         adaptive = self._fitted if attacked.why_not_attacked_with_detectors is None else []
@@ -242,6 +252,17 @@ class _Audit:
                 )
                 for name in self._fitted
             ]
+        else:
+            fits = [
+                detection.Take(
+                    name=f"take the detector {name}",
+                    work=1,
+                    guess=0.1,
+                    shipped=self._beside.files[name],
+                    file=self._work.path / detection.FOLDER / f"{name}.npz",
+                )
+                for name in self._fitted
+            ]
         evolved: list[steps.Step] = [*self._attacks, *self._adaptive.values()]
         if self._speed:
             evolved = [
@@ -266,7 +287,10 @@ class _Audit:
         names, scorer = attacked.scorer.labels, attacked.scorer
         made = [attacks.read(step, names, work.path) for step in self._attacks]
         noises = baselines.noise(scorer, chosen)
-        judged = None if self._parts is None else baselines.real(scorer, self._parts.judged)
+        judged = self._beside.real
+        if self._parts is not None:
+            judged = baselines.real(scorer, self._parts.judged)
+        of_data = self._data(judged)
         easiest, hardest = by_what.order(made, len(names))
         found = self._detectors(made, noises)
         transfer, transfer_not_done = self._transfer(made)
@@ -286,8 +310,8 @@ class _Audit:
                 "fail_over": dict(work.fail_over),
             },
             "model": attacked.report(),
-            "data": self._data(judged),
-            "no_data": self._no_data,
+            "data": of_data,
+            "no_data": self._no_data if of_data is None else None,
             "how_easily": {
                 "thresholds": list(settings.LEVELS.values()),
                 "levels": list(settings.LEVELS),
@@ -327,7 +351,10 @@ class _Audit:
             if not (self._work.path / file).is_file():
                 found.append(detection.not_done(kind, self._problems[kind.name]))
                 continue
-            scored = detection.score(self._attacked, self._work.path, file, images)
+            known = {}
+            if self._beside.judged is not None:
+                known = {detection.REAL: self._beside.judged.scores[kind.name]}
+            scored = detection.score(self._attacked, self._work.path, file, images, known)
             adaptive = self._adaptive_report(kind.name, scored)
             resamples = self._work.chosen.resamples
             found.append(detection.report(scored, by_name, adaptive, resamples))
@@ -358,7 +385,7 @@ class _Audit:
     def _data(self, judged: baselines.Real | None) -> dict[str, Any] | None:
         parts = self._parts
         if parts is None or judged is None:
-            return None
+            return self._beside.report(self._no_data or "")
         accuracies = None
         if parts.source is not None and self._attacked.classifier.in_graph:
             local: Any = self._attacked.scorer
