@@ -14,7 +14,8 @@ evolve does (see its --help), and with --dataset labelled images. What it does, 
      detector accepts the image;
   5. scores all images again, from their PNG files, and on reference classifiers; and judges.
 Each attack has three independent runs, and each figure an interval. What cannot be done (no
-gradients of an endpoint, no threshold without real images) is said in its place.
+gradients of an endpoint, no threshold without real images) is said in its place. Where the images
+of --dataset=mnist are not prepared, detectors and figures are those shipped with the classifier.
 
 --budget is the number of images in all, shared equally between all attacks, so that what a detector
 leaves compares with what there is without one. A step of an ascent counts as an image.

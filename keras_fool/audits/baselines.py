@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_fool.audits import data, intervals, settings
+from keras_fool.audits import intervals, settings
 from keras_fool.detectors import outliers
 from keras_fool.models import meanings, scorer_contract
+from keras_fool.studies import real_parts
 
 RIGHT, WRONG = "real_right", "real_wrong"
 _TITLES = {
@@ -39,7 +40,7 @@ def noise(scorer: scorer_contract.Scorer, chosen: settings.Settings) -> dict[str
     }
 
 
-def real(scorer: scorer_contract.Scorer, images: data.Images) -> Real:
+def real(scorer: scorer_contract.Scorer, images: real_parts.Labelled) -> Real:
     """Scores labelled images; those without finite confidences are wrong, and 0 sure."""
     scores = scorer.score(images.images)
     own = scores[np.arange(len(images)), images.labels]

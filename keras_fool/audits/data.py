@@ -7,40 +7,21 @@ chosen on the second; everything is judged on the third.
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from keras_fool.audits import settings as settings_module
 from keras_fool.models import scorer_contract
-from keras_fool.studies import confidence, inspection, real_images
+from keras_fool.studies import confidence, real_images, real_parts
 from trainers import sources, tfds_data
 
-_BATCH = 250  # training images that are read together
+_FEWEST = 3  # images, one for each part
 _MNIST = "mnist"
 NONE_GIVEN = (
     "No labelled images were given, so that it is not known how often the classifier is right, and "
     "no detector has a threshold."
 )
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Images:
-    """Images and their labels, by the classifier's numbers.
-
-    Attributes:
-        images: uint8 [number, height, width, channels].
-        labels: int64 [number].
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def take(self, places: np.ndarray) -> "Images":
-        """Those at some places."""
-        return Images(self.images[places], self.labels[places])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,9 +41,9 @@ class Parts:
 
     name: str
     digest: str
-    fitted: Images
-    held_out: Images
-    judged: Images
+    fitted: real_parts.Labelled
+    held_out: real_parts.Labelled
+    judged: real_parts.Labelled
     order: str
     remark: str
     source: sources.Source | None = None
@@ -104,21 +85,11 @@ def of_source(
     Raises:
         ValueError: Classifier and data have other labels or other images, or there are too few.
     """
-    order = real_images.found_order(scorer, data)
-    places = np.array(order.places)
-    if tuple(data.image_shape) != tuple(scorer.image_shape):
-        raise ValueError(
-            f"{scorer.name} takes images of {list(scorer.image_shape)}, those of {data.name} are "
-            f"{list(data.image_shape)} (height, width, channels)."
-        )
-    images, labels = inspection.sample(data, 3 * settings.num_real)
-    tested = Images(images, places[labels])
-    train = None
-    if data.num_train:
-        train = _training_images(data, min(data.num_train, settings.num_fitted), settings.seed)
-        train = Images(train.images, places[train.labels])
-    said = real_images.said(order, scorer, data)
-    return _parts(data.name, data.digest, train, tested, said, settings, data)
+    seen: Any = scorer  # as detectors see a classifier, or as it is: the same is asked of both
+    found = real_parts.of(seen, data, settings.num_fitted, 2 * settings.num_real)
+    order = real_images.said(real_images.found_order(scorer, data), scorer, data)
+    parts = found.fitted, found.held_out, found.judged
+    return Parts(data.name, data.digest, *parts, order, found.remark, data)
 
 
 def of_arrays(
@@ -151,59 +122,38 @@ def of_arrays(
         if part is not None:
             digest.update(np.ascontiguousarray(part.images))
             digest.update(part.labels.tobytes())
-    rng = np.random.default_rng(settings.seed)
-    if train is not None and len(train) > settings.num_fitted:
-        train = train.take(np.sort(rng.choice(len(train), settings.num_fitted, replace=False)))
-    order = "The labels are the classifier's numbers."
-    return _parts("the given images", digest.hexdigest()[:32], train, tested, order, settings)
-
-
-def _parts(
-    name: str,
-    digest: str,
-    train: Images | None,
-    tested: Images,
-    order: str,
-    settings: settings_module.Settings,
-    source: sources.Source | None = None,
-) -> Parts:
-    """Divides test images at random, always in the same way."""
-    count = 2 if train is not None else 3
-    most = settings.num_real
-    each = min(len(tested) // count, most)
-    if not each:
+    if len(tested) < _FEWEST:
         raise ValueError(
-            f"{name} has {len(tested)} test images, and an audit divides them into {count} parts: "
-            "give more."
+            f"an audit divides real images into {_FEWEST} parts, to fit detectors, to choose "
+            f"thresholds and to judge, and got {len(tested)} of them: give more."
         )
-    shuffled = np.random.default_rng(settings.seed).permutation(len(tested))
-    parts = [np.sort(shuffled[start : start + each]) for start in range(0, count * each, each)]
-    held_out, judged = tested.take(parts[0]), tested.take(parts[1])
-    if train is None:
-        fitted = tested.take(parts[2])
-        what = f"{each:,} test images, as there are no training images"
+    # Arrays may be sorted by label.
+    tested = _shuffled(tested, 2 * settings.num_real, settings.seed)
+    if train is not None:
+        fitted = _shuffled(train, settings.num_fitted, settings.seed)
+        held_out, judged = tested.every(2, 0), tested.every(2, 1)
+        what = f"{len(fitted):,} of {len(train):,} training images"
     else:
-        fitted = train
-        what = f"{len(train):,} training images"
+        fitted, held_out, judged = (tested.every(3, first) for first in range(3))
+        what = f"{len(fitted):,} images, as no training images are given"
     remark = (
-        f"Detectors are fitted on {what}; thresholds are chosen on {each:,} test images, and "
-        f"everything is judged on {each:,} others."
+        f"Detectors are fitted on {what}, thresholds chosen on {len(held_out):,} images, and "
+        f"{len(judged):,} others are what fooling images are compared with."
     )
-    return Parts(name, digest, fitted, held_out, judged, order, remark, source)
+    order = "The labels are the classifier's numbers."
+    name, sum_of_all = "the given images", digest.hexdigest()[:32]
+    return Parts(name, sum_of_all, fitted, held_out, judged, order, remark)
 
 
-def _training_images(data: sources.Source, number: int, seed: int) -> Images:
-    """The first images of the random order that a training would have them in."""
-    batch = min(_BATCH, number)
-    feed = data.train_feed(seed, batch, slice(None))
-    parts = [feed.read(step, 1) for step in range(-(-number // batch))]
-    images, labels = (
-        np.concatenate([part[0] for part in column]) for column in zip(*parts, strict=True)
-    )
-    return Images(images[:number], labels[:number])
+def _shuffled(images: real_parts.Labelled, most: int, seed: int) -> real_parts.Labelled:
+    """Images in random order, of more than `most` so many; the same seed gives the same ones."""
+    places = np.random.default_rng(seed).permutation(len(images))[:most]
+    return real_parts.Labelled(images.images[places], images.labels[places])
 
 
-def _checked(scorer: scorer_contract.Scorer, images: object, labels: object, what: str) -> Images:
+def _checked(
+    scorer: scorer_contract.Scorer, images: object, labels: object, what: str
+) -> real_parts.Labelled:
     found, given = np.asarray(images), np.asarray(labels)
     if found.dtype != np.uint8 or found.shape[1:] != tuple(scorer.image_shape) or not len(found):
         raise ValueError(
@@ -220,4 +170,4 @@ def _checked(scorer: scorer_contract.Scorer, images: object, labels: object, wha
         raise ValueError(
             f"the labels of {what} must be in 0..{most}, got {given.min()}..{given.max()}."
         )
-    return Images(found, given.astype(np.int64))
+    return real_parts.Labelled(found, given.astype(np.int64))

@@ -115,7 +115,7 @@ def accuracies(
         )
     words = _words(scorer)
     own = words[0]
-    images, truth = sample(data)
+    images, truth = _sample(data)
     truth = places[truth]
     shares = {}
     for word in words:
@@ -137,20 +137,9 @@ def _words(scorer: scoring.LocalScorer) -> list[str]:
     return [own, *(word for word in scorer.networks[0].preprocesses() if word != own)]
 
 
-def sample(data: sources.Source, most: int = NUM_MEASURED) -> tuple[np.ndarray, np.ndarray]:
-    """Test images from all over the data, and their labels, by the data's numbers.
-
-    Args:
-        data: Where they are from.
-        most: About how many there are at most.
-
-    Returns:
-        uint8 [images, height, width, channels], int64 [images].
-
-    Raises:
-        ValueError: There are none that can be read.
-    """
-    every = max(1, math.ceil(data.num_test / most))
+def _sample(data: sources.Source) -> tuple[np.ndarray, np.ndarray]:
+    """At most `NUM_MEASURED` test images from all over the data, and their labels."""
+    every = max(1, math.ceil(data.num_test / NUM_MEASURED))
     parts = [part for part in data.test_batches(_BATCH, 0, every) if len(part[0])]
     if not parts:
         raise ValueError(f"{data.name} has no test images that can be read.")

@@ -3,6 +3,7 @@ import pytest
 
 from keras_fool.audits import data, settings
 from keras_fool.models import in_memory
+from keras_fool.studies import real_parts
 from trainers import datasets
 
 CHOSEN = settings.Settings(quick=True)
@@ -24,7 +25,7 @@ def numbered(count: int) -> tuple[np.ndarray, np.ndarray]:
     return images, np.arange(count) % 2
 
 
-def as_set(part: data.Images) -> set[bytes]:
+def as_set(part: real_parts.Labelled) -> set[bytes]:
     return {image.tobytes() for image in part.images}
 
 
@@ -33,7 +34,8 @@ def test_no_image_is_in_two_parts(scorer, count):
     parts = data.of_arrays(scorer, *numbered(count), None, None, CHOSEN)
 
     sets = [as_set(part) for part in (parts.fitted, parts.held_out, parts.judged)]
-    assert len(set().union(*sets)) == sum(map(len, sets)) == 3 * min(count // 3, 500)
+    assert len(set().union(*sets)) == sum(map(len, sets)) == min(count, 1000)
+    assert max(map(len, sets)) - min(map(len, sets)) <= 1
     assert "no training images" in parts.remark
 
 
