@@ -1,5 +1,6 @@
 """Commands on a real Ray cluster of several nodes leave the bytes that one machine leaves."""
 
+import functools
 import ipaddress
 import os
 import pathlib
@@ -14,6 +15,7 @@ import pytest
 
 import keras_fool
 from keras_fool.cluster import connection
+from keras_fool.command_line import cli
 from tests.keras_fool import folders, processes
 
 # Read when Ray is imported: the nodes are on the loopback address.
@@ -116,6 +118,32 @@ def test_a_local_cluster_listens_to_this_machine_alone(evolve):
     assert started.exit_code() == 128 + signal.SIGTERM
     assert listening
     assert all(ipaddress.ip_address(ip.removeprefix("::ffff:")).is_loopback for ip in listening)
+
+
+def evolve_with_four_threads(folder: pathlib.Path, arguments: list[str]) -> None:
+    """The command on a machine of four cores, as far as TensorFlow knows."""
+    import tensorflow as tf
+
+    from keras_fool import evolve
+
+    tf.config.threading.set_intra_op_parallelism_threads(4)
+    os.chdir(folder)
+    cli.run(evolve.main, evolve.USES, ["evolve", *arguments])
+
+
+def test_no_bit_depends_on_how_runs_are_shared_out(tmp_path, nodes):
+    """With four threads it would: they give images other bits in batches of other sizes."""
+    arguments = ["--model=mnist_a", "--runs=6", "--generations=2", "--batch_size=100"]
+    found = []
+    for workers in (1, 3):
+        path = tmp_path / str(workers)
+        where = [f"--workdir={path}", f"--cluster={nodes.address}", f"--workers={workers}"]
+        target = functools.partial(evolve_with_four_threads, tmp_path, [*arguments, *where])
+        processes.start_function(target, log=tmp_path / f"{workers}.log").finish()
+        found.append(folders.contents(path))
+
+    assert "champions.csv" in found[0]
+    assert found[0] == found[1]
 
 
 def test_three_workers_killed_at_random_moments(evolve, tmp_path, nodes, long_alone):
