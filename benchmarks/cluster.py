@@ -195,12 +195,24 @@ def _simulated(workers: int, seconds: float, driver_seconds: float) -> float:
 
 
 def _mobilenet(folder: str) -> str:
-    """A MobileNet with random weights, which takes as long as one with trained ones."""
+    """A MobileNet with random weights, which takes as long as one with trained ones.
+
+    Its features are scaled so that images differ: without training they hardly do.
+    """
     import keras
 
+    from keras_fool.models import scorer_contract
+
     keras.utils.set_random_seed(1)
+    image = keras.Input((224, 224, 3), dtype="uint8")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
+    network = keras.applications.MobileNet(weights=None, include_top=False, pooling="avg")
+    features = keras.Model(image, network(scaled))
+    seen = features.predict(scorer_contract.trial_images((224, 224, 3)), verbose=0)
+    spread = keras.layers.Normalization(mean=seen.mean(0), variance=seen.var(0) + 1e-12)
+    outputs = keras.layers.Dense(1000, activation="softmax")(spread(features.output))
     path = pathlib.Path(folder) / "MobileNet.keras"
-    keras.applications.MobileNet(weights=None).save(path)
+    keras.Model(image, outputs).save(path)
     return str(path)
 
 
