@@ -153,6 +153,8 @@ class Attack(evolutions.Evolve):
 
     def run(self, context: experiment.Context) -> None:
         """Evolves, or goes on with it."""
+        defence = self.defence
+        source: Any = source_of(self.classifier)  # with its network, which is loaded once
         evolution_run.evolve(
             self.folder,
             self.config,
@@ -161,7 +163,9 @@ class Attack(evolutions.Evolve):
             note=context.note,
             dataset=context.dataset,
             niches=self.niches,
-            defence=self.defence,
+            scorer=defence.over(source),
+            defence=defence,
+            elsewhere=context.elsewhere,
         )
 
 
