@@ -18,6 +18,7 @@ def number(row: dict, name: str) -> float:
     return float(row[name])
 
 
+@pytest.mark.slow
 def test_tables_follow_from_the_images(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [*WORDS, "--outliers=shapes", "--workdir=work", "--results=res"]
