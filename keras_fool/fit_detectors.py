@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from keras_fool import errors
+from keras_fool import detectors, errors
 from keras_fool.command_line import (
     cli,
     common_flags,
@@ -38,12 +38,11 @@ from keras_fool.command_line import (
 if TYPE_CHECKING:
     from keras_fool.detectors import detector
 
-_NAMES = ("msp", "max_logit", "energy", "odin", "mahalanobis", "knn", "vim", "react")
 _DETECTORS = flags.DEFINE_list(
     "detectors",
     None,
-    f"Which detectors, with commas between them: {', '.join(_NAMES)} (default: all that the "
-    "classifier has what is needed for).",
+    f"Which detectors, with commas between them: {', '.join(detectors.NAMES)} (default: all that "
+    "the classifier has what is needed for).",
 )
 _PARAMETERS = flags.DEFINE_list(
     "parameters",
@@ -83,6 +82,8 @@ def main(arguments: Sequence[str]) -> None:
     cli.no_arguments(arguments)
     dataset = flag_values.dataset()
     parameters = _parameters()
+    if _DETECTORS.value == []:
+        raise errors.UsageError(f"--detectors names none: {', '.join(detectors.NAMES)}.")
     if not 0 < _ACCEPT.value <= 1:
         raise errors.UsageError(f"--accept must be above 0 and at most 1, got {_ACCEPT.value:g}.")
     with errors.reported(ValueError, FileNotFoundError):
@@ -91,7 +92,6 @@ def main(arguments: Sequence[str]) -> None:
         output = flag_values.new_output(f"{stem}-detectors")
         cli.loading(output)
         with cli.native_messages_hidden():
-            from keras_fool import detectors
             from keras_fool.detectors import judged
             from keras_fool.studies import confidence, fitted_detectors, real_parts
 
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str]) -> None:
         fitted.save(output / f"{name}.npz")
     judged.write(output, real)
     rows = [_row(fitted, (output / f"{name}.npz").stat().st_size) for name, fitted in made.items()]
-    print(cli_table(rows))
+    print(_table(rows))
     print(f"folder       {output}")
     words = next_steps.same_classifier()
     if common_flags.MODEL.value is None:
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str]) -> None:
     print(next_steps.lines(next_steps.command("evolve", *words, f"--detector={first}")))
 
 
-def cli_table(rows: Sequence[Sequence[str]]) -> str:
+def _table(rows: Sequence[Sequence[str]]) -> str:
     """The detectors in aligned columns."""
     from keras_fool.studies import tables
 

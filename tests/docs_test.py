@@ -207,7 +207,7 @@ def test_python_compiles_and_names_what_exists(path):
 
 
 def check_call(node: ast.Call) -> None:
-    """A call of ours has arguments that the function takes."""
+    """A call of a function of keras_fool has arguments that it takes."""
     function = resolved(dotted_name(node.func))
     keywords = {word.arg: None for word in node.keywords}
     signature = inspect.signature(function)

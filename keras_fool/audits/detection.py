@@ -36,25 +36,14 @@ _ENDS = 0.005, 0.995  # quantiles of scores between which a histogram's bins lie
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Fit(steps.Step):
-    """Fits a detector, chooses its threshold, and saves both.
+class _Make(steps.Step):
+    """Makes a detector with a threshold.
 
     Attributes:
-        detector: Its name.
-        attacked: The classifier.
-        parts: The real images.
-        level: The share of held-out images that its threshold accepts.
         file: Where it is saved.
-        problems: Gets, by the detector's name, why it cannot be fitted.
     """
 
-    kind = "fit"
-    detector: str
-    attacked: subject.Subject
-    parts: data.Parts
-    level: float
     file: pathlib.Path
-    problems: dict[str, str]
 
     @property
     def folder(self) -> pathlib.Path:
@@ -64,6 +53,26 @@ class Fit(steps.Step):
     def is_done(self) -> bool:
         """Whether its file is there."""
         return self.file.is_file()
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Fit(_Make):
+    """Fits a detector, chooses its threshold, and saves both.
+
+    Attributes:
+        detector: Its name.
+        attacked: The classifier.
+        parts: The real images.
+        level: The share of held-out images that its threshold accepts.
+        problems: Gets, by the detector's name, why it cannot be fitted.
+    """
+
+    kind = "fit"
+    detector: str
+    attacked: subject.Subject
+    parts: data.Parts
+    level: float
+    problems: dict[str, str]
 
     def run(self, context: experiment.Context) -> None:
         """Fits it; where that is not possible, the reason is kept."""
@@ -80,26 +89,15 @@ class Fit(steps.Step):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Take(steps.Step):
+class Take(_Make):
     """Takes a detector that lies beside the classifier, with its threshold.
 
     Attributes:
         shipped: Its file there.
-        file: Where it is saved.
     """
 
     kind = "take"
     shipped: pathlib.Path
-    file: pathlib.Path
-
-    @property
-    def folder(self) -> pathlib.Path:
-        """Its file: it is there as a whole or not at all."""
-        return self.file
-
-    def is_done(self) -> bool:
-        """Whether its file is there."""
-        return self.file.is_file()
 
     def run(self, context: experiment.Context) -> None:
         """Copies it."""

@@ -50,6 +50,7 @@ def test_fits_chooses_thresholds_and_writes(command, tmp_path, monkeypatch):
         (["--parameters=knn.k=x"], "knn.k=x"),
         (["--accept=0"], "--accept"),
         (["--detectors=knm"], "knn"),
+        (["--detectors="], "--detectors"),
         (["--parameters=knn.neighbours=3"], "neighbours"),
     ],
 )
