@@ -2,16 +2,15 @@
 
 import functools
 import hashlib
-import os
 import pathlib
 from collections.abc import Mapping
 
 import keras_fool
+from keras_fool.models import kernel_threads
 from keras_fool.runs import environment, workdir
 
 _PACKAGES = ("keras_fool", "evolvers", "trainers")
 _SOURCES = "sources of keras_fool"
-_MAX_THREADS = 2
 _SHOWN = 12  # characters of a digest
 
 
@@ -19,29 +18,13 @@ _SHOWN = 12  # characters of a digest
 def here() -> Mapping[str, str]:
     """Versions, settings that change last bits, and a digest of keras_fool's own files, by name.
 
-    TensorFlow is loaded.
+    Without the number of TensorFlow's threads: a worker is given the command's. TensorFlow is
+    loaded.
     """
+    settings = environment.recorded()
+    settings.pop(kernel_threads.VARIABLE, None)
     versions = {**workdir.versions(), "keras_fool": keras_fool.__version__}
-    return {**versions, **environment.recorded(), _SOURCES: _digest()}
-
-
-def threads_here() -> int:
-    """How many threads TensorFlow computes with in this process.
-
-    They decide how its CPU kernels split a sum, and so its last bits.
-    """
-    import tensorflow as tf
-
-    return tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
-
-
-def threads() -> int:
-    """How many threads TensorFlow computes with in a worker, whatever cores it has.
-
-    As many as here, so that it gives the same bits, but at most two: from four on, the bits of an
-    image depend on how many others are in its batch, and so on how runs are shared out.
-    """
-    return min(_MAX_THREADS, threads_here())
+    return {**versions, **settings, _SOURCES: _digest()}
 
 
 def difference(there: Mapping[str, str], place: str) -> str | None:

@@ -94,7 +94,7 @@ class Cluster:
             )
         if self._workers is None:
             self._workers = self._connected()
-        from keras_fool.cluster import batch_job, build, model, part_job, shipping
+        from keras_fool.cluster import batch_job, model, part_job, shipping
 
         shipped = shipping.pack(
             classifier,
@@ -103,9 +103,9 @@ class Cluster:
             score_batch=score_batch,
             imports=self._imports,
         )
-        # Workers that compute in another way than this process need agree with each other alone.
-        differs = self._needs[2] > 0 or build.threads() != build.threads_here()
-        placed = model.Model(shipped, None if differs else shipping.answers(scorer))
+        # Workers that compute on GPUs need agree with each other alone.
+        on_gpus = self._needs[2] > 0
+        placed = model.Model(shipped, None if on_gpus else shipping.answers(scorer))
         kind = part_job.PartJob if in_parts else batch_job.BatchJob
         return kind(evolution, scorer, self._workers, placed, next(self._numbers), thresholds)
 

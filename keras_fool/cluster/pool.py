@@ -23,6 +23,7 @@ import ray
 
 from keras_fool import errors
 from keras_fool.cluster import build, worker
+from keras_fool.models import kernel_threads
 from keras_fool.runs import jobs
 
 # A piece whose workers are lost so often in a row is thought to be what ends them.
@@ -241,7 +242,8 @@ class Pool:
 
     def _new(self) -> _Member:
         needs = self._resources
-        actor = self._actor_class.remote(needs.threads, build.threads(), has_gpus=needs.gpus > 0)
+        threads = kernel_threads.count() or needs.threads
+        actor = self._actor_class.remote(needs.threads, threads, has_gpus=needs.gpus > 0)
         member = _Member(next(self._numbers), actor)
         self._await(member)
         return member

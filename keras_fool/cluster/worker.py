@@ -105,7 +105,7 @@ class Worker:
 
         Args:
             threads: How many threads draw: the cores that the worker has.
-            tensorflow_threads: How many `build.threads` gives for the driver, as the last bits of
+            tensorflow_threads: With how many the command's TensorFlow computes, as the last bits of
                 confidences depend on it; they share the worker's cores.
             has_gpus: Whether it computes on those that Ray gives it; else on none that is there.
         """

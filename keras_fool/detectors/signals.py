@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from keras_fool.detectors import last_layers
 from keras_fool.models import (
-    batch_shapes,
     classifiers,
     keras_models,
     meanings,
@@ -176,7 +175,7 @@ class SignalScorer(scoring.LocalScorer):
             size = -(-len(images) // -(-len(images) // self.score_batch))
             for start in range(0, len(images), size):
                 chunk = images[start : start + size]
-                batch = batch_shapes.fixed(len(chunk), self.score_batch)
+                batch = self.batch_shape(len(chunk))
                 if batch not in in_batches_of:
                     spec = tf.TensorSpec((batch, *self.image_shape), tf.uint8)
                     in_batches_of[batch] = traced.get_concrete_function(spec)

@@ -4,9 +4,13 @@ TensorFlow's kernels take the images of a batch in blocks, of 8 or 6 where the p
 AVX2, and the images that are left over go through other code, whose last bits differ: in a
 batch of 2048 the last two. So batches are whole numbers of both blocks, filled up with images
 that nobody asked for, and few shapes are met: for each new one a graph is traced.
+
+Where kernels share more than two threads, last bits depend on the shape, too; one is used there.
 """
 
 UNIT = 24  # of 6 and of 8
+# The one shape: little is padding in generations of 200 or 400 images.
+ONE = 9 * UNIT  # 216
 # Smaller batches go through other kernels; who never makes a larger one may use one `UNIT`.
 _SMALLEST = 2 * UNIT
 

@@ -22,6 +22,7 @@ class DrawingScorer(scoring.LocalScorer):
     def __init__(self, *arguments, **options):
         """Takes what `scoring.LocalScorer` takes."""
         self._drawing = {}
+        self._renderer = tensorflow_ops.TensorFlowRenderer()
         super().__init__(*arguments, **options)
 
     def score_programs(
@@ -40,6 +41,9 @@ class DrawingScorer(scoring.LocalScorer):
         Raises:
             ScorerError: As `score` does.
         """
+        if self._one_shape:  # whatever fits into a tile; so drawn first, and then scored in it
+            images = self._renderer.render(programs, canvas)
+            return self.score(images), list(images)
         grid = coordinates.grid(canvas, canvas.height, canvas.width).inputs()
         rows = np.empty((len(programs), self.row_length), np.float32)
         drawn = DrawnImages(len(programs))

@@ -1,7 +1,8 @@
 """Images -> confidences, by Keras models on this machine.
 
 Everything runs in one `tf.function` with few fixed batch shapes: for each new one the
-function is traced, and an accelerator's library looks for its fastest kernels again.
+function is traced, and an accelerator's library looks for its fastest kernels again. There is
+only one where the last bits of confidences depend on it (`kernel_threads`).
 """
 
 import functools
@@ -13,7 +14,14 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from keras_fool.models import batch_shapes, classifiers, meanings, networks, scorer_contract
+from keras_fool.models import (
+    batch_shapes,
+    classifiers,
+    kernel_threads,
+    meanings,
+    networks,
+    scorer_contract,
+)
 
 ScorerError = scorer_contract.ScorerError
 _LARGEST_BATCH = 88 * batch_shapes.UNIT  # 2112
@@ -57,7 +65,8 @@ class LocalScorer:
         Args:
             classifier: The model file and what wraps it, or several.
             score_batch: The largest number of images in one call of the model; by
-                default what fills the machine without filling its memory.
+                default what fills the machine without filling its memory. Where only one
+                shape is used, it is this one if it is smaller.
 
         Raises:
             ValueError: The file is not a model that loads safely, its input is not one
@@ -81,7 +90,11 @@ class LocalScorer:
         self.values_seen = sum(seen)
         pixels = max(math.prod(self.image_shape), *seen)
         self._fitting = _BYTES_OF_BATCH // pixels
-        self.score_batch = batch_shapes.largest(score_batch, _LARGEST_BATCH, self._fitting)
+        self._one_shape = kernel_threads.bits_depend_on_batch()
+        usual = batch_shapes.ONE if self._one_shape else _LARGEST_BATCH
+        if score_batch is not None and self._one_shape:
+            score_batch = min(score_batch, usual)
+        self.score_batch = batch_shapes.largest(score_batch, usual, self._fitting)
         self._function = tf.function(self._traced, autograph=False)
         self._functions: dict[int, Any] = {}
         self._try_out()
@@ -89,7 +102,8 @@ class LocalScorer:
     def score(self, images: np.ndarray) -> np.ndarray:
         """The confidence of every label for every image.
 
-        Deterministic: the confidences of an image are the same bits in every batch.
+        Deterministic: the confidences of an image are the same bits in every batch, for one
+        number of TensorFlow's threads; from three on, for one `score_batch`, too.
 
         Args:
             images: [batch, height, width, channels] uint8, 0..255; any batch.
@@ -179,6 +193,8 @@ class LocalScorer:
         Returns:
             The batch size: the largest number of images in one call of the model.
         """
+        if self._one_shape:
+            return self.score_batch
         sizes = [size for size in _TUNED_BATCHES if size <= min(most, self._fitting)]
         best, best_rate = self.score_batch, 0.0
         for size in sizes:
@@ -191,9 +207,15 @@ class LocalScorer:
         self.score_batch = best
         return best
 
+    def batch_shape(self, num_images: int) -> int:
+        """The shape that a batch of 1 to `score_batch` images is filled up to."""
+        if self._one_shape:
+            return self.score_batch
+        return batch_shapes.fixed(num_images, self.score_batch)
+
     def _run(self, chunk: np.ndarray) -> np.ndarray:
         """[fixed batch, num_labels] float32; the rows past the chunk's are padding."""
-        batch = batch_shapes.fixed(len(chunk), self.score_batch)
+        batch = self.batch_shape(len(chunk))
         if batch > len(chunk):
             padding = np.zeros((batch - len(chunk), *self.image_shape), np.uint8)
             chunk = np.concatenate([chunk, padding])

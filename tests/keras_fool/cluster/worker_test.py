@@ -12,7 +12,7 @@ from evolvers import map_elites
 from evolvers.config import Config
 from keras_fool import errors, evolve, reproduce
 from keras_fool.cluster import addresses, build, shipping, worker
-from keras_fool.models import classifiers, scorer_contract
+from keras_fool.models import classifiers, kernel_threads, scorer_contract
 
 CONFIG = Config(runs=2, first_run=3, generations=6, initial=12, batch=10)
 
@@ -33,7 +33,7 @@ class Here(worker.Worker):
 
 @pytest.fixture(scope="module")
 def member():
-    return Here(1, build.threads())
+    return Here(1, kernel_threads.count())
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_pieces_are_the_same_in_any_order_and_twice(member, shipped, tiny_model)
 
 
 def test_another_model_takes_the_place_of_the_first(shipped, other_model, tiny_model):
-    member = Here(1, build.threads())
+    member = Here(1, kernel_threads.count())
     other = shipping.pack(classifiers.find(str(other_model)))
     images = np.random.default_rng(0).integers(0, 256, (7, 12, 10, 1), np.uint8)
     assert other.sha256 != shipped.sha256
@@ -106,7 +106,7 @@ def test_what_is_wrong_with_a_model_is_an_answer(shipped):
     name = next(iter(shipped.files))
     broken = dataclasses.replace(shipped, files={name: shipped.files[name][:100]})
 
-    answer = Here(1, build.threads()).score(
+    answer = Here(1, kernel_threads.count()).score(
         broken.sha256, [broken], np.zeros((1, 12, 10, 1), np.uint8)
     )
 

@@ -113,6 +113,7 @@ def test_other_versions_are_noted(tmp_path):
 
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+THREADS = "TF_NUM_INTRAOP_THREADS"
 
 
 @pytest.fixture
@@ -148,6 +149,21 @@ def test_folders_from_before_it_was_recorded_go_on_in_any(tmp_path, now):
     assert opened(tmp_path) == []
 
 
+@pytest.mark.parametrize("there", [None, "2"])
+def test_the_number_of_threads_is_compared_where_both_have_one(tmp_path, now, there):
+    now |= {} if there is None else {THREADS: there}
+    opened(tmp_path)
+
+    now[THREADS] = "8"
+    if there is None:  # from before it was recorded, or made by a GPU
+        assert opened(tmp_path) == []
+    else:
+        with pytest.raises(ValueError, match=f"{THREADS}=2.*{THREADS}=8"):
+            opened(tmp_path)
+    del now[THREADS]
+    assert opened(tmp_path) == []
+
+
 def test_endpoints_compute_elsewhere(tmp_path, now):
     of_endpoint = {"scorer": {"endpoint": "mnist"}}
     opened(tmp_path, of_endpoint)
@@ -160,6 +176,7 @@ def test_effective_value_is_recorded(monkeypatch):
     monkeypatch.setenv("TF_XLA_FLAGS", "")
     found = environment.recorded()
     assert found.pop(ONEDNN) in ("0", "1")
+    assert int(found.pop(THREADS)) >= 1
     assert found.pop("ONEDNN_MAX_CPU_ISA") == "AVX2"
     assert "TF_XLA_FLAGS" not in found
 
