@@ -454,7 +454,8 @@ def draw(
         progress: Whether to show it, where it takes longer than a moment, and notes.
 
     Returns:
-        uint8 [height, width, channels], grey or RGB.
+        uint8 [height, width, channels], grey or RGB; `PIL.Image.fromarray(image.squeeze())` makes
+        a Pillow image of either.
 
     Raises:
         TypeError: `champion` is no champion, or `size` no whole number.
