@@ -5,9 +5,11 @@ make is stored: `mkdocs build` writes it into the site.
 
     reference/commands.md      every command with its flags, from its own help
     paper/experiments.md       every experiment of `reproduce`, with what results/ has of it
+    notebooks/                 the notebooks, with the outputs that are stored in them
     results/, saved_models/    their README files as they are, with the pictures that they show
 """
 
+import base64
 import importlib
 import json
 import pathlib
@@ -25,6 +27,7 @@ _ADDRESS = re.compile(r"(https://[\w./-]*\w)")
 _BESIDE_DOCS = re.compile(r"\]\(((?:\.\./)*)\.\./(results|saved_models)/")
 _GROUP = re.compile(r"([A-Z]\w+)( \(.*\))?:")
 _SHORT_CODE = re.compile(r"<code>([^<\n]{1,34})</code>")
+_NOTEBOOK = re.compile(r"\]\(([\w./-]+)\.ipynb\)")
 _MADE = re.compile(r"^<!-- made: (commands_page|experiments_page) -->$", re.MULTILINE)
 # Results of an experiment whose folders have other names.
 _OTHER_FOLDERS = {
@@ -40,20 +43,42 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if path.name == "README.md" or path.suffix in (".png", ".jpg"):
             name = path.relative_to(ROOT).as_posix()
             files.append(File.generated(config, name, abs_src_path=str(path)))
+    for path in sorted((ROOT / "docs/notebooks").glob("*.ipynb")):
+        for name, content in notebook_files(path).items():
+            files.append(File.generated(config, f"notebooks/{name}", content=content))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Fills in what a page has a comment for, and finds results/ where the site has it."""
+    """Fills in what a page has a comment for; its links lead to where the site has results/."""
     if page.file.generated_by:  # its links are to what is beside it, there and here
         return markdown
     markdown = _MADE.sub(lambda found: globals()[found[1]](), markdown)
-    return _BESIDE_DOCS.sub(r"](\1\2/", markdown)
+    return _NOTEBOOK.sub(r"](\1.md)", _BESIDE_DOCS.sub(r"](\1\2/", markdown))
 
 
 def on_page_content(html: str, **_: object) -> str:
     """Marks code that is short enough for a line on a telephone, so that it is never broken."""
     return _SHORT_CODE.sub(r'<code class="whole">\1</code>', html)
+
+
+def notebook_files(path: pathlib.Path) -> dict[str, str | bytes]:
+    """A notebook as a page of Markdown, and the pictures in it, by their names."""
+    parts, pictures = [], {}
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/png" in data:
+                name = f"{path.stem}-{len(pictures)}.png"
+                pictures[name] = base64.b64decode("".join(data["image/png"]))
+                parts.append(f"![{cell['metadata']['alt']}]({name})")
+            else:
+                text = "".join(output.get("text") or data["text/plain"])
+                parts.append(f"```text\n{text.rstrip()}\n```")
+    parts.insert(1, f"[Download this notebook]({path.name}){{download}}")
+    return {f"{path.stem}.md": "\n\n".join(parts) + "\n", **pictures}
 
 
 def commands_page() -> str:
