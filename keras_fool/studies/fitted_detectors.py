@@ -26,6 +26,7 @@ def fit(
     names: Sequence[str] = detectors.NAMES,
     parameters: Mapping[str, Mapping[str, float]] | None = None,
     level: float = 0.95,
+    left_out: dict[str, str] | None = None,
 ) -> dict[str, detector.Detector]:
     """Detectors by name, each with a threshold: one pass of the network for each part.
 
@@ -35,11 +36,31 @@ def fit(
         names: Which detectors.
         parameters: As `detectors.fit_all` takes them.
         level: The share of held-out images that a threshold accepts.
+        left_out: Gets, by their names, why detectors cannot be fitted on these images; by default
+            that is an error.
 
     Raises:
-        ValueError: As `detectors.fit_all` does, or a detector has no threshold.
+        ValueError: As `detectors.fit_all` does, or a detector has no threshold, or none can be
+            fitted.
     """
-    fitted = detectors.fit_all(source, parts.fitted.images, parts.fitted.labels, names, parameters)
+
+    def fitted_all(some: Sequence[str]) -> dict[str, detector.Detector]:
+        images, labels = parts.fitted.images, parts.fitted.labels
+        return detectors.fit_all(source, images, labels, some, parameters)
+
+    try:
+        fitted = fitted_all(names)
+    except ValueError:
+        if left_out is None:
+            raise
+        fitted = {}
+        for name in names:
+            try:
+                fitted |= fitted_all([name])
+            except ValueError as error:
+                left_out[name] = str(error)
+        if not fitted:
+            raise
     _, scores = detectors.score_all(list(fitted.values()))(parts.held_out.images)
     for name, each in fitted.items():
         each.operating_point = thresholds.choose(scores[name], level)

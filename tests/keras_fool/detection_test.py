@@ -2,8 +2,10 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_fool import detectors, reproduce
 from keras_fool.detectors import metrics, outliers
@@ -105,6 +107,37 @@ def test_the_same_command_again_makes_nothing_again(command, tmp_path, monkeypat
     code, _, err = command(reproduce, *words)
     assert code == 1
     assert "fitted on other images" in err
+
+
+@pytest.mark.slow
+def test_a_detector_that_cannot_be_fitted_is_left_out_and_named(command, tmp_path, monkeypatch):
+    """Where each label has one photograph, no class has two that differ."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    network = keras.Sequential(
+        [keras.Input((12, 12, 3)), keras.layers.Flatten(), keras.layers.Dense(9, "softmax")]
+    )
+    network.save(tmp_path / "net.keras")
+    for label in range(9):
+        folder = tmp_path / "photos" / "test" / f"l{label}"
+        folder.mkdir(parents=True)
+        Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8)).save(folder / "one.png")
+    words = ["--experiment=detectors", "--dataset=folder:photos", "--scale=0.005"]
+    words += ["--models=net.keras:unit", "--workdir=work", "--results=res"]
+    words.append(f"--label_names={','.join(f'l{label}' for label in range(9))}")
+    monkeypatch.setattr("sys.argv", ["reproduce", *words])
+
+    for _ in range(2):
+        code, _, err = command(reproduce, *words)
+
+        assert code == 0, err
+        folder = tmp_path / "res" / "detectors_photos_scale0.005"
+        assert "Not fitted: mahalanobis needs several" in (folder / "table.md").read_text()
+        named = {row["detector"] for row in folders.rows(folder / "static.csv")}
+        assert named == set(detectors.NAMES) - {"mahalanobis"}
+        settings = json.loads((folder / "settings.json").read_text())
+        assert list(settings["left_out"]) == ["mahalanobis"]
+        assert "mahalanobis" not in [each["detector"] for each in settings["evolutions"]]
 
 
 @pytest.mark.parametrize(

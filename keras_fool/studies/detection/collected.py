@@ -92,7 +92,7 @@ def collect(context: experiment.Context, planned: plan.Plan) -> Collected:
     source = plan.source_of(planned.subject.find())
     data, parts = plan.real(context, source)
     planned.fit.check_data(data)
-    fitted = {name: detectors.load(planned.fit.file(name), source) for name in detectors.NAMES}
+    fitted = {name: detectors.load(planned.fit.file(name), source) for name in planned.fit.fitted}
     score = detectors.score_all(list(fitted.values()))
 
     def scored(title: str, images: np.ndarray) -> Scored:
@@ -124,7 +124,7 @@ def collect(context: experiment.Context, planned: plan.Plan) -> Collected:
     static["ascent"] = made(MADE["ascent"], planned.ascended.folder)
     adaptive = {
         name: made(f"CPPN images against {fitted[name].title}", step.folder)
-        for name, step in planned.attacks.items()
+        for name, step in planned.attacked.items()
     }
     confidences, scores = score(parts.judged.images)
     right = confidences.argmax(axis=1) == parts.judged.labels

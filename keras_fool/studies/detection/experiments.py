@@ -32,6 +32,7 @@ def _report(context: experiment.Context) -> experiment.Outcome:
         f"{planned.subject.name} classifies {100 * found.accuracy:.2f} % of these "
         f"{len(found.real):,} rightly.\n",
         "Intervals: 95 %, bootstrap over images, and over runs of images that were made.\n",
+        *(f"Not fitted: {why}\n" for why in planned.fit.left_out.values()),
         "## What is left of each detector\n",
         f"CPPN images evolved against the classifier alone, and against classifier and detector: "
         f"{plan.RUNS} independent runs each. Confidences of rejected images count as 0.\n",

@@ -2,7 +2,8 @@
 
 In the folder that an experiment works in, beside those of `evolutions` and `ascents`:
 
-    <classifier>_<digest>_<data set>_detectors/    a file for each detector, and data.json
+    <classifier>_<digest>_<data set>_detectors/    a file for each detector, and data.json, which
+                                                   says why others could not be fitted
     <run folder of an evolution>_against_<detector>/
 """
 
@@ -35,7 +36,7 @@ LEVEL = 0.95  # the share of held-out real images that thresholds accept
 _MOST_LABELS = 100  # of more, so many are fooled, evenly spaced
 _ASCENDED = 20  # the same of ascents
 _PRESET = "plain"  # the paper's ascents without regularisation
-_DATA = "data.json"
+_DATA, _LEFT_OUT = "data.json", "left_out"
 _GUESSES = {"fit": 60.0, "attack": 1 / 5_000}  # seconds
 
 
@@ -47,7 +48,7 @@ def source_of(classifier: classifiers.AnyClassifier) -> signals.Source:
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Fit(steps.Step):
-    """Fits all detectors, and chooses their thresholds.
+    """Fits all detectors that can be fitted, and chooses their thresholds.
 
     Attributes:
         subject: The classifier.
@@ -75,6 +76,28 @@ class Fit(steps.Step):
         """The file of a detector."""
         return self.folder / f"{name}.npz"
 
+    @property
+    def left_out(self) -> dict[str, str]:
+        """By the names of detectors that could not be fitted, why; none before it is done.
+
+        Raises:
+            ValueError: What is recorded is damaged.
+        """
+        path = self.folder / _DATA
+        if not path.is_file():
+            return {}
+        found = foreign_files.json_object(path).get(_LEFT_OUT, {})
+        fits = isinstance(found, dict) and set(found) < set(detectors.NAMES)
+        if not fits or not all(isinstance(why, str) for why in found.values()):
+            raise ValueError(f"{path} is damaged: expected names of detectors in {_LEFT_OUT}.")
+        return found
+
+    @property
+    def fitted(self) -> list[str]:
+        """The names of the others."""
+        left_out = self.left_out
+        return [name for name in detectors.NAMES if name not in left_out]
+
     def is_done(self) -> bool:
         """Whether all detectors are there, of this classifier and with thresholds.
 
@@ -83,7 +106,7 @@ class Fit(steps.Step):
         """
         if not (self.folder / _DATA).is_file():
             return False
-        for name in detectors.NAMES:
+        for name in self.fitted:
             if not self.file(name).is_file():
                 return False
             detectors.defence(self.file(name))  # it has a threshold
@@ -93,11 +116,13 @@ class Fit(steps.Step):
         """Fits and writes them."""
         source = source_of(self.subject.find())
         data, parts = real(context, source)
-        fitted = fitted_detectors.fit(source, parts, level=LEVEL)
+        left_out: dict[str, str] = {}
+        fitted = fitted_detectors.fit(source, parts, level=LEVEL, left_out=left_out)
         self.folder.mkdir(parents=True, exist_ok=True)
         for name, each in fitted.items():
             each.save(self.file(name))
-        about = {"dataset": data.name, "digest": data.digest}
+        about: dict[str, Any] = {"dataset": data.name, "digest": data.digest}
+        about |= {_LEFT_OUT: left_out} if left_out else {}
         files.write(self.folder / _DATA, (json.dumps(about) + "\n").encode())
 
     def check_data(self, data: sources.Source) -> None:
@@ -145,7 +170,9 @@ class Attack(evolutions.Evolve):
         return detectors.defence(self.fit.file(self.detector))
 
     def is_done(self) -> bool:
-        """Whether the run folder is complete."""
+        """Whether the run folder is complete, or there is no detector to attack."""
+        if self.detector in self.fit.left_out:
+            return True
         if not self.fit.file(self.detector).is_file():
             return False
         settings = evolution_run.settings(self.config, self.classifier, self.niches, self.defence)
@@ -196,6 +223,11 @@ class Plan:
     evolved: dict[str, evolutions.Evolve]
     ascended: Ascend
     attacks: dict[str, Attack]
+
+    @property
+    def attacked(self) -> dict[str, Attack]:
+        """The attacks that were made, once the detectors are fitted."""
+        return {name: self.attacks[name] for name in self.fit.fitted}
 
     @property
     def steps(self) -> list[steps.Step]:
@@ -261,9 +293,10 @@ def plan(context: experiment.Context) -> Plan:
 
 def recorded(found: Plan) -> dict[str, object]:
     """What settings.json says of the classifier, the evolutions and the ascents."""
-    every = [*found.evolved.values(), *found.attacks.values()]
+    every = [*found.evolved.values(), *found.attacked.values()]
     entries: dict[str, Any] = evolutions.recorded([found.subject.find()], every)
-    against = [None] * len(found.evolved) + list(found.attacks)
+    entries |= {_LEFT_OUT: found.fit.left_out} if found.fit.left_out else {}
+    against = [None] * len(found.evolved) + list(found.attacked)
     entries["evolutions"] = [
         {**entry, "niches": step.niches, "detector": detector}
         for entry, step, detector in zip(entries["evolutions"], every, against, strict=True)
