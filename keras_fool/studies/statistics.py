@@ -37,7 +37,10 @@ def interval(
     parts = []
     for start in range(0, resamples, _AT_ONCE):
         size = min(_AT_ONCE, resamples - start), len(by_run)
-        parts.append(statistic(by_run[rng.integers(0, len(by_run), size)]))
+        drawn = rng.integers(0, len(by_run), size)
+        # Of three runs there are 27 resamples, however many are drawn.
+        different, places = np.unique(drawn, axis=0, return_inverse=True)
+        parts.append(statistic(by_run[different])[places.ravel()])
     values = np.concatenate(parts)
     values = values[~np.isnan(values)]
     if not len(values):

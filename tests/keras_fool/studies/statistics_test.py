@@ -31,6 +31,25 @@ def test_runs_are_drawn_and_not_their_images():
     assert high - low == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(20), rel=0.2)
 
 
+@pytest.mark.parametrize("runs", [1, 3, 40])
+def test_it_is_the_interval_of_all_that_is_drawn(runs):
+    by_run = np.random.default_rng(2).normal(size=(runs, 7, 2))
+    drawn = []
+
+    def plain(resamples: np.ndarray) -> np.ndarray:
+        drawn.append(len(resamples))
+        return mean(resamples)
+
+    found = statistics.interval(by_run, plain, seed=3, resamples=1200)
+
+    rng = np.random.default_rng(3)
+    picks = [rng.integers(0, runs, (size, runs)) for size in (500, 500, 200)]
+    values = np.concatenate([mean(by_run[pick]) for pick in picks])
+    ends = [(1 - statistics.LEVEL) / 2, (1 + statistics.LEVEL) / 2]
+    assert found == tuple(np.quantile(values, ends))
+    assert sum(drawn) <= 3 * runs**runs  # few runs, few different resamples
+
+
 def test_seed_decides():
     values = np.random.default_rng(5).normal(size=10)
     first = statistics.interval(values, mean, seed=1)
