@@ -122,6 +122,7 @@ class SignalScorer(scoring.LocalScorer):
         self._lacks: dict[str, str | None] = {}
         self._taps: dict[bool, last_layers.Taps] = {}
         self._alone: networks.Network | None = None  # the only one, where its layers are known
+        self._closed: networks.Network | None = None  # or not known, where it gives logits
         self.num_features = 0
         self._look()
 
@@ -134,6 +135,9 @@ class SignalScorer(scoring.LocalScorer):
 
     def signals(self, images: tf.Tensor) -> Signals:
         """The signals of a batch, in one pass of the network; see `Source.signals`."""
+        if self._closed is not None:
+            outputs = self._closed.outputs(images)
+            return Signals(self._closed.confidences_of(outputs), _of_two(outputs))
         if self._alone is None:
             return Signals(self.confidences(images))
         network = self._alone
@@ -141,10 +145,7 @@ class SignalScorer(scoring.LocalScorer):
         with keras_models.quiet():
             features, logits, outputs = self._tapped(prepared.dtype).run(prepared)
         confidences = network.confidences_of(last_layers.row(outputs))
-        if self._lacks.get(LOGITS) or logits is None:
-            logits = None
-        elif logits.shape[1] == 1:
-            logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
+        logits = None if self._lacks.get(LOGITS) or logits is None else _of_two(logits)
         return Signals(confidences, logits, None if self._lacks.get(FEATURES) else features)
 
     def weights(self) -> tuple[tf.Tensor, tf.Tensor]:
@@ -152,10 +153,7 @@ class SignalScorer(scoring.LocalScorer):
         found = self._tapped(tf.uint8).weights
         assert found is not None  # who needs them has asked what is lacking
         kernel, bias = found()
-        if kernel.shape[1] == 1:
-            kernel = tf.concat([tf.zeros_like(kernel), kernel], axis=1)
-            bias = tf.concat([tf.zeros_like(bias), bias], axis=0)
-        return kernel, bias
+        return _of_two(kernel), _of_two(bias)
 
     def mapped(self, function: Function) -> Callable[[np.ndarray], list[np.ndarray]]:
         """A function of images that runs in batches of few shapes, as `score` does.
@@ -205,6 +203,9 @@ class SignalScorer(scoring.LocalScorer):
             self._lack_all(f"its confidences are the mean of {network.crops} crops")
         elif network.layers(tf.uint8) is None:
             self._lack_all("its format does not show its layers")
+            if network.meaning == meanings.LOGITS:
+                self._closed = network
+                del self._lacks[LOGITS], self._lacks[GRADIENTS]
         else:
             self._alone = network
             taps = self._tapped(tf.uint8)
@@ -315,6 +316,13 @@ def check_images(source: Source, images: np.ndarray, what: str = "images") -> No
             f"{what} must be uint8 [at least 1, {', '.join(map(str, source.image_shape))}] in "
             f"0..255 for {source.name}, got {form} {shape}."
         )
+
+
+def _of_two(logits: tf.Tensor) -> tf.Tensor:
+    """Logits, or what makes them, of two labels where there is one: that of the first is 0."""
+    if logits.shape[-1] != 1:
+        return logits
+    return tf.concat([tf.zeros_like(logits), logits], axis=-1)
 
 
 def _agree(some: np.ndarray, others: np.ndarray, tolerance: float) -> bool:

@@ -1,7 +1,6 @@
 """The text of the page; browser_test.py opens it."""
 
 import copy
-import html.parser
 import json
 import pathlib
 import re
@@ -15,35 +14,10 @@ import pytest
 from keras_fool.audits import schema
 from keras_fool.pages import audit_page
 from tests.keras_fool.pages import samples
+from tests.keras_fool.pages.parsed import Parsed
 
 DIGITS = [str(digit) for digit in range(10)]
 EXAMPLE = pathlib.Path(__file__).parents[1] / "audits" / "example_audit.json"
-
-
-class Parsed(html.parser.HTMLParser):
-    """What tests ask of a page: its elements, and the text of each section."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.elements: list[tuple[str, dict]] = []
-        self.sections: dict[str, str] = {}
-        self._inside = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag == "section":
-            self._inside = dict(attrs)["id"]
-
-    def handle_endtag(self, tag):
-        if tag == "section":
-            self._inside = ""
-
-    def handle_data(self, data):
-        self.sections[self._inside] = self.sections.get(self._inside, "") + data
-
-    def all(self, tag: str) -> list[dict]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")
