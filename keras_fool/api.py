@@ -220,6 +220,7 @@ def assess(
     view: str = "plain",
     workdir: str | os.PathLike | None = None,
     progress: bool = True,
+    **options: Any,
 ) -> "assessment.Assessment":
     """Audits a classifier: how easily it is fooled, by what, and whether a detector helps.
 
@@ -265,6 +266,8 @@ def assess(
         workdir: The audit's folder. An audit that was stopped in it goes on. By default nothing is
             written that outlasts the result.
         progress: Whether to show it, in a terminal or a notebook, and notes.
+        **options: How an address is asked, by the names of the command's flags for endpoints:
+            `max_images=100_000`.
 
     Returns:
         The report, with `plot` and `save`.
@@ -283,20 +286,30 @@ def assess(
             raise ValueError("labels and train_images go with images, and there are none.")
         if images is not None and dataset is not None:
             raise ValueError("images and dataset are both given: leave one of them out.")
-        classifier = given_classifiers.find(
-            model,
-            dataset if model is None else None,
-            classifiers.Views(image_size, crops, crop_size, view),
-            weights=weights,
-            preprocess=preprocess,
-            outputs=outputs,
-            output_name=output_name,
-            signature_name=signature_name,
-            named=label_names,
-            image_shape=image_shape,
+        classifier = arguments.with_options(
+            given_classifiers.find(
+                model,
+                dataset if model is None else None,
+                classifiers.Views(image_size, crops, crop_size, view),
+                weights=weights,
+                preprocess=preprocess,
+                outputs=outputs,
+                output_name=output_name,
+                signature_name=signature_name,
+                named=label_names,
+                image_shape=image_shape,
+            ),
+            arguments.of_endpoints("assess", options),
         )
         with start_up.with_tensorflow():
-            from keras_fool.audits import assessment, data, engine, settings, verdict
+            from keras_fool.audits import (
+                assessment,
+                data,
+                engine,
+                planning,
+                settings,
+                verdict,
+            )
             from keras_fool.audits import references as references_module
 
         default = settings.QUICK_BUDGET if quick else settings.BUDGET
@@ -314,7 +327,7 @@ def assess(
             return data.of_arrays(scorer, images, labels, train_images, train_labels, chosen)
 
         with fooling.folder(workdir) as (path, held):
-            work = engine.Work(
+            work = planning.Work(
                 path=path,
                 classifier=classifier,
                 chosen=chosen,

@@ -117,6 +117,19 @@ class Ascent:
     data_mean: list[str] | None = None
 
 
+def of_endpoints(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of endpoints that a function is given, each of its type.
+
+    Raises:
+        TypeError: One is unknown, or of another type.
+    """
+    for name in given:
+        if name not in _OF_ENDPOINTS:
+            hint = names.did_you_mean(name, _OF_ENDPOINTS)
+            raise TypeError(f"{function}() has no argument {name!r}{hint}.")
+    return {name: _of_type(name, value) for name, value in given.items()}
+
+
 def evolution(given: Mapping[str, Any]) -> Evolution:
     """The settings of an evolution, of what `checked` gave or what flags say.
 

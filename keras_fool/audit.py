@@ -132,9 +132,9 @@ def main(arguments: Sequence[str]) -> None:
         path = _path(classifier)
         cli.loading(path)
         with cli.native_messages_hidden():
-            from keras_fool.audits import engine, references
+            from keras_fool.audits import engine, planning, references
         given = _REFERENCE.value
-        work = engine.Work(
+        work = planning.Work(
             path=path,
             classifier=classifier,
             chosen=chosen,

@@ -93,35 +93,41 @@ def evolve(work: Work, settings: arguments.Evolution) -> Made:
         UserError, StoppedError, OSError: As `evolution_run.evolve` does.
     """
     classifier, niches, scorer, defence = work.classifier, None, None, None
-    with errors.reported(ValueError, FileNotFoundError):
-        with work.hidden():
-            from keras_fool.runs import evolution_run
+    with contextlib.ExitStack() as stack:
+        with errors.reported(ValueError, FileNotFoundError):
+            with work.hidden():
+                from keras_fool.runs import evolution_run, scorers
 
-            encoding = settings.config.encoding
-            renderer = evolution_run.renderer(settings.renderer, work.path, encoding, classifier)
-            config = dataclasses.replace(settings.config, renderer=renderer)
-            if settings.detector is not None:
-                from keras_fool import detectors
+                encoding = settings.config.encoding
+                renderer = evolution_run.renderer(
+                    settings.renderer, work.path, encoding, classifier
+                )
+                config = dataclasses.replace(settings.config, renderer=renderer)
+                if settings.detector is not None:
+                    from keras_fool import detectors
 
-                defence = detectors.defence(settings.detector)
-        if work.labels is not None and classifier.labels is None:
-            with work.opening():  # only the model knows how many there are
-                scorer = evolution_run.open_scorer(config, classifier, work.score_batch, defence)
-        if work.labels is not None:
-            niches = _niches(work.labels, scorer.labels if scorer else classifier.labels)
-    before = evolution_run.evolve(
-        work.path,
-        config,
-        classifier,
-        niches=niches,
-        scorer=scorer,
-        score_batch=work.score_batch,
-        defence=defence,
-        montage_every=settings.montage_every,
-        opening=work.opening,
-        elsewhere=work.elsewhere,
-        **work.life,
-    )
+                    defence = detectors.defence(settings.detector)
+            if work.labels is not None and classifier.labels is None:
+                with work.opening():  # only the model knows how many there are
+                    scorer = evolution_run.open_scorer(
+                        config, classifier, work.score_batch, defence
+                    )
+                    stack.callback(scorers.close, scorer)
+            if work.labels is not None:
+                niches = _niches(work.labels, scorer.labels if scorer else classifier.labels)
+        before = evolution_run.evolve(
+            work.path,
+            config,
+            classifier,
+            niches=niches,
+            scorer=scorer,
+            score_batch=work.score_batch,
+            defence=defence,
+            montage_every=settings.montage_every,
+            opening=work.opening,
+            elsewhere=work.elsewhere,
+            **work.life,
+        )
     return Made(before, "" if defence is None else defence.remark)
 
 

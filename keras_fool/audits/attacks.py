@@ -64,7 +64,7 @@ class Evolve(steps.Step):
 
     def run(self, context: experiment.Context) -> None:
         """Evolves, or goes on with it."""
-        scorer, defence = self.attacked.scorer_of_a_run, None
+        scorer, defence = self.attacked.scorer, None
         if self.detector is not None:
             defence = detectors.defence(self.detector)
             scorer = defence.over(cast(Any, self.attacked.scorer))

@@ -36,7 +36,6 @@ class Parts:
         judged: What everything is judged on.
         order: How labels were found in each other, a sentence.
         remark: How the images were divided, a sentence.
-        source: The data set, where there is one that is more than these images.
     """
 
     name: str
@@ -46,7 +45,6 @@ class Parts:
     judged: real_parts.Labelled
     order: str
     remark: str
-    source: sources.Source | None = None
 
 
 def find(
@@ -89,7 +87,7 @@ def of_source(
     found = real_parts.of(seen, data, settings.num_fitted, 2 * settings.num_real)
     order = real_images.said(real_images.found_order(scorer, data), scorer, data)
     parts = found.fitted, found.held_out, found.judged
-    return Parts(data.name, data.digest, *parts, order, found.remark, data)
+    return Parts(data.name, data.digest, *parts, order, found.remark)
 
 
 def of_arrays(

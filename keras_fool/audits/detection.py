@@ -14,6 +14,7 @@ import numpy as np
 from keras_fool import detectors, foreign_files
 from keras_fool.audits import attacks, data, intervals, settings, subject
 from keras_fool.detectors import detector, metrics, outliers, thresholds
+from keras_fool.models import scorer_contract
 from keras_fool.runs import files
 from keras_fool.studies import experiment, steps
 
@@ -81,6 +82,8 @@ class Fit(_Make):
         try:
             made = detectors.fit(self.detector, self.attacked.source, fitted.images, fitted.labels)
             made.threshold(self.level, held_out.images)
+        except scorer_contract.ScorerError:
+            raise  # it is the classifier that failed, and may answer another time
         except ValueError as error:
             self.problems[self.detector] = sentence(str(error))
             return
@@ -146,29 +149,38 @@ def lacks(attacked: subject.Subject) -> dict[str, str]:
 def score(
     attacked: subject.Subject,
     folder: pathlib.Path,
-    file: str,
+    files: Mapping[str, str],
     images: Mapping[str, np.ndarray],
-    known: Mapping[str, np.ndarray] | None = None,
-) -> Scored:
-    """Scores images of several names together.
+    known: Mapping[str, Mapping[str, np.ndarray]],
+) -> dict[str, Scored]:
+    """Scores images of several names with all detectors: one pass of the network for each name.
 
     Args:
         attacked: The classifier.
         folder: The audit's.
-        file: The detector's, relative to it.
+        files: By the names of detectors, their files, relative to it.
         images: By name, uint8 [images, height, width, channels].
-        known: Scores that are known already, by the names of the images, which come first.
+        known: Scores that are known already, by the names of the images, which come first, then
+            of detectors.
 
     Raises:
-        ValueError: The detector's file is damaged.
+        ValueError: A detector's file is damaged.
     """
-    fitted = detectors.load(folder / file, attacked.source)
-    if fitted.operating_point is None:
-        raise ValueError(f"{folder / file} has no threshold.")
-    scores = fitted.score(np.concatenate(list(images.values())))
-    ends = np.cumsum([len(some) for some in images.values()])
-    found = dict(zip(images, np.split(scores, ends[:-1]), strict=True))
-    return Scored(fitted, file, {**(known or {}), **found})
+    fitted = {name: detectors.load(folder / file, attacked.source) for name, file in files.items()}
+    for name, each in fitted.items():
+        if each.operating_point is None:
+            raise ValueError(f"{folder / files[name]} has no threshold.")
+    if not fitted:
+        return {}
+    together = detectors.score_all(list(fitted.values()))
+    nothing = dict.fromkeys(fitted, np.zeros(0, np.float32))
+    scores = {**known}
+    for name, some in images.items():
+        scores[name] = together(some)[1] if len(some) else nothing
+    return {
+        name: Scored(each, files[name], {what: of[name] for what, of in scores.items()})
+        for name, each in fitted.items()
+    }
 
 
 def report(

@@ -1,6 +1,7 @@
 """The classifier that an audit is about: opened once, and what it gives."""
 
 import dataclasses
+import pathlib
 from typing import Any, cast
 
 from keras_fool import detectors
@@ -41,14 +42,24 @@ class Subject:
         other = scorers.open_scorer(classifier)
         return cls(classifier, other, detectors.open_source(other))
 
+    def hold(self, folder: pathlib.Path) -> None:
+        """Lets an endpoint answer for all of an audit with what answered first.
+
+        Args:
+            folder: The audit's; what answered first is recorded there.
+
+        Raises:
+            ValueError: Something else answers now than when the audit was begun, or what is
+                recorded is damaged.
+        """
+        if self.classifier.is_remote:
+            from keras_fool.runs import endpoint_run
+
+            endpoint_run.hold(folder, cast(Any, self.scorer))
+
     def close(self) -> None:
         """Ends the connections of an endpoint."""
         scorers.close(self.scorer)
-
-    @property
-    def scorer_of_a_run(self) -> scorer_contract.Scorer | None:
-        """What a run is given; an endpoint's would be closed by it."""
-        return None if self.classifier.is_remote else self.scorer
 
     @property
     def why_no_gradients(self) -> str | None:
@@ -108,14 +119,11 @@ class Subject:
         }
 
     def _facts(self) -> list[inspection.Facts]:
-        height, width, channels = self.scorer.image_shape
-        what = "an endpoint" if self.classifier.is_remote else "a function of this process"
         return [
             {
                 "model": self.scorer.name,
-                "format": what,
-                "images": f"{height} x {width} pixels, {channels} channels, bytes 0..255",
-                "labels": str(len(self.scorer.labels)),
+                **cast(Any, self.scorer).facts,
+                **inspection.facts_of_any(self.scorer),
                 "gradients": f"none: it {self.why_no_gradients}",
             }
         ]

@@ -1,7 +1,8 @@
 """Images -> confidences, by any function; TensorFlow is not needed."""
 
 import math
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -24,9 +25,11 @@ class FunctionScorer:
         notes: What the user should know about it, in sentences.
         score_batch: The largest number of images in one call.
         preprocesses: None: how the function prepares its images is its own business.
+        facts: What it is, in words, by the name of the fact.
     """
 
     preprocesses: Sequence[str] = ()
+    facts: Mapping[str, str] = types.MappingProxyType({"format": "a function of this process"})
 
     def __init__(self, classifier: in_memory.Classifier, *, score_batch: int | None = None):
         """Tries the function on a few images.

@@ -69,6 +69,19 @@ class EndpointJob(evolution_run.EvolutionJob):
         return generation
 
 
+def hold(folder: pathlib.Path, scorer: endpoint_scorer.EndpointScorer) -> None:
+    """Holds an endpoint to what answered when something was begun in a folder, or notes that.
+
+    Args:
+        folder: Of several runs; the file is in it, as in theirs.
+        scorer: What answers.
+
+    Raises:
+        ValueError: As `Answers` does.
+    """
+    Answers(folder, scorer, -1)
+
+
 class Answers:
     """What answered a run: the file says which version made which generations."""
 

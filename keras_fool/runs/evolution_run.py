@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from keras_fool.detectors import adaptive
     from keras_fool.models import scoring
+    from keras_fool.serving.client import endpoint_scorer
 
 # Images that are bred and drawn while as many are scored: enough to share out.
 _GROUP_IMAGES = 2000
@@ -300,8 +301,8 @@ def evolve(
         note: Told, in a sentence, what the user should know.
         dataset: The data set's name, for the record.
         niches: The numbers of the labels to fool; all by default.
-        scorer: What `open_scorer` gives, where the caller has it; opened by default. That of an
-            endpoint is closed.
+        scorer: What `open_scorer` gives, where the caller has it, who closes it, too; by default
+            it is opened and closed here.
         score_batch: As `open_scorer` takes it.
         defence: The detector that must accept an image for its confidences to count.
         checkpoint_every: Generations between checkpoints; None for every 10 seconds, or more
@@ -326,8 +327,8 @@ def evolve(
     with contextlib.ExitStack() as stack:
         with errors.reported(ValueError, FileNotFoundError):
             if run_folder.is_complete(path, shaped_by):
-                scorers.close(scorer)
                 return True
+            is_given = scorer is not None
             if scorer is None:
                 with opening():
                     scorer = open_scorer(config, classifier, score_batch, defence)
@@ -349,7 +350,7 @@ def evolve(
             from keras_fool.serving.client import endpoint_scorer
 
             assert isinstance(scorer, endpoint_scorer.EndpointScorer)  # `scorers` opened it
-            stack.callback(scorer.close)
+            stack.push(_leaving(scorer, is_given))
             job = endpoint_run.EndpointJob(evolution, scorer, path, thresholds)
         record = evolution_record.EvolutionRecord(
             folder,
@@ -361,3 +362,22 @@ def evolve(
         due = execute.Due(checkpoint_every)
         execute.execute(folder, job, record, due, command=command, quiet=quiet)
     return False
+
+
+def _leaving(
+    scorer: "endpoint_scorer.EndpointScorer", is_given: bool
+) -> Callable[[type[BaseException] | None, BaseException | None, object], None]:
+    """What ends the waiting for an endpoint, before the evolution's threads end, which wait for it.
+
+    Args:
+        scorer: What answers.
+        is_given: Whether somebody else closes it; then only an error ends the waiting.
+    """
+
+    def leave(kind: object, *_: object) -> None:
+        if not is_given:
+            scorer.close()
+        elif kind is not None:
+            scorer.interrupt()
+
+    return leave

@@ -61,15 +61,20 @@ def facts(
         _of_member(member, network)
         for member, network in zip(classifier.members, scorer.networks, strict=True)
     ]
-    height, width, channels = scorer.image_shape
-    whole = {
-        "images": f"{height} x {width} pixels, {_COLOURS[channels]}, bytes 0..255",
-        "labels": _labels(scorer),
-        "gradients": _gradients(classifier, scorer),
-    }
+    whole = {**facts_of_any(scorer), "gradients": _gradients(classifier, scorer)}
     if with_speed:
         whole["speed"] = f"{speed(scorer):,.0f} images/s on this machine"
     return [*each, whole]
+
+
+def facts_of_any(scorer: scorer_contract.Scorer) -> Facts:
+    """What is known of any classifier: what it takes, and its labels."""
+    height, width, channels = scorer.image_shape
+    colours = _COLOURS.get(channels, f"{channels} channels")
+    return {
+        "images": f"{height} x {width} pixels, {colours}, bytes 0..255",
+        "labels": _labels(scorer),
+    }
 
 
 def speed(scorer: scoring.LocalScorer) -> float:
@@ -113,16 +118,33 @@ def accuracies(
             f"{scorer.name} takes images of {list(scorer.image_shape)}, those of {data.name} are "
             f"{list(data.image_shape)} (height, width, channels)."
         )
-    words = _words(scorer)
-    own = words[0]
     images, truth = _sample(data)
-    truth = places[truth]
+    shares = shares_right(scorer, images, places[truth], on_images)
+    return shares, len(images), real_images.said(order, scorer, data)
+
+
+def shares_right(
+    scorer: scoring.LocalScorer,
+    images: np.ndarray,
+    truth: np.ndarray,
+    on_images: Callable[[int], None] = lambda _: None,
+) -> dict[str, float]:
+    """The same of images that are at hand.
+
+    Args:
+        scorer: The classifier.
+        images: uint8 [number, height, width, channels], at least one.
+        truth: int [number], their labels, by the classifier's numbers.
+        on_images: As `accuracies` takes it.
+    """
+    words = _words(scorer)
     shares = {}
     for word in words:
-        found = scorer.score(images) if word == own else scorer.score_prepared(images, word)
+        own = word == words[0]
+        found = scorer.score(images) if own else scorer.score_prepared(images, word)
         shares[word] = float(np.mean(_is_right(found, truth, scorer.independent)))
         on_images(len(images))
-    return shares, len(images), real_images.said(order, scorer, data)
+    return shares
 
 
 def num_preprocesses(scorer: scoring.LocalScorer) -> int:
@@ -233,7 +255,7 @@ def _outputs(classifier: classifiers.Classifier, network: networks.Network) -> s
     return f"{number} x {said}; {how}" if number > 1 else f"{said}; {how}"
 
 
-def _labels(scorer: scoring.LocalScorer) -> str:
+def _labels(scorer: scorer_contract.Scorer) -> str:
     number = len(scorer.labels)
     if label_orders.are_numbers(scorer.labels):
         return f"{number}, called by their numbers"

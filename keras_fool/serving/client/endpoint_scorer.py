@@ -113,6 +113,16 @@ class EndpointScorer:
         return self._versions.current
 
     @property
+    def facts(self) -> dict[str, str]:
+        """What it is, in words, by the name of the fact."""
+        version = "not said" if self.version is None else str(self.version)
+        return {
+            "format": "an endpoint",
+            "version": version,
+            "signature": f"{self.call.signature}, output {self.call.output_name}",
+        }
+
+    @property
     def may_change(self) -> bool:
         """Whether another version may answer than the one that answered before."""
         return self._options.allow_version_change

@@ -12,7 +12,7 @@ import pytest
 import keras_fool
 from keras_fool import audit as command_module
 from keras_fool import detectors, errors
-from keras_fool.audits import data, engine, schema, settings
+from keras_fool.audits import data, engine, planning, schema, settings
 from keras_fool.models import classifiers, in_memory
 from keras_fool.runs import champion_png, stopping
 from tests.keras_fool import folders, next_steps
@@ -213,7 +213,7 @@ def stopped_at(words: str, tiny_model, blots, path) -> None:
         if words in said:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    work = engine.Work(
+    work = planning.Work(
         path=path,
         classifier=in_memory.KerasModel.of(classifiers.find(str(tiny_model)).load()),
         chosen=settings.Settings(budget=SMALL["budget"], quick=True),
@@ -370,7 +370,7 @@ def test_a_signal_in_the_middle_of_an_evolution_loses_nothing(tmp_path):
 
     def audit(function, path):
         classifier = keras_fool.Classifier(function, image_shape=(6, 6, 1), name="light")
-        work = engine.Work(
+        work = planning.Work(
             path=path,
             classifier=classifier,
             chosen=settings.Settings(budget=SMALL["budget"], quick=True),
