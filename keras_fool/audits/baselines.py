@@ -8,6 +8,7 @@ import numpy as np
 from keras_fool.audits import intervals, settings
 from keras_fool.detectors import outliers
 from keras_fool.models import meanings, scorer_contract
+from keras_fool.pages import charts
 from keras_fool.studies import real_parts
 
 RIGHT, WRONG = "real_right", "real_wrong"
@@ -15,7 +16,6 @@ _TITLES = {
     RIGHT: "real images, classified rightly",
     WRONG: "real images, classified wrongly",
 }
-_EDGES = np.linspace(0, 1, 21)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,7 +76,6 @@ def _report(name: str, title: str, confidences: np.ndarray) -> dict[str, Any]:
         level: float(np.mean(confidences >= np.float32(threshold))) if len(confidences) else 0.0
         for level, threshold in settings.LEVELS.items()
     }
-    counts, _ = np.histogram(confidences.astype(np.float64), _EDGES)
     return {
         "name": name,
         "title": title,
@@ -84,7 +83,7 @@ def _report(name: str, title: str, confidences: np.ndarray) -> dict[str, Any]:
         "median_confidence": intervals.number(np.median(confidences)) if len(confidences) else None,
         "share_at": {level: intervals.number(share) for level, share in shares.items()},
         "histogram": {
-            "edges": [intervals.number(edge) for edge in _EDGES],
-            "counts": counts.tolist(),
+            "edges": list(charts.CONFIDENCE_EDGES),
+            "counts": charts.binned(confidences),
         },
     }

@@ -7,7 +7,6 @@ from typing import Any
 from keras_fool.pages import charts, wording
 from keras_fool.sheets import surest
 
-_EDGES = tuple(place / 20 for place in range(21))
 _LANES = (200, 500, 800)  # heights of the attacks' dots in a row
 
 
@@ -44,6 +43,7 @@ def view(how_easily: Mapping[str, Any], extremes: Iterable[int]) -> dict[str, An
         "has_real": any(row["name"].startswith("real") for row in histograms),
         "share_ticks": charts.SHARE_TICKS,
         "doubt_ticks": charts.DOUBT_TICKS,
+        "sure_ticks": charts.SURE_TICKS,
     }
 
 
@@ -114,7 +114,9 @@ def _median(images: Sequence[int | None]) -> float | None:
 def _histograms(how_easily: Mapping[str, Any], done: Sequence[Mapping[str, Any]]) -> list[dict]:
     """Rows of confidences: real images, noise, then images of attacks; all of the same edges."""
     baselines = sorted(how_easily["baselines"], key=lambda one: not one["name"].startswith("real"))
-    edges = baselines[0]["histogram"]["edges"] if baselines else list(_EDGES)
+    edges = list(charts.CONFIDENCE_EDGES)
+    if baselines:
+        edges = baselines[0]["histogram"]["edges"]
     rows = [
         {
             **one,
@@ -140,7 +142,7 @@ def _histograms(how_easily: Mapping[str, Any], done: Sequence[Mapping[str, Any]]
                     "num_images": len(known),
                     "median": statistics.median(known),
                     "share_at": {
-                        level: sum(confidence >= float(level) for confidence in known) / len(known)
+                        level: charts.share_at_least(known, float(level))
                         for level in how_easily["levels"]
                     },
                     "edges": edges,
@@ -150,5 +152,5 @@ def _histograms(how_easily: Mapping[str, Any], done: Sequence[Mapping[str, Any]]
     for row in rows:
         is_real = row["name"].startswith("real")
         row["kind"] = "bar-real" if is_real else "bar-fooling"
-        row["path"] = charts.histogram(row["edges"], row["counts"], (0.0, 1.0))
+        row["path"] = charts.confidence_histogram(row["edges"], row["counts"])
     return rows

@@ -7,7 +7,15 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 SIDE = 1000
+# Between which confidences are counted: doubts of 1, 1/2, 1/5, 1/10, 1/20 and so on to 1 in ten
+# million, and 0. What happens where attacks succeed happens within a hundredth of 1.
+CONFIDENCE_EDGES = (
+    *(float(f"{1 - part / 10**decade:.9g}") for decade in range(7) for part in (1, 0.5, 0.2)),
+    *(0.9999999, 1.0),
+)
 _MAX_DECADES = 7.6  # of doubts; a confidence of 1 in float32 is at 7.2
 _LEAST_DOUBT = 2.0**-24  # between 1 and the float32 below it
 
@@ -43,12 +51,18 @@ class Curve:
 def doubt_place(confidence: float) -> float:
     """Where a confidence is on an axis of doubts, in [0, 1]: every factor of ten is as wide."""
     left = max(1 - min(max(confidence, 0.0), 1.0), _LEAST_DOUBT)
-    return min(-math.log10(left) / _MAX_DECADES, 1.0)
+    return min(abs(math.log10(left)) / _MAX_DECADES, 1.0)
 
 
 DOUBT_TICKS = tuple(
     Tick(round(100 * decades / _MAX_DECADES, 2), text, "middle" if decades else "start")
     for decades, text in enumerate(["0 %", "", "99 %", "", "99.99 %", "", "1 in 1M", ""])
+)
+SURE_TICKS = tuple(
+    dataclasses.replace(tick, text=text)
+    for tick, text in zip(
+        DOUBT_TICKS, ("0 %", "90 %", "99 %", "99.9 %", "99.99 %", "", "99.9999 %", ""), strict=True
+    )
 )
 SHARE_TICKS = (
     Tick(0, "0 %", "start"),
@@ -140,15 +154,29 @@ def histogram(edges: Sequence[float], counts: Sequence[float], within: tuple[flo
     return path
 
 
-def binned(values: Sequence[float], edges: Sequence[float]) -> list[int]:
-    """How many values are in each bin; the last one has its right edge, too."""
-    counts = [0] * (len(edges) - 1)
-    for value in values:
-        for place in reversed(range(len(counts))):
-            if edges[place] <= value and (value < edges[place + 1] or place == len(counts) - 1):
-                counts[place] += 1
-                break
-    return counts
+def confidence_histogram(edges: Sequence[float], counts: Sequence[float]) -> str:
+    """The same on an axis of doubts; edges are confidences."""
+    return histogram([doubt_place(edge) for edge in edges], counts, (0.0, 1.0))
+
+
+def binned(
+    confidences: Sequence[float] | np.ndarray, edges: Sequence[float] = CONFIDENCE_EDGES
+) -> list[int]:
+    """How many confidences are in each bin; the last one has its right edge, too.
+
+    Args:
+        confidences: In [0, 1]; compared as float32, of which 0.9 is at least 0.9.
+        edges: [bins + 1], rising, from 0 to 1.
+    """
+    known = np.asarray(confidences, np.float32)
+    places = np.searchsorted(np.asarray(edges, np.float32), known, side="right") - 1
+    last = len(edges) - 2
+    return np.bincount(np.clip(places, 0, last), minlength=last + 1).tolist()
+
+
+def share_at_least(confidences: Sequence[float], level: float) -> float:
+    """The share of confidences of at least a level, compared as float32."""
+    return float(np.mean(np.asarray(confidences, np.float32) >= np.float32(level)))
 
 
 def outer(histograms: Mapping) -> tuple[float, float]:

@@ -159,6 +159,34 @@ def test_the_gallery_is_sorted_and_filtered(chromium, page):
     assert chromium.run(cards) == []
 
 
+@pytest.mark.slow
+def test_the_gallery_of_a_thousand_labels_is_sorted_and_filtered(chromium, tmp_path):
+    report = samples.audit(tmp_path, [f"thing {number}" for number in range(1000)], (32, 32, 3))
+    path = tmp_path / "audit.html"
+    path.write_text(audit_page.html(report, tmp_path), "utf-8")
+    cards = (
+        "return [...document.querySelectorAll('#cards > li:not([hidden])')].map("
+        "(card) => [Number(card.dataset.c), Number(card.dataset.n)])"
+    )
+    for width in (360, 1280):
+        opened(chromium, path, width)
+        assert chromium.run("return document.documentElement.scrollWidth") <= width
+        assert chromium.messages() == []
+        every = chromium.run(cards)
+        assert len(every) == 3000
+        assert every == sorted(every, key=lambda card: (-card[0], card[1]))
+
+        chromium.run(
+            "const order = document.getElementById('order'); order.value = 'label';"
+            "order.dispatchEvent(new Event('change'))"
+        )
+        assert chromium.run(cards) == sorted(every, key=lambda card: (card[1], -card[0]))
+        chromium.type("#text", "THING 77 ")
+        chromium.run(NEXT_FRAME)
+        assert {card[1] for card in chromium.run(cards)} <= {76, 77, *range(769, 780)}
+        assert "of 3,000" in chromium.run("return document.getElementById('shown').textContent")
+
+
 def test_tables_are_sorted_by_keyboard(chromium, page):
     opened(chromium, page)
     chromium.run(

@@ -48,3 +48,28 @@ def test_values_are_binned_as_numpy_does():
     edges = np.linspace(0, 1, 11)
 
     assert charts.binned(values, edges) == np.histogram(values, edges)[0].tolist()
+
+
+def test_confidences_are_counted_where_they_differ():
+    edges = charts.CONFIDENCE_EDGES
+
+    assert list(edges) == sorted(set(edges))
+    assert (edges[0], edges[-1]) == (0, 1)
+    for level in (0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999):
+        below = np.nextafter(np.float32(level), np.float32(0))
+        at = charts.binned([np.float32(level)])
+        assert charts.binned([below]).index(1) + 1 == at.index(1) == edges.index(level)
+        # As JSON has a float32, in nine digits.
+        assert charts.binned([float(f"{np.float32(level):.9g}")]) == at
+        assert charts.share_at_least([below, float(f"{np.float32(level):.9g}")], level) == 0.5
+    surest = np.nextafter(np.float32(1), np.float32(0))
+    assert charts.binned([surest, 1.0])[-1] == 2
+
+
+def test_bars_of_confidences_lie_under_their_labels():
+    path = charts.confidence_histogram((0.0, 0.9, 0.99, 1.0), [1, 2, 0])
+
+    starts = [float(start) for start in re.findall(r"M([\d.]+) 1000v", path)]
+    ticks = {tick.text: 10 * tick.at for tick in charts.SURE_TICKS}
+    assert starts == pytest.approx([ticks["0 %"], ticks["90 %"]], abs=0.1)
+    assert float(re.findall(r"H([\d.]+)", path)[-1]) == pytest.approx(ticks["99 %"], abs=0.1)

@@ -6,6 +6,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from keras_fool.pages import charts
+
 LEVELS = ("0.5", "0.9", "0.99", "0.9999")
 TITLES = {"cppn": "CPPN evolution", "pixels": "Pixel evolution", "ascent": "Gradient ascent"}
 NOISE = {"uniform": "Uniform noise", "gaussian": "Gaussian noise", "bernoulli": "Bernoulli noise"}
@@ -202,14 +204,16 @@ def _baseline(name: str, random: np.random.Generator) -> dict:
     titles = {"real_right": "Real images, right", "real_wrong": "Real images, wrong", **NOISE}
     shape = {"real_right": (40, 0.4), "real_wrong": (4, 2)}.get(name, (5, 3))
     values = random.beta(*shape, 2000)
-    counts, edges = np.histogram(values, 20, (0, 1))
     return {
         "name": name,
         "title": titles[name],
         "num_images": 2000,
         "median_confidence": float(np.median(values)),
         "share_at": {level: float(np.mean(values >= float(level))) for level in LEVELS},
-        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+        "histogram": {
+            "edges": list(charts.CONFIDENCE_EDGES),
+            "counts": charts.binned(values),
+        },
     }
 
 
