@@ -54,7 +54,7 @@ def _accuracy(data: Mapping[str, Any] | None) -> str:
     others = {word: 100 * value for word, value in (data["accuracies"] or {}).items()}
     compared = ", ".join(f"{word} {value:.1f} %" for word, value in others.items())
     if len(others) > 1:
-        words += f" (the same by preprocessing: {compared})"
+        words += f" (by preprocessing: {compared})"
     return f"right about   {words}\n"
 
 
