@@ -30,7 +30,7 @@ def summary(report: Mapping[str, Any], width: int) -> str:
     ]
     headings = ["attack", "labels fooled, 99 %", "median confidence", "images to 99 %", "images"]
     facts = "\n\n".join(map(tables.facts, report["model"]["facts"]))
-    parts = [f"\n{facts}\n{_accuracy(report['data'])}"]
+    parts = [f"\n{facts}\n{_accuracy(report['data'], width)}"]
     parts += [_wrapped(report["verdict"]["sentence"], width), tables.aligned(headings, attacks)]
     names_of = [attack["name"] for attack in made]
     fitted = [each for each in report["detectors"] if each["not_done"] is None]
@@ -45,8 +45,8 @@ def summary(report: Mapping[str, Any], width: int) -> str:
     return "\n".join(parts) + "\n" + "\n".join(limits) + "\n"
 
 
-def _accuracy(data: Mapping[str, Any] | None) -> str:
-    """How often the classifier is right, in a line; nothing where that was not measured."""
+def _accuracy(data: Mapping[str, Any] | None, width: int) -> str:
+    """How often the classifier is right; nothing where that was not measured."""
     if data is None:
         return ""
     share = 100 * data["accuracy"]["value"]
@@ -55,7 +55,7 @@ def _accuracy(data: Mapping[str, Any] | None) -> str:
     compared = ", ".join(f"{word} {value:.1f} %" for word, value in others.items())
     if len(others) > 1:
         words += f" (by preprocessing: {compared})"
-    return f"right about   {words}\n"
+    return _wrapped(f"right about   {words}", width, indent=14)
 
 
 def _detector(found: Mapping[str, Any], attacks: Sequence[str]) -> list[str]:
@@ -82,12 +82,12 @@ def _count(found: Mapping[str, Any] | None) -> str:
     return f"{found['value']:,.0f}"
 
 
-def _wrapped(words: str, width: int, bullet: str = "") -> str:
+def _wrapped(words: str, width: int, bullet: str = "", indent: int = 0) -> str:
     return textwrap.fill(
         names.shown(words),
         width,
         initial_indent=bullet,
-        subsequent_indent=" " * len(bullet),
+        subsequent_indent=" " * (indent or len(bullet)),
         break_long_words=False,
         break_on_hyphens=False,
     ) + ("" if bullet else "\n")

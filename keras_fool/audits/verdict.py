@@ -204,6 +204,8 @@ def _ending(found: Report, best: Report | None, fooled: float | None) -> str:
     number = len(_tried(found))
     which = f"the best of {number}, {best['title']}," if number > 1 else best["title"]
     leaves = f"{which} leaves {percent(share)} of labels fooled by {worst}"
+    if not fooled and not share:
+        return "so no detector had anything to stop"
     if not fooled:
         return f"with a detector, {leaves}"
     if share >= _EASILY * fooled:

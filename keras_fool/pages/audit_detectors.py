@@ -25,7 +25,7 @@ def view(report: Mapping[str, Any], by_file: Mapping[str, Picture]) -> dict[str,
         by_file: What shows a PNG file.
     """
     level = audit_labels.main_level(report["how_easily"])
-    detectors = sorted(report["detectors"], key=lambda one: _rank(one, level))
+    detectors = best_first(report)
     kinds: dict[str, str] = {}
     for detector in detectors:
         for row in detector["static"]:
@@ -45,8 +45,25 @@ def view(report: Mapping[str, Any], by_file: Mapping[str, Picture]) -> dict[str,
     }
 
 
+def best_first(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The detectors, the best first; of equal ones that of the verdict."""
+    level = audit_labels.main_level(report["how_easily"])
+    named = (report["verdict"]["threshold"] or {}).get("detector")
+
+    def rank(one: Mapping[str, Any]) -> tuple:
+        *left, area = _rank(one, level)
+        return (*left, one["name"] != named, area)
+
+    return sorted(report["detectors"], key=rank)
+
+
 def key_figures(detectors: Sequence[Mapping[str, Any]], level: str) -> list[dict[str, str]]:
-    """What the best detector leaves to all attacks, and to the adaptive one."""
+    """What the best detector leaves to all attacks, and to the adaptive one.
+
+    Args:
+        detectors: As `best_first` gives them.
+        level: The confidence.
+    """
     every = [(one["title"], _left(one, level)) for one in detectors if not one["not_done"]]
     figures = []
     for shares, text in (

@@ -92,7 +92,11 @@ def _with_pictures(words: str, shown: Iterable[pictures.Picture], num_labels: in
     left = _FEW_BYTES + part * (_MANY_BYTES - _FEW_BYTES) - len(words.encode())
     uris, reduced = pictures.uris(different, max(round(left), _LEAST_PICTURE_BYTES))
     sprites = _template("sprites.html").render(sprites=zip(different, uris, strict=True))
-    note = f", reduced to {reduced} pixels here: the PNG files have all" if reduced else ""
+    note = ""
+    if reduced is not None:
+        largest = max(max(one.width, one.height) for one in different)
+        smaller = f"reduced to {reduced} pixels" if reduced < largest else "compressed with loss"
+        note = f", {smaller} here: the PNG files have all"
     return words.replace(_SPRITES, sprites, 1).replace(_REDUCED, note, 1)
 
 
@@ -208,7 +212,7 @@ def _key_figures(report: Mapping[str, Any]) -> list[dict]:
     done = [attack for attack in report["how_easily"]["attacks"] if not attack["not_done"]]
     figures = []
     if done:
-        best = max(done, key=lambda attack: wording.value(attack["fooled"].get(level)) or 0.0)
+        best = max(done, key=functools.partial(_strength, level))
         figures.append(
             audit_detectors.figure(
                 best["fooled"].get(level),
@@ -224,7 +228,14 @@ def _key_figures(report: Mapping[str, Any]) -> list[dict]:
                 f"{wording.count(best['images_per_run'])} in a run)",
             )
         )
-    return figures + audit_detectors.key_figures(report["detectors"], level)
+    return figures + audit_detectors.key_figures(audit_detectors.best_first(report), level)
+
+
+def _strength(level: str, attack: Mapping[str, Any]) -> tuple[float, ...]:
+    """By the share of labels fooled; of equal ones by that at lower levels, as in the verdict."""
+    levels = (level, "0.9", "0.5")
+    shares = (wording.value(attack["fooled"].get(each)) or 0.0 for each in levels)
+    return (*shares, wording.value(attack["median_confidence"]) or 0.0)
 
 
 def _needed_number(number: float | None) -> str:

@@ -44,7 +44,8 @@ def test_the_sentence_has_the_budget_and_both_answers(report):
         (1.0, 0.05, ("easily", "leaves 5 %")),
         (0.6, 0.3, ("most labels", "leaves 30 %")),
         (0.1, 0.0, ("some labels", "leaves 0 %")),
-        (0.0, 0.0, ("none of its 3 labels",)),
+        (0.0, 0.0, ("none of its 3 labels", "no detector had anything to stop")),
+        (0.0, 0.3, ("none of its 3 labels", "leaves 30 %")),
     ],
 )
 def test_words_follow_the_shares(report, fooled, left, facts):

@@ -169,6 +169,29 @@ def test_the_best_detector_is_the_one_that_leaves_least_to_every_attack(ten):
     assert first[0] == withstands["title"]
 
 
+def test_where_detectors_are_equal_the_page_names_the_one_of_the_verdict(ten):
+    report, folder = copy.deepcopy(ten[0]), ten[1]
+    for detector in report["detectors"]:
+        for row in detector["static"]:
+            row["fooled"]["0.99"] = samples.around(0.0)
+        detector["adaptive"]["fooled"]["0.99"] = samples.around(0.0)
+    named = report["detectors"][6]
+    report["verdict"]["threshold"]["detector"] = named["name"]
+
+    figures = " ".join(Parsed(audit_page.html(report, folder)).sections[""].split())
+
+    assert figures.count(f"in spite of {named['title']}, the best of 8") == 2
+
+
+def test_an_attack_on_some_labels_alone_is_named(ten):
+    report, folder = copy.deepcopy(ten[0]), ten[1]
+    report["how_easily"]["attacks"][2]["labels"] = report["how_easily"]["attacks"][2]["labels"][:4]
+
+    said = Parsed(audit_page.html(report, folder)).sections["easily"]
+
+    assert "for every label, gradient ascent for 4 of 10 alone" in " ".join(said.split())
+
+
 def test_of_many_labels_the_surest_images_and_the_extremes_are_shown(tmp_path):
     labels = [f"label {number}" for number in range(60)]
     report = samples.audit(tmp_path, labels, (6, 6, 3), runs=2)
@@ -195,6 +218,9 @@ def test_a_page_of_1000_labels_takes_at_most_10_mb(tmp_path):
     page = audit_page.html(report, tmp_path)
 
     assert 5_000_000 < len(page.encode()) < 10_000_000
+    said = Parsed(page).sections["gallery"]
+    reduced = re.search(r"reduced to (\d+) pixels", said)
+    assert (int(reduced[1]) < 128) if reduced else "compressed with loss" in said
 
 
 def test_files_of_a_report_that_are_not_there_are_named(ten, tmp_path):
