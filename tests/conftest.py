@@ -8,6 +8,7 @@ import pathlib
 import re
 import resource
 import signal
+import sys
 
 import pytest
 from absl import flags
@@ -15,6 +16,9 @@ from absl.testing import flagsaver
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the bits that tests compare are the CPU's
+# All processes, and the next tests, read what was compiled once, assertions of tests too.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Each of the processes that share the tests computes with its share of the cores, before anything
 # that computes is imported: threads that wait for a core spin, and take it from the others. Never
 # with more than two, as bits depend on their number.
@@ -31,11 +35,14 @@ exploring.load_profile()
 _WORKERS = 2
 # Each process that starts others imports TensorFlow once more, and has servers of its own.
 _WITH_PROCESSES = (
+    "tests/evolvers/compiling_test.py",
     "tests/keras_fool/serv",  # serving/ and serve_test.py
     "tests/keras_fool/killed_test.py",
     "tests/keras_fool/ascend_test.py",
     "tests/keras_fool/cluster/ray_test.py",
 )
+
+_SERVERS = "tests/keras_fool/serving/server/"
 
 
 def pytest_addoption(parser, pluginmanager):
@@ -71,14 +78,27 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """What waits for processes comes first: then there always is something else to do meanwhile."""
-    items.sort(key=lambda item: _share(item.nodeid.partition("::")[0]) != "processes")
+    """What waits for processes comes first: then there always is something else to do meanwhile.
+
+    Of that, servers come first. They need nothing of the engine, which the other process compiles
+    meanwhile, for both.
+    """
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        file = item.nodeid.partition("::")[0]
+        return _share(file) != "processes", not file.startswith(_SERVERS)
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish():
-    """Spares the garbage collector what was imported: half a million objects that stay."""
+    """Spares the garbage collector what was imported: half a million objects that stay.
+
+    And it looks less often than by default, as each graph of TensorFlow is many objects.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,18 @@
 """Where compiled code is kept, and when it is said that it is being made."""
 
+import functools
 import os
 import pathlib
+import runpy
 import stat
-import subprocess
 import sys
 import tempfile
 
 import pytest
 
 from evolvers import private_folder
+from tests.keras_fool import processes
 
-ROOT = pathlib.Path(__file__).parents[2]
 # Numba's own words where neither the source's folder nor the home directory can be written:
 # root may write everywhere, so the file is one that has neither.
 _PROGRAM = """
@@ -36,18 +37,21 @@ with compiling.told(lambda words: print("told", words)):
 
 
 def started(tmp_path: pathlib.Path, *words: str, **environment: str) -> list[str]:
-    program = tmp_path / "program.py"
+    program, out, log = (tmp_path / name for name in ("program.py", "out", "log"))
     program.write_text(_PROGRAM)
-    done = subprocess.run(
-        [sys.executable, program, *words],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return done.stdout.splitlines()
+    out.write_text("")
+    run = functools.partial(_run, program, words, environment)
+    processes.start_function(run, log=log, out=out).finish()
+    assert log.read_text() == ""
+    return out.read_text().splitlines()
+
+
+def _run(program: pathlib.Path, words: tuple[str, ...], environment: dict[str, str]) -> None:
+    os.environ.pop("HOME", None)
+    os.environ |= environment
+    tempfile.tempdir = None  # it is looked for again
+    sys.argv = [str(program), *words]
+    runpy.run_path(str(program), run_name="__main__")
 
 
 def test_it_is_said_when_something_is_compiled_and_only_then(tmp_path):
