@@ -37,6 +37,13 @@ def run(*arguments: str) -> None:
     assert ended.value.code == 0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_generations():
+    with pytest.MonkeyPatch.context() as patch:
+        retraining_kills.small_generations(patch)
+        yield
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory) -> pathlib.Path:
     """Pictures of two labels; one for training is damaged, and one for testing."""
@@ -81,6 +88,7 @@ def numbers_of(path: pathlib.Path) -> list[dict]:
     return [{name: value(text) for name, text in row.items()} for row in folders.rows(path)]
 
 
+@pytest.mark.slow
 def test_one_round_with_its_table(study):
     cards = [study.card(number) for number in (1, 2)]
     # The damaged picture for testing is not counted, that for training is.
@@ -104,6 +112,7 @@ def test_one_round_with_its_table(study):
     assert not (study.path / "table_s2.csv").exists()
 
 
+@pytest.mark.slow
 def test_the_errors_are_those_of_the_images(study, pictures):
     data = datasets.load(f"folder:{pictures}", image_size=32, crop_size=28)
     ((images, labels),) = data.test_batches(100)
@@ -120,6 +129,7 @@ def test_the_errors_are_those_of_the_images(study, pictures):
     assert second["fooling_error"] == pytest.approx(100 * missed / 2)
 
 
+@pytest.mark.slow
 def test_the_test_is_of_the_confidences_that_are_handed_out(study):
     confidences = numbers_of(study.path / "confidences.csv")
     first, later = (
@@ -155,7 +165,7 @@ def test_reproduce_makes_its_results_of_it(command, tmp_path, monkeypatch):
     for name in ("retrain_imagenet.csv", "mann_whitney.csv", "confidences.csv"):
         assert (results / name).read_bytes() == (work / name).read_bytes()
     settings = json.loads((results / "settings.json").read_text("utf-8"))
-    assert settings["evaluations"] == (2 + 1) * (200 + 2 * 200)
+    assert settings["evaluations"] == (2 + 1) * 3 * retraining_kills.GENERATION
     assert (settings["architecture"], settings["crops"]) == ("small", 1)
     assert settings["drawn"][0]["train"] == 18
     timing = json.loads((results / "timing.json").read_text("utf-8"))
@@ -163,6 +173,7 @@ def test_reproduce_makes_its_results_of_it(command, tmp_path, monkeypatch):
     assert timing["stages"].keys() - reused == {"score, count and draw"}
 
 
+@pytest.mark.slow
 def test_reproduce_keeps_data_apart(study, pictures, tmp_path, monkeypatch):
     """A folder for each data set; one from before, without a name of data, is found again."""
     monkeypatch.setattr(datasets, "_NUM_SHAPES", (300, 100))
@@ -192,6 +203,7 @@ def test_reproduce_takes_no_digits(command, tmp_path):
     assert "not digits, which table_s2 is for" in stderr
 
 
+@pytest.mark.slow
 def test_pictures_are_cropped_and_evolved_whole(study):
     for number in (1, 2):
         assert study.card(number)["image_shape"] == [28, 28, 3]
@@ -208,6 +220,7 @@ def test_pictures_are_cropped_and_evolved_whole(study):
     assert (drawn.train.shape, drawn.val.shape) == ((9, 32, 32, 3), (2, 32, 32, 3))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_named(done):
     fact = "2 pictures cannot be read and are left out; one of them is test/cross/"
     assert done.said.count(fact) == 2  # once for each DNN

@@ -20,6 +20,13 @@ FLAGS = ("--dataset=digits", "--iterations=3", "--scale=0.004")
 TABLES = ("table_s2.csv", "table_s2.md", "table_s2.png", "confidences.csv")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_generations():
+    with pytest.MonkeyPatch.context() as patch:
+        retraining_kills.small_generations(patch)
+        yield
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> retraining_folder.Folder:
     """Two runs against DNN 1, of whose 40 images 28 are drawn, then one run each."""
@@ -198,7 +205,7 @@ def test_reproduce_makes_its_results_of_it(study, command, tmp_path):
     for name in ("table_s2.csv", "confidences.csv"):
         assert (results / name).read_bytes() == (study.path / name).read_bytes()
     settings = json.loads((results / "settings.json").read_text("utf-8"))
-    assert settings["evaluations"] == (2 + 1 + 1) * (200 + 2 * 200)
+    assert settings["evaluations"] == (2 + 1 + 1) * 3 * retraining_kills.GENERATION
     assert [drawn["train"] for drawn in settings["drawn"]] == [24, 4]
     timing = json.loads((results / "timing.json").read_text("utf-8"))
     reused = {name for name, stage in timing["stages"].items() if stage["reused"]}

@@ -1,4 +1,7 @@
-"""Starts of `retrain` that kill themselves, and what of a study must be the same bytes."""
+"""Studies of small generations, `retrain` that kills itself, and what must be the same bytes.
+
+What takes time in a small study is to score images, and no test is about how many there are.
+"""
 
 import functools
 import json
@@ -7,11 +10,26 @@ import pathlib
 import signal
 from collections.abc import Callable
 
+import pytest
+
 from evolvers import map_elites
 from keras_fool import retrain
 from keras_fool.command_line import cli
 from keras_fool.runs import checkpoints, files
+from keras_fool.studies.retraining import config
 from tests.keras_fool import processes
+
+GENERATION = 40  # images, not 200 or 400
+
+
+def small_generations(patch: pytest.MonkeyPatch) -> None:
+    """Makes all generations of studies small."""
+    scaled = config.Config.scaled
+
+    def with_few_images(scale: float, **settings: object) -> config.Config:
+        return scaled(scale, **{"batch": GENERATION, **settings})
+
+    patch.setattr(config.Config, "scaled", with_few_images)
 
 
 def contents(path: pathlib.Path) -> dict[str, bytes]:
@@ -79,6 +97,7 @@ def _command(point: str, arguments: list[str]) -> None:
     from trainers import keras_file
 
     original_export, keras_file.save = keras_file.save, exported
+    small_generations(pytest.MonkeyPatch())
     training_run.train.__kwdefaults__["checkpoint_every"] = 8
     checkpoints.CheckpointFolder.save = saved
     map_elites.Evolution.advance = advanced
