@@ -94,7 +94,16 @@ def test_each_label_is_fooled_by_its_own_probability(command, here, models, modu
     assert settings["scorer"]["outputs"] == "sigmoid"
 
 
-@pytest.mark.parametrize("objective", ["probability", "log_probability", "logit"])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "logit",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("probability", "log_probability")
+        ),
+    ],
+)
 def test_independent_labels_are_climbed_one_by_one(command, here, models, objective):
     """With one step of the gradient, only the own label's probability has to rise."""
     path = models / "many.keras"
@@ -150,7 +159,7 @@ def test_a_sigmoid_goes_with_a_softmax_of_two_labels_and_not_with_independent_on
     assert "three.keras" in err
 
 
-@pytest.mark.parametrize("name", ["one", "many"])
+@pytest.mark.parametrize("name", ["many", pytest.param("one", marks=pytest.mark.slow)])
 def test_exports_give_the_same_probabilities(command, here, models, name):
     pytest.importorskip("tensorflow_serving")
     from keras_fool.serving.server import loaded_version

@@ -65,6 +65,11 @@ def test_detectors_beside_a_classifier_are_judged_and_attacked(shipped, tmp_path
     for name in set(detectors.NAMES) - set(NAMES):
         assert "real images" in each[name]["not_done"]
 
+    # Other detectors beside it are another audit.
+    (folder / "knn.npz").unlink()
+    with pytest.raises(ValueError, match=r"beside\.knn"):
+        keras_fool.assess(path, workdir=tmp_path / "audit", **SMALL)
+
 
 def test_without_what_they_say_of_real_images_thresholds_are_all(shipped, tmp_path):
     path, folder, _ = shipped
@@ -82,12 +87,3 @@ def test_without_what_they_say_of_real_images_thresholds_are_all(shipped, tmp_pa
         assert all(row["accepted"] is not None for row in each[name]["static"])
         assert each[name]["adaptive"]["images"] > 0
     assert report["verdict"]["threshold"]["real_rejected"] is None
-
-
-def test_other_detectors_beside_it_are_another_audit(shipped, tmp_path):
-    path, folder, _ = shipped
-    keras_fool.assess(path, workdir=tmp_path / "audit", **SMALL)
-    (folder / "knn.npz").unlink()
-
-    with pytest.raises(ValueError, match=r"beside\.knn"):
-        keras_fool.assess(path, workdir=tmp_path / "audit", **SMALL)

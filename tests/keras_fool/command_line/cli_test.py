@@ -23,13 +23,15 @@ from tests.keras_fool.command_line import answering
 
 ROOT = pathlib.Path(__file__).parents[3]
 COMMANDS = sorted(overview.commands())
+USUAL = ("evolve", "train")
 
 
 @pytest.fixture(scope="module")
 def answers() -> dict[tuple[str, ...], answering.Answer]:
     """What the command lines of this file answer."""
     modules = [f"keras_fool.{name}" for name in COMMANDS]
-    lines = [[module, flag] for module in modules for flag in ("--help", "--sneed=1")]
+    lines = [[module, "--help"] for module in modules]
+    lines += [[f"keras_fool.{name}", "--sneed=1"] for name in USUAL]
     lines += [["keras_fool"], ["keras_fool", "--help"], ["keras_fool", "evolve", "--help"]]
     lines += [["keras_fool", *words] for words, _, _ in WRONG_LINES]
     return answering.answers(lines)
@@ -82,10 +84,19 @@ def test_text_whose_reader_has_left_ends_in_silence(arguments):
     assert (done.returncode, done.stderr) == (141, "")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", USUAL)
 def test_wrong_flag_is_one_line_and_starts_nothing(answers, name):
-    answer = answers[f"keras_fool.{name}", "--sneed=1"]
+    assert_refused(answers[f"keras_fool.{name}", "--sneed=1"])
 
+
+@pytest.mark.slow
+def test_wrong_flag_of_any_command_is_one_line_and_starts_nothing():
+    found = answering.answers([[f"keras_fool.{name}", "--sneed=1"] for name in COMMANDS])
+    for answer in found.values():
+        assert_refused(answer)
+
+
+def assert_refused(answer: answering.Answer) -> None:
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith("error: ")
     assert "'sneed'" in answer.err

@@ -71,6 +71,7 @@ def test_an_application_brings_its_size_and_preprocessing(weights):
     np.testing.assert_allclose(scorer.score(batch), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused_in_one_line(weights, tmp_path):
     """Of a wider one, and of one with other layers."""
     other = tmp_path / "other.weights.h5"
