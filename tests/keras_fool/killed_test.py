@@ -22,7 +22,7 @@ def test_killed_run_ends_with_the_same_bytes(command, tmp_path, tiny_model, enco
         f"--model={tiny_model}",
         f"--encoding={encoding}",
         "--runs=2",
-        "--generations=150",
+        f"--generations={20 * kills}",
         "--batch_size=20",
         "--checkpoint_every=3",
     )
@@ -33,12 +33,10 @@ def test_killed_run_ends_with_the_same_bytes(command, tmp_path, tiny_model, enco
 
     moments = random.Random(f"{encoding} {kills}")
     for number in range(kills):
-        # First before any checkpoint is there, then after each time a further one.
-        watched = path / "checkpoint" if number else path
-        before = folders.names(watched)
-        processes.start("evolve", *arguments, f"--workdir={path}", log=log).kill_when(
-            lambda watched=watched, before=before: folders.names(watched) - before,
-            moments.uniform(0, 0.1),  # it writes now; somewhere in there
+        # First before any checkpoint is there, then among those that it writes.
+        change = moments.randint(1, 20 if number else 4)
+        processes.killed(
+            "evolve", *arguments, f"--workdir={path}", log=log, within=path, change=change
         )
 
     code, _, err = command(evolve, *arguments, f"--workdir={path}")

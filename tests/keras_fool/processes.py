@@ -20,6 +20,9 @@ from keras_fool.command_line import cli
 
 LONGEST = 600  # seconds; then a process is stuck, however busy the machine is
 ROOT = pathlib.Path(__file__).parents[2]
+# What Python tells of before it happens: with the file's path first.
+_CHANGES = {"open", "os.rename", "os.remove", "os.mkdir"}
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 # Missing ones are left out without a word, as those of the extra "serving" may be.
 _IMPORTED_BEFORE = (
     *("tensorflow", "keras", "numba", "neat", "PIL.Image", "scipy.ndimage", "sklearn.datasets"),
@@ -98,6 +101,34 @@ def start(
     return start_function(target, log=log, out=out)
 
 
+def killed(
+    command: str,
+    *arguments: str,
+    log: pathlib.Path,
+    within: pathlib.Path,
+    change: int = 1,
+    once: str = "",
+    folder: pathlib.Path = pathlib.Path(),
+) -> None:
+    """Starts a command that kills itself by SIGKILL right before it changes a file, and waits.
+
+    So nobody has to look at the right moment, however busy the machine is.
+
+    Args:
+        command: Its name.
+        *arguments: Its flags.
+        log: Gets what it says and prints, behind what is there.
+        within: Files in this folder count: one that is opened for writing, put in its place, or
+            removed, and a folder that is made.
+        change: Before which change it dies, from 1.
+        once: They are counted from when there is a file of this pattern in `within`.
+        folder: Where it works.
+    """
+    target = functools.partial(_dying, within, change, once, command, list(arguments), folder)
+    ended = start_function(target, log=log).exit_code()
+    assert ended == -signal.SIGKILL, f"complete before it was killed\n{log.read_text()}"
+
+
 def start_function(
     function: Callable[[], None], *, log: pathlib.Path, out: pathlib.Path | None = None
 ) -> Started:
@@ -112,6 +143,25 @@ def _logged(function: Callable[[], None], log: pathlib.Path, out: pathlib.Path) 
     for number, path in ((1, out), (2, log)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     function()
+
+
+def _dying(within: pathlib.Path, change: int, once: str, *run: object) -> None:
+    left = change
+
+    def hook(event: str, arguments: tuple) -> None:
+        nonlocal left
+        if event not in _CHANGES or isinstance(arguments[0], int):
+            return  # an open file that gets a Python object
+        if event == "open" and not arguments[2] & _WRITES:
+            return
+        path = pathlib.Path(os.path.abspath(os.fsdecode(arguments[0])))
+        if path.is_relative_to(within) and (not once or any(within.glob(once))):
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+    _run(*run)
 
 
 def _run(command: str, arguments: list[str], folder: pathlib.Path) -> None:
