@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from keras_fool import inspect
+from keras_fool.studies import inspection
 
 SIDE = 16
 
@@ -15,6 +16,13 @@ SIDE = 16
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(inspection, "_SECONDS", 0.0)  # speed is of one batch
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    """Speed is of 24 images: it is measured as that of slow networks."""
+    monkeypatch.setattr(inspection, "_SLOW", 0.0)
 
 
 def bright(channels: int = 3) -> keras.Model:
@@ -81,6 +89,7 @@ def test_what_is_said_is_true(command, tmp_path):
     )
 
 
+@pytest.mark.usefixtures("small_batches")
 def test_members_of_an_ensemble_and_what_they_see(command, tmp_path):
     bright().save(tmp_path / "a.keras")
     bright().save(tmp_path / "b.h5")
@@ -96,6 +105,7 @@ def test_members_of_an_ensemble_and_what_they_see(command, tmp_path):
     assert facts_in(out)["images"].startswith("24 x 24 pixels")
 
 
+@pytest.mark.usefixtures("small_batches")
 def test_gradients_that_do_not_flow_are_told(command, tmp_path):
     image = keras.Input((SIDE, SIDE, 3))
     mean = keras.layers.GlobalAveragePooling2D()(image)
@@ -109,6 +119,7 @@ def test_gradients_that_do_not_flow_are_told(command, tmp_path):
     assert facts_in(out)["gradients"].startswith("none reach the image")
 
 
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("said", ["tf", "none"])
 def test_the_right_preprocessing_is_the_best(command, tmp_path, photographs, said):
     bright().save(tmp_path / "mine.keras")
@@ -150,6 +161,7 @@ def test_what_cannot_be_inspected_is_said(command, arguments, code, message):
     assert err.count("\n") == 1
 
 
+@pytest.mark.usefixtures("small_batches")
 def test_a_shipped_classifier_on_its_data(command):
     code, out, err = command(inspect, "--dataset=digits", "--model=mnist_a")
 
