@@ -226,9 +226,9 @@ class SignalScorer(scoring.LocalScorer):
 
     def _compare(self, tolerance: float) -> None:
         """What was read off the last layers must be what the network computes."""
-        images = scorer_contract.trial_images(self.image_shape)
 
-        def checked(_: tf.Tensor, signals: Signals) -> list[tf.Tensor]:
+        def checked(images: tf.Tensor) -> list[tf.Tensor]:
+            signals = self.signals(images)
             parts = [signals.confidences]
             parts += [] if signals.logits is None else [tf.nn.softmax(signals.logits)]
             if signals.features is None:
@@ -239,7 +239,8 @@ class SignalScorer(scoring.LocalScorer):
                 parts += [signals.logits, signals.features @ kernel + bias]
             return parts
 
-        confidences, *others = self.mapped(checked)(images)
+        found = scoring.once(checked, scorer_contract.trial_images(self.image_shape))
+        confidences, *others = (part.numpy() for part in found)
         if others and not _agree(confidences, others[0], tolerance):
             reason = "what its last layers compute is not understood"
             self._lacks |= dict.fromkeys((LOGITS, FEATURES, WEIGHTS), reason)

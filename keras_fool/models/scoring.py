@@ -5,6 +5,7 @@ function is traced, and an accelerator's library looks for its fastest kernels a
 only one where the last bits of confidences depend on it (`kernel_threads`).
 """
 
+import contextlib
 import functools
 import math
 import time
@@ -287,13 +288,12 @@ class LocalScorer:
 
     def _tried(self, images: np.ndarray) -> list[np.ndarray]:
         """The confidences of a few images, and what each member itself gave for them."""
-        function = tf.function(self._traced_trial, autograph=False)
         try:
-            return [found.numpy() for found in _concrete(function, images)(tf.constant(images))]
+            return [found.numpy() for found in once(self._trial, images)]
         except (tf.errors.OpError, NotImplementedError) as error:
             raise ScorerError(f"{self.name} cannot be run here: {_reason(error)}") from error
 
-    def _traced_trial(self, images: tf.Tensor) -> list[tf.Tensor]:
+    def _trial(self, images: tf.Tensor) -> list[tf.Tensor]:
         each = [network.outputs(images) for network in self.networks]
         found = zip(self.networks, each, strict=True)
         return [self._mean([network.confidences_of(outputs) for network, outputs in found]), *each]
@@ -329,6 +329,19 @@ def _concrete(function: Any, images: np.ndarray) -> Any:
     TensorFlow warns of functions that are traced often, and takes those of several scorers for one.
     """
     return function.get_concrete_function(tf.TensorSpec(images.shape, tf.uint8))
+
+
+def once(function: Callable[[tf.Tensor], list[tf.Tensor]], images: np.ndarray) -> list[tf.Tensor]:
+    """`function` of images, for a single call: a graph for it would take longer to build.
+
+    Raises:
+        tf.errors.OpError, NotImplementedError: It fails as a graph, too, whose messages name the
+            operation.
+    """
+    given = tf.constant(images)
+    with contextlib.suppress(tf.errors.OpError, NotImplementedError):
+        return function(given)
+    return _concrete(tf.function(function, autograph=False), images)(given)
 
 
 def _differs_before_activation(network: networks.Network, images: np.ndarray) -> bool:
