@@ -1,4 +1,4 @@
-"""How examples are drawn: always the same ones, or others each time.
+"""How examples are drawn: always the same ones, or others each time; and which cases are rare.
 
     python -m pytest                                  # the same ones, in any order, anywhere
     HYPOTHESIS_PROFILE=explore python -m pytest ...   # others each time, and more of them
@@ -7,8 +7,10 @@ What an exploration finds is pinned with `@example` beside the test, and then fi
 """
 
 import os
+from collections.abc import Collection, Set
 
 import hypothesis
+import pytest
 
 _VARIABLE = "HYPOTHESIS_PROFILE"
 _EXPLORE = "explore"
@@ -43,6 +45,12 @@ def load_profile() -> None:
     if name not in ("same", _EXPLORE):
         raise KeyError(f"{_VARIABLE} must be same or {_EXPLORE}, got {name!r}.")
     hypothesis.settings.load_profile(name)
+
+
+def most(names: Collection[str], *, rare: Set[str]) -> list[object]:
+    """The cases of a test by their names, of which the rare ones are left to the slow tests."""
+    assert rare <= set(names)
+    return [pytest.param(name, marks=pytest.mark.slow) if name in rare else name for name in names]
 
 
 def exploring() -> bool:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_fool import ascend, evolve, export, transfer
+from tests import exploring
 from tests.keras_fool import folders
 from tests.keras_fool.models.formats import FORMATS
 
@@ -42,16 +43,13 @@ def check_rows(run: str, rows) -> None:
     np.testing.assert_allclose(recorded, found, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Keras 3 .h5",
-        "SavedModel of bytes",
-        "keras_fool export",
-        "ONNX, channels first",
-        "ONNX, four at a time",
-    ],
+SCORED = (
+    *("Keras 3 .h5", "SavedModel of bytes", "ONNX, channels first"),
+    *("keras_fool export", "ONNX, four at a time"),
 )
+
+
+@pytest.mark.parametrize("name", exploring.most(SCORED, rare=set(SCORED[3:])))
 def test_champions_are_scored_as_by_their_own_framework(command, built, name):
     path, rows = built(name)
 

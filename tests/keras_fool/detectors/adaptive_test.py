@@ -7,7 +7,7 @@ from evolvers import program
 from evolvers.canvas import Canvas
 from keras_fool import detectors
 from keras_fool.detectors import adaptive, thresholds
-from keras_fool.models import classifiers, endpoints, scoring
+from keras_fool.models import classifiers, endpoints
 from tests.evolvers import samples
 
 
@@ -89,11 +89,14 @@ def test_a_loaded_classifier_that_the_detector_was_not_fitted_on_is_refused(save
         detectors.defence(path).over(colour.source)
 
 
-@pytest.mark.parametrize("name", ["msp", "energy", "odin", "knn"])
-def test_scores_are_counted_confidences(saved, mixed, name):
+@pytest.mark.parametrize(
+    "name",
+    ["msp", "odin", *(pytest.param(name, marks=pytest.mark.slow) for name in ("energy", "knn"))],
+)
+def test_scores_are_counted_confidences(saved, digits, mixed, name):
     path, detector = saved(name)
     defence = detectors.defence(path)
-    plain = scoring.LocalScorer(classifiers.find("mnist_a"))
+    plain = digits.source
 
     scorer = defence.open(classifiers.find("mnist_a"))
     counted = scorer.score(mixed)

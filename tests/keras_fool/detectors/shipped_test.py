@@ -111,6 +111,7 @@ def test_all_shipped_ones_tell_noise_from_mnist_where_mnist_is_not_at_hand(digit
     assert min(found.values()) > 0.9, found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not prepared_mnist(), reason="MNIST is not prepared in $TFDS_DATA_DIR")
 def test_shipped_thresholds_accept_as_many_judged_images_as_they_say(digits):
     judged = datasets.load("mnist").test_images[1::2][:1000]

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from keras_fool.models import classifiers, scoring
+from tests import exploring
 from tests.keras_fool.models.formats import FORMATS, REFUSED, SIDE
+
+RARE = {
+    *("Keras 3 .hdf5", "Keras 3 .h5, Sequential, logits", "SavedModel of half floats"),
+    *("SavedModel, the only signature for images", "SavedModel, any size", "any size, .h5"),
+    *("SavedModel, outputs named as endpoints name them", "two outputs, .h5"),
+    *("ONNX of bytes", "ONNX, logits, any size, tf", "channels first, any size"),
+    *("channels first, of bytes", "RGBA, channels first, unit", "two outputs, logits"),
+    *("dictionary of outputs, by the layer", "Keras 3 .h5, bytes", "any height"),
+}
 
 
 @pytest.fixture
@@ -16,7 +26,7 @@ def images() -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (40, SIDE, SIDE, 3), np.uint8)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", exploring.most(FORMATS, rare=RARE))
 def test_scored_as_by_its_own_framework(name, tmp_path, images):
     form = FORMATS[name]
     path, rows = form.build(tmp_path)

@@ -281,6 +281,7 @@ def test_other_images_are_refused(scorer, batch):
         scorer.score(batch)
 
 
+@pytest.mark.slow
 def test_the_tuned_batch_changes_no_confidence(shipped):
     scorer = scoring.LocalScorer(shipped, score_batch=64)
     batch = images(600, scorer.image_shape)
