@@ -234,6 +234,7 @@ def test_a_list_is_an_ensemble(command, here, tiny_model, other_model):
         keras_fool.fool([live, function], **FEW)
 
 
+@pytest.mark.slow
 def test_many_calls_warn_of_nothing(tiny_model, caplog):
     for seed in range(8):  # TensorFlow warns from the fifth graph on that it takes for the same
         keras_fool.fool(tiny_model, **FEW | {"generations": 0}, seed=seed)

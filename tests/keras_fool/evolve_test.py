@@ -124,6 +124,7 @@ def test_of_many_labels_the_surest_are_shown_with_whole_names(command, here):
     assert best.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_longer_runs_fool_more(command, here):
     assert command(evolve, "--dataset=mnist", "--generations=40", "--workdir=run")[0] == 0
 

@@ -128,6 +128,7 @@ def test_what_is_no_image_is_an_error(exported, content, expected):
     assert caught.value.code is status.grpc.StatusCode.INVALID_ARGUMENT
 
 
+@pytest.mark.slow
 def test_command_exports_an_ensemble_to_the_next_version(
     tmp_path, command, tiny_model, other_model
 ):

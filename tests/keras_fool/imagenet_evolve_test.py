@@ -2,14 +2,11 @@
 
 import csv
 import pathlib
-import subprocess
-import sys
-import time
 
 import pytest
 
 from keras_fool import evolve
-from tests.keras_fool import folders
+from tests.keras_fool import folders, processes
 
 SHARED = pathlib.Path(__file__).parents[3] / "shared"
 WEIGHTS = SHARED / "imagenet_networks" / "mobilenet" / "mobilenet_0.25_128.weights.h5"
@@ -52,21 +49,12 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(command, tmp_path)
     settings = [*MODEL, "--batch_size=40", "--generations=8", "--checkpoint_every=1"]
     assert command(evolve, *settings, f"--workdir={whole}")[0] == 0
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", "keras_fool.evolve", *settings, f"--workdir={killed}"],
-        cwd=pathlib.Path(evolve.__file__).parent.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+    processes.killed(
+        *("evolve", *settings, f"--workdir={killed}"),
+        log=tmp_path / "log",
+        within=killed,
+        once="checkpoint/generation_*2-*.npz",
     )
-    deadline = time.monotonic() + 150
-    while not list(killed.glob("checkpoint/generation_*2-*.npz")):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    assert not (killed / "champions.csv").exists(), "it was complete before it could be killed"
 
     code, _, err = command(evolve, *settings, f"--workdir={killed}")
 

@@ -109,7 +109,10 @@ def test_kinds_are_those_of_imagenet():
     assert "| everything else | 602 | 75.00 |" in table
 
 
-@pytest.mark.parametrize("name", ["table_s1_imagenet", "transfer_architectures"])
+@pytest.mark.parametrize(
+    "name",
+    ["table_s1_imagenet", pytest.param("transfer_architectures", marks=pytest.mark.slow)],
+)
 def test_transfer_between_two(reproduced, networks, tmp_path, name):
     models = f"--models={networks[0]},{networks[1]}"
 

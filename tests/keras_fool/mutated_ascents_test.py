@@ -93,7 +93,7 @@ def check(half, whole, ascend, tmp_path, counts, seed):
 
 
 def test_damaged_ascents(half, whole, ascend, tmp_path):
-    check(half, whole, ascend, tmp_path, counts=(3, 3, 30), seed=1)
+    check(half, whole, ascend, tmp_path, counts=(2, 2, 15), seed=1)
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_many_damaged_ascents(half, whole, ascend, tmp_path):
     check(half, whole, ascend, tmp_path, counts=(100, 60, 40), seed=11)
 
 
-@pytest.mark.parametrize("count", [60])
+@pytest.mark.parametrize("count", [30])
 def test_damaged_trainings(tmp_path, count):
     rng = np.random.default_rng(1)
     states = {

@@ -143,7 +143,7 @@ def test_damaged_half_done_runs(half, whole, evolve, tmp_path):
         evolve(path)
         return results(path)
 
-    check_both(outcomes(half, tmp_path, 25, 1, act))
+    check_both(outcomes(half, tmp_path, 12, 1, act))
     assert act(tmp_path / "undamaged") == results(whole)
 
 
@@ -152,11 +152,11 @@ def test_damaged_complete_runs_that_are_begun_again(whole, evolve, tmp_path):
         evolve(path)
         return results(path)
 
-    check_both(outcomes(whole, tmp_path, 25, 2, act))
+    check_both(outcomes(whole, tmp_path, 12, 2, act))
 
 
 def test_damaged_complete_runs_that_are_read(whole, tmp_path):
-    check_both(outcomes(whole, tmp_path, 40, 3, read))
+    check_both(outcomes(whole, tmp_path, 20, 3, read))
 
 
 def check_both(found: Counter) -> None:
@@ -180,7 +180,7 @@ def test_damaged_folders_without_checksums(half, whole, evolve, tmp_path):
 
     for number, folder in enumerate((half, whole)):
         (tmp_path / str(number)).mkdir()
-        check_both(outcomes(folder, tmp_path / str(number), 15, 21 + number, act))
+        check_both(outcomes(folder, tmp_path / str(number), 8, 21 + number, act))
 
 
 @pytest.mark.slow

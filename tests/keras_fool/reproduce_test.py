@@ -122,16 +122,24 @@ def test_published_view_and_the_figures_through_it(command, with_means, tmp_path
     assert f"{other} on images of {own} | 48.7 | {share:.1f} |" in table
 
 
-def start_in(folder: pathlib.Path, *arguments: str) -> processes.Started:
+def finish_in(folder: pathlib.Path, *arguments: str) -> None:
     folder.mkdir(exist_ok=True)
-    return processes.start("reproduce", *arguments, folder=folder, log=folder / "log")
+    processes.start("reproduce", *arguments, folder=folder, log=folder / "log").finish()
+
+
+def kill_in(folder: pathlib.Path, *arguments: str, once: str) -> None:
+    """Starts it, to be killed at the first change of a file once there is one of a pattern."""
+    folder.mkdir(exist_ok=True)
+    processes.killed(
+        "reproduce", *arguments, folder=folder, log=folder / "log", within=folder, once=once
+    )
 
 
 @pytest.mark.slow
 def test_killed_in_each_stage_it_ends_with_the_same_bytes(small, tmp_path):
     arguments = ("--experiment=figure_s1", *small, "--workdir=work", "--results=res")
     alone, killed = tmp_path / "alone", tmp_path / "killed"
-    start_in(alone, *arguments).finish()
+    finish_in(alone, *arguments)
     expected = {name: folders.contents(alone / name) for name in ("work", "res")}
     assert len(expected["work"]) > 20
     assert len(expected["res"]) == 5
@@ -143,8 +151,8 @@ def test_killed_in_each_stage_it_ends_with_the_same_bytes(small, tmp_path):
         "work/work_scale0.02/other_*/champions.csv",
         "res/*/*.csv",
     ):
-        start_in(killed, *arguments).kill_when(lambda made=stage: [*killed.glob(made)])
-    start_in(killed, *arguments).finish()
+        kill_in(killed, *arguments, once=stage)
+    finish_in(killed, *arguments)
 
     assert "Traceback" not in (killed / "log").read_text()
     assert {name: folders.contents(killed / name) for name in ("work", "res")} == expected
@@ -160,7 +168,7 @@ def test_classifiers_that_are_not_there_are_trained_killed_or_not(tmp_path):
         "--results=res",
     )
     alone, killed = tmp_path / "alone", tmp_path / "killed"
-    start_in(alone, *arguments).finish()
+    finish_in(alone, *arguments)
     expected = folders.contents(alone / "res")
     table = (alone / "res/table_s1_variants_digits_scale0.01/table.md").read_text()
     assert table.startswith("# [a try at scale 0.01, on digits, not MNIST] Table S1, MNIST, done")
@@ -172,8 +180,8 @@ def test_classifiers_that_are_not_there_are_trained_killed_or_not(tmp_path):
         "work/*/digits_a-1-mean_subtracted*/metrics.csv",
         "work/*/digits_b-1*encoding_direct/metrics.csv",
     ):
-        start_in(killed, *arguments).kill_when(lambda made=stage: [*killed.glob(made)])
-    start_in(killed, *arguments).finish()
+        kill_in(killed, *arguments, once=stage)
+    finish_in(killed, *arguments)
 
     assert folders.contents(killed / "res") == expected
 

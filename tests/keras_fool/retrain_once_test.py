@@ -38,9 +38,9 @@ def run(*arguments: str) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_generations():
+def small_studies():
     with pytest.MonkeyPatch.context() as patch:
-        retraining_kills.small_generations(patch)
+        retraining_kills.small_studies(patch)
         yield
 
 

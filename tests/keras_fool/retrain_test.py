@@ -21,9 +21,9 @@ TABLES = ("table_s2.csv", "table_s2.md", "table_s2.png", "confidences.csv")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_generations():
+def small_studies():
     with pytest.MonkeyPatch.context() as patch:
-        retraining_kills.small_generations(patch)
+        retraining_kills.small_studies(patch)
         yield
 
 

@@ -1,4 +1,4 @@
-"""Studies of small generations, `retrain` that kills itself, and what must be the same bytes.
+"""Studies with few images and steps, `retrain` that kills itself, and what must be the same bytes.
 
 What takes time in a small study is to score images, and no test is about how many there are.
 """
@@ -20,16 +20,18 @@ from keras_fool.studies.retraining import config
 from tests.keras_fool import processes
 
 GENERATION = 40  # images, not 200 or 400
+_STEPS = 12  # of a training, unless a flag says how many
 
 
-def small_generations(patch: pytest.MonkeyPatch) -> None:
-    """Makes all generations of studies small."""
+def small_studies(patch: pytest.MonkeyPatch) -> None:
+    """Makes generations and trainings of all studies small."""
     scaled = config.Config.scaled
 
-    def with_few_images(scale: float, **settings: object) -> config.Config:
-        return scaled(scale, **{"batch": GENERATION, **settings})
+    def small(scale: float, **settings: object) -> config.Config:
+        given = {name: value for name, value in settings.items() if value is not None}
+        return scaled(scale, **{"batch": GENERATION, "steps": _STEPS, **given})
 
-    patch.setattr(config.Config, "scaled", with_few_images)
+    patch.setattr(config.Config, "scaled", small)
 
 
 def contents(path: pathlib.Path) -> dict[str, bytes]:
@@ -97,7 +99,7 @@ def _command(point: str, arguments: list[str]) -> None:
     from trainers import keras_file
 
     original_export, keras_file.save = keras_file.save, exported
-    small_generations(pytest.MonkeyPatch())
+    small_studies(pytest.MonkeyPatch())
     training_run.train.__kwdefaults__["checkpoint_every"] = 8
     checkpoints.CheckpointFolder.save = saved
     map_elites.Evolution.advance = advanced

@@ -104,7 +104,9 @@ def test_log_says_what_it_is_not(server):
     assert "WARNING" not in server.log.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_it_after_the_requests_that_it_has(tmp_path, number):
     from tests.keras_fool.serving import samples
 

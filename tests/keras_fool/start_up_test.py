@@ -33,6 +33,7 @@ def test_a_program_that_said_how_much_it_wants_to_see_sees_it(capfd, monkeypatch
     assert capfd.readouterr().err == "03"
 
 
+@pytest.mark.slow
 def test_fool_writes_nothing_but_what_the_function_writes():
     """In a process of its own, which has not imported TensorFlow."""
     program = """

@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from keras_fool import confidence, train
 from keras_fool.command_line import cli
 from keras_fool.models import classifiers
-from tests.keras_fool import described, next_steps, terminal
+from tests.keras_fool import described, folders, next_steps, processes, terminal
 from tests.trainers import samples
 from trainers import datasets
 
@@ -132,33 +132,20 @@ def test_no_file_of_a_classifier_names_this_machine(trained):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_ends_with_the_same_weights(trained, tmp_path):
+def test_killed_at_any_moment_it_ends_with_the_same_weights(trained, command, places, tmp_path):
     moments = random.Random(1)
-    command = [
-        *(sys.executable, "-m", "keras_fool.train", *SMALL, "--steps=60", "--seed=3"),
-        *(f"--output_dir={tmp_path / 'models'}", f"--workdir={tmp_path / 'work'}"),
-        "--checkpoint_every=4",
-    ]
-    killed_after = []
-    for wanted in (1, 2):
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        before = set((tmp_path / "work").glob("checkpoint/*.npz"))
-        while process.poll() is None and not (
-            set((tmp_path / "work").glob("checkpoint/*.npz")) - before
-        ):
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0, 0.3))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        killed_after.append(sorted(p.name for p in (tmp_path / "work").glob("checkpoint/*.npz")))
-        assert not (tmp_path / "models" / "d" / "1").exists(), f"kill {wanted} came too late"
+    arguments = (*SMALL, *places, "--steps=60", "--seed=3", "--checkpoint_every=4")
+    log, killed_after = tmp_path / "log", []
+    for _ in range(2):
+        change = moments.randint(9, 25)  # after some checkpoints, each of which is four
+        processes.killed("train", *arguments, log=log, within=tmp_path / "work", change=change)
+        killed_after.append(sorted(folders.names(tmp_path / "work" / "checkpoint")))
+        assert not (tmp_path / "models" / "d" / "1").exists()
 
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    code, _, err = command(train, *arguments)
 
-    assert finished.returncode == 0, finished.stderr
-    assert "goes on after step" in finished.stderr
+    assert code == 0, err
+    assert "goes on after step" in err
     assert weights_of(tmp_path / "models" / "d" / "1") == (
         weights_of(trained[0] / "models" / "d" / "1")
     ), killed_after
@@ -371,6 +358,7 @@ def test_folder_of_pictures_is_learned_and_what_is_damaged_is_named(command, pla
     assert "train/cross/007.JPG (" in last
 
 
+@pytest.mark.slow
 def test_pictures_are_learned_grey_and_given_to_the_classifier_grey(command, places, tmp_path):
     folder = samples.picture_folder(tmp_path / "pictures", num_train=20, num_test=10)
     arguments = (f"--dataset=folder:{folder}", "--steps=4", "--batch_size=4")

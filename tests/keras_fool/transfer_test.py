@@ -129,7 +129,13 @@ def network(path, shape, num_labels=3):
     return path
 
 
-@pytest.mark.parametrize("shape", [(24, 17, 1), (7, 5, 1), (12, 20, 1)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (7, 5, 1),
+        *(pytest.param(shape, marks=pytest.mark.slow) for shape in ((24, 17, 1), (12, 20, 1))),
+    ],
+)
 def test_images_are_resized_for_classifiers_of_another_size(command, run_folder, tmp_path, shape):
     import tensorflow as tf
 

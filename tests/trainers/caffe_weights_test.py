@@ -95,6 +95,7 @@ def test_googlenet_computes_what_caffe_does():
     assert_confidences(model, images, expected)
 
 
+@pytest.mark.slow
 def test_googlenets_heads_are_left_out(written):
     weights = caffe_samples.weights(caffe_samples.googlenet_shapes(3))
     heads = {"loss1/conv": (128, 512, 1, 1), "loss1/fc": (1024, 2048), "loss2/classifier": (3, 9)}
@@ -117,6 +118,7 @@ def read_with_mean(weights, mean, tmp_path, **variant):
     return caffe_weights.read("googlenet", tmp_path / "w", tmp_path / "m")
 
 
+@pytest.mark.slow
 def test_middle_of_a_mean_image_is_taken(googlenet_weights, tmp_path):
     mean = np.random.default_rng(2).uniform(50, 200, (1, 3, 256, 256)).astype(np.float32)
 
@@ -128,6 +130,7 @@ def test_middle_of_a_mean_image_is_taken(googlenet_weights, tmp_path):
     np.testing.assert_array_equal(found[0], photograph[0] - window)
 
 
+@pytest.mark.slow
 def test_a_mean_by_colour_is_bgr(googlenet_weights, tmp_path):
     mean = np.array([90, 120, 150], np.float32)
 

@@ -189,6 +189,7 @@ def test_lower_precision_learns_too(strategy, drawn, exact, precision):
     assert keras.config.dtype_policy().name == "float32"
 
 
+@pytest.mark.slow
 def test_lower_precision_goes_on_with_the_same_bits(strategy, drawn):
     settings = config.Config(iterations=6, batch=8, precision="mixed_bfloat16")
     whole = classifier.Training(settings, drawn, strategy)

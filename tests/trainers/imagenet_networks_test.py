@@ -184,6 +184,7 @@ def test_heads_change_neither_weights_nor_confidences(full_googlenet):
     assert not [layer.name for layer in alone.layers if layer.name.startswith(("loss1", "loss2"))]
 
 
+@pytest.mark.slow
 def test_googlenet_is_trained_on_three_heads():
     network = models.for_training("googlenet", (32, 32, 3), 10, seed=1)
     images = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), np.uint8)
@@ -243,6 +244,7 @@ def test_images_too_small_or_grey_are_refused(builder):
         builder((least, least, 1), 10, 1)
 
 
+@pytest.mark.slow
 def test_the_smallest_images_are_taken():
     for architecture, side in (("alexnet", 39), ("googlenet", 31)):
         network = models.for_training(architecture, (side, side + 5, 3), 2, seed=1)

@@ -358,6 +358,7 @@ def test_images_of_one_seed_begin_alike_and_near_the_mean():
     assert begin.std() == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.slow
 def test_robust_images_are_surer_under_other_views():
     """What jitter and scale are for: the image fools when it is moved, too."""
     from evolvers.ascent import views

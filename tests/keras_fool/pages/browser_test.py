@@ -8,10 +8,13 @@ from keras_fool.pages import audit_page
 from tests.keras_fool.pages import browser, samples
 
 # Where a browser must be there, as in .ci/run, tests fail without one.
-pytestmark = pytest.mark.skipif(
-    browser.DRIVER is None and os.environ.get("KERAS_FOOL_BROWSER") != "required",
-    reason="needs Chromium and its driver: apt-get install chromium chromium-driver",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        browser.DRIVER is None and os.environ.get("KERAS_FOOL_BROWSER") != "required",
+        reason="needs Chromium and its driver: apt-get install chromium chromium-driver",
+    ),
+]
 HOSTILE = [
     "<script>window.hostile = 1</script>",
     '"><img src=x onerror="window.hostile = 1">',

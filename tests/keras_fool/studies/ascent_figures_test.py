@@ -139,6 +139,7 @@ def test_decay_is_varied_from_figure_s5(command, figure_s5):
     assert [float(line[3]) for line in found] == pytest.approx(averages, abs=0.001)
 
 
+@pytest.mark.slow
 def test_on_digits(command, tiny_model):
     arguments = [f"--models={tiny_model}", "--dataset=mnist", "--scale=0.02"]
     arguments += ["--workdir=w", "--results=r"]
