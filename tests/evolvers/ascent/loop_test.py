@@ -125,7 +125,9 @@ def assert_same_but_for_rounding(values, others, field: str) -> None:
         np.testing.assert_array_equal(values, others, err_msg=field)
 
 
-@pytest.mark.parametrize("change", [{}, {"jitter": 2.0, "zoom": 0.2}])
+@pytest.mark.parametrize(
+    "change", [{"jitter": 2.0, "zoom": 0.2}, pytest.param({}, marks=pytest.mark.slow)]
+)
 def test_no_result_depends_on_the_steps_of_a_call_or_on_a_restart(change):
     config = dataclasses.replace(CONFIGS["s7"], steps=11, **change)
     at_once = ascent(config)
