@@ -75,7 +75,9 @@ def rows_and_images(run: pathlib.Path) -> tuple[list[dict], np.ndarray]:
     return rows, np.stack([champion_png.read(run / row["file"]).image for row in rows])
 
 
-@pytest.mark.parametrize(("name", "labels"), [("one", 2), ("many", 3)])
+@pytest.mark.parametrize(
+    ("name", "labels"), [("many", 3), pytest.param("one", 2, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("module", [evolve, ascend], ids=["evolve", "ascend"])
 def test_each_label_is_fooled_by_its_own_probability(command, here, models, module, name, labels):
     path = models / f"{name}.keras"

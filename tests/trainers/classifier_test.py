@@ -170,9 +170,8 @@ def exact(strategy, drawn) -> classifier.Training:
     return classifier.train(settings, drawn, strategy)
 
 
-@pytest.mark.parametrize(
-    "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_lower_precision_learns_too(strategy, drawn, exact, precision):
     lower = dataclasses.replace(exact.settings, precision=precision)
 

@@ -17,6 +17,7 @@ RARE = {
     *("ONNX of bytes", "ONNX, logits, any size, tf", "channels first, any size"),
     *("channels first, of bytes", "RGBA, channels first, unit", "two outputs, logits"),
     *("dictionary of outputs, by the layer", "Keras 3 .h5, bytes", "any height"),
+    *("keras_fool export", "SavedModel, signature by its name"),
 }
 
 
