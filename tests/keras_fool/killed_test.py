@@ -34,13 +34,20 @@ def test_killed_run_ends_with_the_same_bytes(command, tmp_path, tiny_model, enco
     moments = random.Random(f"{encoding} {kills}")
     for number in range(kills):
         # First before any checkpoint is there, then among those that it writes.
-        change = moments.randint(1, 20 if number else 4)
+        change, once = moments.randint(1, 30), "checkpoint/*.npz"
+        if not number:
+            change, once = moments.randint(1, 4), ""
         processes.killed(
-            "evolve", *arguments, f"--workdir={path}", log=log, within=path, change=change
+            *("evolve", *arguments, f"--workdir={path}"),
+            log=log,
+            within=path,
+            change=change,
+            once=once,
         )
 
     code, _, err = command(evolve, *arguments, f"--workdir={path}")
 
     assert code == 0, err
+    assert ("goes on after generation" in err) == (kills > 1)
     assert "Traceback" not in log.read_text() + err
     assert folders.contents(path) == expected

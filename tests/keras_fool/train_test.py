@@ -137,8 +137,13 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(trained, command, pl
     arguments = (*SMALL, *places, "--steps=60", "--seed=3", "--checkpoint_every=4")
     log, killed_after = tmp_path / "log", []
     for _ in range(2):
-        change = moments.randint(9, 25)  # after some checkpoints, each of which is four
-        processes.killed("train", *arguments, log=log, within=tmp_path / "work", change=change)
+        processes.killed(
+            *("train", *arguments),
+            log=log,
+            within=tmp_path / "work",
+            change=moments.randint(1, 20),
+            once="checkpoint/*.npz",
+        )
         killed_after.append(sorted(folders.names(tmp_path / "work" / "checkpoint")))
         assert not (tmp_path / "models" / "d" / "1").exists()
 
