@@ -132,6 +132,7 @@ def test_transfer_between_two(reproduced, networks, tmp_path, name):
         assert line in table
 
 
+@pytest.mark.slow
 def test_several_runs_have_intervals(reproduced, networks, tmp_path):
     pathlib.Path("four.txt").write_text("lamp\ndog\ncrane\npipe")
     models = f"--models={networks[0]},{networks[1]}", "--label_names=four.txt"

@@ -92,6 +92,7 @@ def check(half, whole, ascend, tmp_path, counts, seed):
     assert act(tmp_path / "0" / "undamaged") == mutated_folders_test.results(whole)
 
 
+@pytest.mark.slow
 def test_damaged_ascents(half, whole, ascend, tmp_path):
     check(half, whole, ascend, tmp_path, counts=(2, 2, 15), seed=1)
 

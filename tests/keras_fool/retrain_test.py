@@ -38,6 +38,7 @@ def study(tmp_path_factory) -> retraining_folder.Folder:
     return retraining_folder.Folder(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -63,6 +64,7 @@ def test_damaged_parts_are_made_again(study, tmp_path, command, name, said):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -87,6 +89,7 @@ def test_other_damage_is_one_line(study, tmp_path, command, name, said):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_every_classifier_is_trained_on_all_that_was_drawn_before(study):
     expected = [(1438, 359, 10), (1438 + 24, 359 + 4, 11), (1438 + 28, 359 + 5, 11)]
     for number, (train, val, labels) in enumerate(expected, 1):
@@ -98,6 +101,7 @@ def test_every_classifier_is_trained_on_all_that_was_drawn_before(study):
     assert len(weights) == 3
 
 
+@pytest.mark.slow
 def test_the_fooling_class_is_never_a_niche(study):
     for number, labels in ((1, 10), (2, 11), (3, 11)):
         for when in champions.WHENS:
@@ -107,6 +111,7 @@ def test_the_fooling_class_is_never_a_niche(study):
             assert len(found) == 10 * (2 if number == 1 else 1)
 
 
+@pytest.mark.slow
 def test_errors_are_of_all_images_and_of_the_data_alone(study):
     from keras_fool.models import scoring
     from trainers import datasets
@@ -123,6 +128,7 @@ def test_errors_are_of_all_images_and_of_the_data_alone(study):
         assert card["test_error_percent"] == pytest.approx(100 * wrong / card["num_test"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_draws_are_champions_and_no_validation_image_is_trained_on(study):
     for number, sizes in ((1, (24, 4)), (2, (4, 1))):
         rows = folders.rows(study.path / "draws" / f"dnn_{number:02d}.csv")
@@ -147,6 +153,7 @@ def test_draws_are_champions_and_no_validation_image_is_trained_on(study):
     assert not {x.tobytes() for x in drawn.train} & {x.tobytes() for x in drawn.val}
 
 
+@pytest.mark.slow
 def test_the_table_says_what_came_of_each(study):
     rows = folders.rows(study.path / "table_s2.csv")
 
@@ -161,6 +168,7 @@ def test_the_table_says_what_came_of_each(study):
     assert "a try: " in markdown.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_complete_it_changes_nothing_and_says_the_table(study, command):
     before = {file: file.stat().st_mtime_ns for file in study.path.rglob("dnn_*/**/*")}
 
@@ -174,6 +182,7 @@ def test_complete_it_changes_nothing_and_says_the_table(study, command):
     assert {file: file.stat().st_mtime_ns for file in study.path.rglob("dnn_*/**/*")} == before
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_by_name(study, command):
     before = retraining_kills.contents(study.path)
 
@@ -184,12 +193,14 @@ def test_other_settings_are_refused_by_name(study, command):
     assert retraining_kills.contents(study.path) == before
 
 
+@pytest.mark.slow
 def test_its_classifiers_are_found_as_any_other(study):
     found = classifiers.find(str(study.path / "classifiers" / "dnn_03"))
 
     assert found.labels[-1] == "fooling"
 
 
+@pytest.mark.slow
 def test_reproduce_makes_its_results_of_it(study, command, tmp_path):
     """What `retrain` has done, `reproduce` finds done."""
     work = tmp_path / "work_digits_scale0.004"

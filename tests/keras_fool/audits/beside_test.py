@@ -71,6 +71,7 @@ def test_detectors_beside_a_classifier_are_judged_and_attacked(shipped, tmp_path
         keras_fool.assess(path, workdir=tmp_path / "audit", **SMALL)
 
 
+@pytest.mark.slow
 def test_without_what_they_say_of_real_images_thresholds_are_all(shipped, tmp_path):
     path, folder, _ = shipped
     (folder / judged.FILE).unlink()

@@ -119,7 +119,8 @@ def test_again_it_gives_the_same_bytes(command, networks, tmp_path, monkeypatch)
     assert folders.contents(pathlib.Path("r")) == before
 
 
-@pytest.mark.parametrize("number", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [1, 2])
 def test_networks_beside_the_log(command, networks, tmp_path, monkeypatch, number):
     monkeypatch.chdir(tmp_path)
     arguments = ["--experiment=ascent_first_step", f"--models={','.join(networks[:number])}"]
