@@ -57,6 +57,10 @@ class Core(Protocol):
     def layers(self, dtype: tf.DType) -> Any:
         """The same as a Keras model for images of a dtype; None where its layers are not known."""
 
+    @property
+    def has_custom_layers(self) -> bool:
+        """Whether code that is not Keras' own computes in it, which may fail in a graph alone."""
+
     def before_activation(self, images: tf.Tensor) -> tf.Tensor | None:
         """What its last softmax or sigmoid is given: [batch, num_outputs]; None if not known.
 

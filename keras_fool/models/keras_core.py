@@ -93,6 +93,12 @@ class KerasCore:
         """See `cores.Core`."""
         return self._of_floats if dtype.is_floating else self._model
 
+    @property
+    def has_custom_layers(self) -> bool:
+        """See `cores.Core`."""
+        parts = [self._model, *_layers(self._model)]
+        return any(type(part).__module__.partition(".")[0] != "keras" for part in parts)
+
     def before_activation(self, images: tf.Tensor) -> tf.Tensor | None:
         """See `cores.Core`."""
         model = self.layers(images.dtype)

@@ -135,6 +135,11 @@ class Network:
         return self._core.layers(dtype)
 
     @property
+    def has_custom_layers(self) -> bool:
+        """Whether code that is not Keras' own computes in it; see `cores.Core`."""
+        return self._core.has_custom_layers
+
+    @property
     def crops(self) -> int:
         """How many crops of an image its confidences are the mean of."""
         return self._views.crops

@@ -99,6 +99,11 @@ class OnnxCore:
         """None: they are not known."""
         del dtype
 
+    @property
+    def has_custom_layers(self) -> bool:
+        """See `cores.Core`: it is a graph."""
+        return False
+
     def before_activation(self, images: tf.Tensor) -> None:
         """None: it is not known."""
         del images

@@ -80,6 +80,11 @@ class SavedModelCore:
         """None: they are not known."""
         del dtype
 
+    @property
+    def has_custom_layers(self) -> bool:
+        """See `cores.Core`: it is a graph."""
+        return False
+
     def before_activation(self, images: tf.Tensor) -> tf.Tensor | None:
         """See `cores.Core`: known where logits are an output beside probabilities."""
         if self._output != _PROBABILITIES or _LOGITS not in self._function.structured_outputs:

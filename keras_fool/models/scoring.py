@@ -8,6 +8,7 @@ only one where the last bits of confidences depend on it (`kernel_threads`).
 import contextlib
 import functools
 import math
+import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -288,10 +289,20 @@ class LocalScorer:
 
     def _tried(self, images: np.ndarray) -> list[np.ndarray]:
         """The confidences of a few images, and what each member itself gave for them."""
+        # Code that is not Keras' own may work by itself and fail in a graph, in which it scores.
+        custom = any(network.has_custom_layers for network in self.networks)
+        run = _in_graph if custom else once
         try:
-            return [found.numpy() for found in once(self._trial, images)]
+            return [found.numpy() for found in run(self._trial, images)]
         except (tf.errors.OpError, NotImplementedError) as error:
             raise ScorerError(f"{self.name} cannot be run here: {_reason(error)}") from error
+        except Exception as error:  # whatever that code raises
+            if not custom:
+                raise
+            raise ScorerError(
+                f"{self.name} cannot be run in a graph of TensorFlow, as one of its custom layers "
+                f"fails there: {_first_line(error)}"
+            ) from error
 
     def _trial(self, images: tf.Tensor) -> list[tf.Tensor]:
         each = [network.outputs(images) for network in self.networks]
@@ -341,7 +352,13 @@ def once(function: Callable[[tf.Tensor], list[tf.Tensor]], images: np.ndarray) -
     given = tf.constant(images)
     with contextlib.suppress(tf.errors.OpError, NotImplementedError):
         return function(given)
-    return _concrete(tf.function(function, autograph=False), images)(given)
+    return _in_graph(function, images)
+
+
+def _in_graph(
+    function: Callable[[tf.Tensor], list[tf.Tensor]], images: np.ndarray
+) -> list[tf.Tensor]:
+    return _concrete(tf.function(function, autograph=False), images)(tf.constant(images))
 
 
 def _differs_before_activation(network: networks.Network, images: np.ndarray) -> bool:
@@ -366,6 +383,12 @@ def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     kept = [line for line in lines if line and not line.startswith(("[[", "File ", "Detected at"))]
     return (kept or [type(error).__name__])[-1].partition(" [[")[0][:_LONGEST_REASON]
+
+
+def _first_line(error: Exception) -> str:
+    """What a layer's error says first: Keras puts it in bold, and adds its arguments."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
+    return next(filter(None, lines), type(error).__name__)[:_LONGEST_REASON]
 
 
 def _seconds(function: Callable[[], object]) -> float:

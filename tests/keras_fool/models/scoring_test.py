@@ -297,3 +297,42 @@ def test_the_tuned_batch_changes_no_confidence(shipped):
 def test_tuning_keeps_the_batch_of_few_images(shipped):
     scorer = scoring.LocalScorer(shipped, score_batch=100)
     assert scorer.tune(200) == scorer.score_batch == 120
+
+
+@keras.saving.register_keras_serializable("scoring_test")
+class Branching(keras.layers.Layer):
+    """Decides by a value, which no graph has before it runs."""
+
+    def call(self, image):
+        return image * 0 if keras.ops.sum(image) > 1e9 else image
+
+    def compute_output_spec(self, image):
+        return keras.KerasTensor(image.shape, image.dtype)
+
+
+@keras.saving.register_keras_serializable("scoring_test")
+class OutOfTensorFlow(Branching):
+    """Leaves TensorFlow on the way."""
+
+    def call(self, image):
+        return keras.ops.convert_to_tensor(image.numpy())
+
+
+@pytest.mark.parametrize("layer", [Branching, OutOfTensorFlow])
+def test_custom_layers_that_fail_in_a_graph_are_refused_at_once(save, layer):
+    with pytest.raises(scoring.ScorerError, match=r"mine\.keras.*graph.*custom layers") as caught:
+        scoring.LocalScorer(save(lambda image: dense()(layer()(image))))
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert not scoring.LocalScorer(save(dense())).networks[0].has_custom_layers
+
+
+def test_custom_layers_that_run_in_a_graph_are_taken(save):
+    class Halving(keras.layers.Layer):
+        def call(self, image):
+            return image / 2
+
+    Halving = keras.saving.register_keras_serializable("scoring_test")(Halving)  # noqa: N806
+    scorer = scoring.LocalScorer(save(lambda image: dense()(Halving()(image))))
+    assert scorer.networks[0].has_custom_layers
+    np.testing.assert_allclose(scorer.score(images(5, SHAPE)).sum(axis=1), 1, atol=1e-5)

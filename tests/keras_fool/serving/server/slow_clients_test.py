@@ -149,6 +149,7 @@ def in_time(condition, every: float = 0.02) -> None:
         time.sleep(every)
 
 
+@pytest.mark.slow
 def test_answers_that_nobody_reads_over_grpc_are_refused_and_given_up():
     with admitting(seconds=3, max_answer_bytes=9 * 2**20) as address:
         slow = proxy.Proxy(address)
