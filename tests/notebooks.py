@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import urllib.request
@@ -80,7 +81,11 @@ def run(path: pathlib.Path, folder: pathlib.Path) -> Any:
         startup_timeout=600,
         resources={"metadata": {"path": str(folder)}},
     )
-    client.execute(env=environment)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        client.execute(env=environment)
+    finally:  # nbclient leaves Python's own, also where the signal was ignored
+        signal.signal(signal.SIGINT, before)
 
     for cell, text in zip(notebook.cells, written, strict=True):
         cell.source = text
