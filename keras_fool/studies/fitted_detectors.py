@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_fool import detectors
 from keras_fool.detectors import detector, judged, signals, thresholds
+from keras_fool.models import scorer_contract
 from keras_fool.studies import real_parts
 
 
@@ -50,14 +51,16 @@ def fit(
 
     try:
         fitted = fitted_all(names)
-    except ValueError:
-        if left_out is None:
+    except ValueError as failed:
+        if left_out is None or isinstance(failed, scorer_contract.ScorerError):
             raise
         fitted = {}
         for name in names:
             try:
                 fitted |= fitted_all([name])
             except ValueError as error:
+                if isinstance(error, scorer_contract.ScorerError):  # the classifier failed
+                    raise
                 left_out[name] = str(error)
         if not fitted:
             raise
