@@ -29,6 +29,7 @@ _MAX_VALUES = 2**22  # values of a thread's tile in all slots, four bytes each
 _MAX_AXIS_VALUES = 2**24  # values along both axes; with more, all is computed for every pixel
 _LANES = 32  # pixels that the widest unrolled vector loop takes at a time
 _BIAS = NUM_INPUTS - 1
+_PARTS = 15 * 255  # of a level of red, green and blue
 # What a slot depends on; 0 for neither.
 _COLUMN, _ROW, _BOTH = np.uint8(1), np.uint8(2), np.uint8(3)
 
@@ -310,26 +311,35 @@ def _grey(value, image):
 
 
 @_compiled
-def _hls_to_rgb(hues, lightnesses, saturations, plane, image):
+def _level(lightness, reach, hue, shift):
+    """One of red, green and blue, from whole numbers, of which float32 holds every product."""
+    from_top = hue + _f32(shift - 90)
+    from_top = abs(from_top - _f32(180.0) * np.rint(from_top * _f32(1 / 180)))
+    share = min(max(_f32(45.0) - from_top, _f32(-15.0)), _f32(15.0))
+    exact = lightness * _f32(_PARTS) - reach * share
+    return np.uint8(np.int32(exact * _f32(1 / _PARTS) + _f32(0.5)))
+
+
+@_compiled
+def _hls_to_rgb(hues, lightnesses, saturations, image):
     """The paper's 8-bit HLS -> RGB: hue bytes count 2 degrees each, so 180 is a full turn.
 
     With hue H in twelfths of the circle, R, G and B are the same function
-    L - S min(L, 1 - L) max(-1, min(k - 3, 9 - k, 1)) of k = (H + 0, 8, 4) mod 12.
+    L - S min(L, 1 - L) max(-1, min(k - 3, 9 - k, 1)) of k = (H + 0, 8, 4) mod 12. In bytes it
+    counts in parts of 15 x 255, and none is half way between two levels: rounding decides nothing.
     """
-    count = len(image) // 3
-    for channel in range(3):
-        shift = _f32(8 * channel if channel < 2 else 4)
-        for i in range(count):  # a plane first: stores three bytes apart cannot be vectorised
-            hue = _f32(_byte(hues[i])) * _f32(1 / 15)
-            lightness = _f32(_byte(lightnesses[i])) * _f32(1 / 255)
-            saturation = _f32(_byte(saturations[i])) * _f32(1 / 255)
-            k = hue + shift
-            k -= _f32(12.0) * np.floor(k * _f32(1 / 12))
-            share = max(min(min(k - _f32(3.0), _f32(9.0) - k), _f32(1.0)), _f32(-1.0))
-            reach = saturation * min(lightness, _f32(1.0) - lightness)
-            plane[i] = np.int32((lightness - reach * share) * _f32(255.0) + _f32(0.5))
-        for i in range(count):
-            image[3 * i + channel] = plane[i]
+    for i in range(len(image) // 3):
+        hue = np.trunc(abs(hues[i] * _f32(255.0)))
+        lightness = np.trunc(abs(lightnesses[i] * _f32(255.0)))
+        reach = np.trunc(abs(saturations[i] * _f32(255.0)))
+        reach *= min(lightness, _f32(255.0) - lightness)
+        # Two of the 2^24 colours had a level of blue more when this was computed in fractions, and
+        # runs go on with the same bytes.
+        odd = hue == _f32(244.0) and reach == _f32(211.0 * 103.0)
+        at = np.uint64(3) * np.uint64(i)  # unsigned: stores without checks, which are vectorised
+        image[at] = _level(lightness, reach, hue, 0)
+        image[at + np.uint64(1)] = _level(lightness, reach, hue, 120)
+        image[at + np.uint64(2)] = _level(lightness, reach, hue, 60) + np.uint8(odd)
 
 
 @_compiled
@@ -344,7 +354,6 @@ def _render(arrays, grid, split, tile, program0, program1, tile0, tile1, images)
     columns = _axis_values(grid[0], 0, slots if split else NUM_INPUTS)
     rows = _axis_values(grid[1], 1, slots if split else NUM_INPUTS)
     values = np.empty((slots, tile), np.float32)
-    plane = np.empty(tile, np.uint8)
     flat = images.reshape(images.size)
     held = -1  # the tile of which some inputs are there
     there = np.zeros(NUM_INPUTS, np.bool_)
@@ -372,7 +381,7 @@ def _render(arrays, grid, split, tile, program0, program1, tile0, tile1, images)
             if channels == 1:
                 _grey(values[output[0]], image)
             else:
-                _hls_to_rgb(values[output[0]], values[output[1]], values[output[2]], plane, image)
+                _hls_to_rgb(values[output[0]], values[output[1]], values[output[2]], image)
 
 
 @_compiled
@@ -388,11 +397,10 @@ def _axis_values(inputs, slot, slots):
 @_compiled
 def _render_pixels(genes, images):
     batch, channels, height, width = genes.shape
-    plane = np.empty(height * width, np.uint8)
     for index in range(batch):
         values = genes[index].reshape(channels, height * width)
         image = images[index].reshape(height * width * channels)
         if channels == 1:
             _grey(values[0], image)
         else:
-            _hls_to_rgb(values[0], values[1], values[2], plane, image)
+            _hls_to_rgb(values[0], values[1], values[2], image)

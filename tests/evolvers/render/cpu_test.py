@@ -209,13 +209,25 @@ class TestColour:
         )
 
     def test_agrees_with_colorsys(self, renderer):
-        # Measured: none of these 90,000 values differs. Where exact arithmetic gives a half,
-        # a machine that rounds otherwise may come out a level apart.
+        # No value is half way between two levels, so that rounding decides nothing.
         hls = np.random.default_rng(0).integers(0, 256, (30_000, 3))
         expected = np.array([oracle.hls_to_rgb(*triple) for triple in hls.tolist()])
-        difference = np.abs(self.draw(renderer, hls) - expected)
-        assert difference.max() <= 1
-        assert np.mean(difference > 0) < 1e-4
+        np.testing.assert_array_equal(self.draw(renderer, hls), expected)
+
+    def test_every_colour_is_exact_but_two(self, renderer):
+        # In whole numbers, parts of 15 * 255; see `cpu._hls_to_rgb` for the two.
+        hue, lightness = np.meshgrid(np.arange(256), np.arange(256))
+        turned = [(hue + shift) % 180 for shift in (0, 120, 60)]
+        shares = np.array([np.clip(45 - abs(turn - 90), -15, 15) for turn in turned])
+        wrong = []
+        for saturation in range(256):
+            reach = saturation * np.minimum(lightness, 255 - lightness)
+            exact = (2 * (3825 * lightness - reach * shares) + 3825) // (2 * 3825)
+            hls = np.stack([hue, lightness, np.full_like(hue, saturation)], axis=-1).reshape(-1, 3)
+            drawn = self.draw(renderer, hls).reshape(256, 256, 3)
+            differs = np.argwhere(drawn != exact.transpose(1, 2, 0))
+            wrong += [(int(h), int(level), saturation, int(c)) for level, h, c in differs]
+        assert wrong == [(244, 103, 211, 2), (244, 152, 211, 2)]
 
     def test_a_network_draws_what_its_bytes_say(self, renderer):
         hls = np.random.default_rng(0).integers(0, 256, (200, 3))
