@@ -36,9 +36,9 @@ class Elite:
     image: np.ndarray
 
     @functools.cached_property
-    def image_hash(self) -> int:
-        """A 64-bit hash of the image's bytes; see `duplicates`."""
-        return int(duplicates.hashes(self.image[np.newaxis])[0])
+    def image_sample(self) -> int:
+        """A 64-bit hash of some of the image's bytes; see `duplicates`."""
+        return int(duplicates.samples(self.image[np.newaxis])[0])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -5,60 +5,121 @@ a niche: its confidences were offered to all niches before, and only a strictly 
 an elite. Leaving it out changes no result.
 """
 
+import functools
 import math
 
 import numpy as np
 
 from evolvers.compiling import compiled
 
+# A sample of a large image is so many runs of so many bytes; a smaller one is its own sample.
+_RUNS, _RUN = 256, 16
 
-def hashes(images: np.ndarray) -> np.ndarray:
-    """uint64 [batch] hashes of uint8 [batch, ...] images; equal images have equal hashes."""
-    flat = (len(images), math.prod(images.shape[1:]))  # NumPy cannot infer -1 for an empty batch
-    return _hashes(np.ascontiguousarray(images).reshape(flat))
+
+class Seen:
+    """The images of a run that are known.
+
+    Nearly all images differ in a sample of their bytes. Where two samples are equal, a hash of all
+    bytes decides, and where those are equal, too, the bytes do; so no different image is left out.
+
+    Args:
+        elites: `archive.Elite`s whose images are known; None among them is ignored.
+    """
+
+    def __init__(self, elites: list):
+        # By sample: an image, or a dictionary of several by their hashes.
+        self._images: dict[int, np.ndarray | dict[int, np.ndarray]] = {}
+        for elite in dict.fromkeys(elites):  # some have several niches
+            if elite is not None:
+                self._is_new(elite.image_sample, elite.image)
+
+    def fresh(self, images: np.ndarray) -> np.ndarray:
+        """Which images appear for the first time; they are known from now on.
+
+        Args:
+            images: uint8 [batch, height, width, channels], not to be changed afterwards.
+
+        Returns:
+            bool [batch]; of equal images the first is fresh, unless it was known before.
+        """
+        found = [
+            self._is_new(sample, image)
+            for sample, image in zip(samples(images).tolist(), images, strict=True)
+        ]
+        return np.array(found, bool)
+
+    def _is_new(self, sample: int, image: np.ndarray) -> bool:
+        like = self._images.get(sample)
+        if like is None:
+            self._images[sample] = image
+            return True
+        if not isinstance(like, dict):
+            if np.array_equal(like, image):
+                return False
+            like = self._images[sample] = {_hash(like): like}
+        value = _hash(image)
+        if value not in like:
+            like[value] = image
+            return True
+        return not np.array_equal(like[value], image)
 
 
 def fresh(images: np.ndarray, elites: list) -> np.ndarray:
-    """Which images appear for the first time.
+    """Which images of a batch appear for the first time; see `Seen`."""
+    return Seen(elites).fresh(images)
 
-    Args:
-        images: uint8 [batch, height, width, channels].
-        elites: `archive.Elite`s whose images are known; None among them is ignored.
 
-    Returns:
-        bool [batch]; of equal images the first is fresh, unless an elite has it. Two images
-        with the same hash are compared byte by byte, so a different image is never left out.
-    """
-    known = {elite.image_hash: elite.image for elite in elites if elite is not None}
-    result = np.ones(len(images), bool)
-    for place, value in enumerate(hashes(images).tolist()):
-        like = known.get(value)
-        if like is None:
-            known[value] = images[place]
-        else:
-            result[place] = not np.array_equal(like, images[place])
-    return result
+def samples(images: np.ndarray) -> np.ndarray:
+    """uint64 [batch] hashes of some bytes of each of uint8 [batch, ...] images."""
+    flat = _flat(images)
+    return _hashes(flat, *_runs(flat.shape[1]))
+
+
+def hashes(images: np.ndarray) -> np.ndarray:
+    """uint64 [batch] hashes of uint8 [batch, ...] images; equal images have equal hashes."""
+    flat = _flat(images)
+    return _hashes(flat, np.zeros(1, np.int64), flat.shape[1])
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    size = (len(images), math.prod(images.shape[1:]))  # NumPy cannot infer -1 for an empty batch
+    return np.ascontiguousarray(images).reshape(size)
+
+
+def _hash(image: np.ndarray) -> int:
+    return int(hashes(image[np.newaxis])[0])
+
+
+@functools.lru_cache(maxsize=16)
+def _runs(size: int) -> tuple[np.ndarray, int]:
+    """Where the runs of bytes of a sample begin, and how long each is."""
+    if size <= _RUNS * _RUN:
+        return np.zeros(1, np.int64), size
+    # One in each part of the image, and not all in the same columns.
+    starts = np.linspace(0, size, _RUNS + 1).astype(np.int64)
+    room = np.diff(starts) - _RUN
+    return starts[:-1] + np.arange(_RUNS) * 997 % (room + 1), _RUN
 
 
 @compiled()
-def _hashes(images):
+def _hashes(images, starts, length):
     # Four interleaved multiply-and-add chains over bytes (FNV-1a's prime), mixed at the end.
     prime = np.uint64(0x100000001B3)
     result = np.empty(len(images), np.uint64)
-    length = images.shape[1]
     for index in range(len(images)):
-        image = images[index]
         a, b, c, d = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-        at = 0
-        while at + 4 <= length:
-            a = (a ^ np.uint64(image[at])) * prime
-            b = (b ^ np.uint64(image[at + 1])) * prime
-            c = (c ^ np.uint64(image[at + 2])) * prime
-            d = (d ^ np.uint64(image[at + 3])) * prime
-            at += 4
-        while at < length:
-            a = (a ^ np.uint64(image[at])) * prime
-            at += 1
+        for start in starts:
+            image = images[index, start : start + length]
+            at = 0
+            while at + 4 <= length:
+                a = (a ^ np.uint64(image[at])) * prime
+                b = (b ^ np.uint64(image[at + 1])) * prime
+                c = (c ^ np.uint64(image[at + 2])) * prime
+                d = (d ^ np.uint64(image[at + 3])) * prime
+                at += 4
+            while at < length:
+                a = (a ^ np.uint64(image[at])) * prime
+                at += 1
         mixed = a
         for chain in (b, c, d):
             mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15) + chain

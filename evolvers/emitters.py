@@ -33,6 +33,12 @@ class Proposal(Generic[Drawings]):
     unchanged: np.ndarray
     drawings: Drawings
 
+    def cut(self, places: slice) -> "Proposal[Drawings]":
+        """The same with some of the drawings."""
+        if places == slice(0, len(self.drawings)):
+            return self
+        return dataclasses.replace(self, drawings=self.drawings[places])
+
 
 class Emitter(Protocol):
     """Proposes genomes and draws them. All random numbers come from the run's stream."""

@@ -14,7 +14,6 @@ import collections
 import concurrent.futures
 import dataclasses
 import functools
-import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +25,6 @@ from evolvers import duplicates, stored_state
 from evolvers.archive import Archive, Elite, Offers, is_finite
 from evolvers.canvas import Canvas
 from evolvers.config import Config
-from evolvers.cppn import offsets
 from evolvers.emitters import CppnEmitter, DirectEmitter, Emitter, Proposal
 from evolvers.program import Program, concatenate
 from evolvers.render.cpu import CpuRenderer
@@ -41,7 +39,11 @@ class NotFiniteError(ValueError):
 
 
 class Scorer(Protocol):
-    """Anything that gives images confidences; NaN for images that it cannot score."""
+    """Anything that gives images confidences; NaN for images that it cannot score.
+
+    One that gives an image the same confidences in every batch may have `part_images`, an int: of
+    a larger group about so many images at a time are scored, while the next ones are drawn.
+    """
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -126,22 +128,34 @@ class _Group:
         runs: The indices of the runs.
         proposals: One per run.
         places: One int64 array per run: the indices of the genomes that must be scored.
-        work: Their images, or their programs for a scorer that draws, in this order.
+        parts: What comes of scoring them, one part of them after another, in this order.
     """
 
     runs: range
     proposals: list[Proposal]
     places: list[np.ndarray]
-    work: np.ndarray | Program
+    parts: list[concurrent.futures.Future["_Scores"]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Scores:
-    """The scores of a group's work."""
+    """The scores of a group's images, or of a part of them."""
 
     confidences: np.ndarray
     images: Sequence[np.ndarray] | np.ndarray
     seconds: float
+
+    @classmethod
+    def of(cls, group: _Group) -> "_Scores":
+        """Those of a whole group, once all its parts are scored."""
+        parts = [part.result() for part in group.parts]
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.confidences for part in parts]),
+            [image for part in parts for image in part.images],
+            sum(part.seconds for part in parts),
+        )
 
 
 class Evolution:
@@ -468,24 +482,25 @@ class Evolution:
     ) -> Iterator[tuple[_Group, _Scores]]:
         """Yields each group of runs with its scores.
 
-        While one group is scored, the next one is bred and drawn.
+        While one group is scored, the next one is bred and drawn, and while a part of one is
+        scored, the next part is drawn.
         """
         runs = self.config.runs
         size = max(1, min(self._group_images // self.config.batch, -(-runs // 2)))
-        waiting: collections.deque[tuple[_Group, concurrent.futures.Future[_Scores]]]
-        waiting = collections.deque()
+        waiting: collections.deque[_Group] = collections.deque()
+        begun: list[concurrent.futures.Future[_Scores]] = []
         try:
             for start in range(0, runs, size):
-                group = self._prepare(range(start, min(start + size, runs)), propose, number)
-                waiting.append((group, self._scoring.submit(self._score, group.work)))
+                group = self._begun(range(start, min(start + size, runs)), propose, number, begun)
+                waiting.append(group)
                 if len(waiting) > 1:
-                    group, future = waiting.popleft()
-                    yield group, future.result()
-            for group, future in waiting:
-                yield group, future.result()
+                    group = waiting.popleft()
+                    yield group, _Scores.of(group)
+            for group in waiting:
+                yield group, _Scores.of(group)
         finally:  # if one failed, the others are not needed
-            for _, future in waiting:
-                future.cancel()
+            for part in begun:
+                part.cancel()
 
     def _score(self, work: np.ndarray | Program) -> _Scores:
         start = time.perf_counter()
@@ -497,28 +512,42 @@ class Evolution:
             return _Scores(confidences, images, time.perf_counter() - start)
         return _Scores(self.scorer.score(work), work, time.perf_counter() - start)
 
-    def _prepare(self, runs: range, propose: Callable, number: int) -> _Group:
+    def _begun(
+        self,
+        runs: range,
+        propose: Callable[[int, int], Proposal],
+        number: int,
+        begun: list[concurrent.futures.Future[_Scores]],
+    ) -> _Group:
+        """A group that is bred and drawn; whatever of it is being scored is added to `begun`."""
         proposals = [propose(run, number) for run in runs]
-        places = [np.flatnonzero(~proposal.unchanged) for proposal in proposals]
+        drawn = [np.flatnonzero(~proposal.unchanged) for proposal in proposals]
+        first = len(begun)
         if self.config.renderer == "tf":
             # The images stay on the device that scores them, so their bytes cannot be compared.
-            return _Group(runs, proposals, places, concatenate([p.drawings for p in proposals]))
-        images = self._emitter.draw(proposals)
+            programs = concatenate([proposal.drawings for proposal in proposals])
+            begun.append(self._scoring.submit(self._score, programs))
+            return _Group(runs, proposals, drawn, begun[first:])
+        seen = [duplicates.Seen(self.archives[run].elites) for run in runs]
+        fresh: list[list[np.ndarray]] = [[np.zeros(0, bool)] for _ in runs]
+        most = getattr(self.scorer, "part_images", 0)
+        for cuts in _parts([len(places) for places in drawn], most):
+            images = self._emitter.draw([proposals[place].cut(cut) for place, cut in cuts])
+            if self._skip_duplicates:
+                at = 0
+                for place, cut in cuts:
+                    count = cut.stop - cut.start
+                    fresh[place].append(seen[place].fresh(images[at : at + count]))
+                    at += count
+                are_fresh = np.concatenate([fresh[place][-1] for place, _ in cuts])
+                if not are_fresh.all():
+                    images = images[are_fresh]
+            begun.append(self._scoring.submit(self._score, images))
         if self._skip_duplicates:
-            parts = offsets([len(kept) for kept in places])
-            fresh = np.concatenate(
-                [
-                    duplicates.fresh(images[start:end], self.archives[run].elites)
-                    for run, (start, end) in zip(runs, itertools.pairwise(parts), strict=True)
-                ]
-            )
-            places = [
-                kept[fresh[start:end]]
-                for kept, (start, end) in zip(places, itertools.pairwise(parts), strict=True)
+            drawn = [
+                places[np.concatenate(found)] for places, found in zip(drawn, fresh, strict=True)
             ]
-            if not fresh.all():
-                images = images[fresh]
-        return _Group(runs, proposals, places, images)
+        return _Group(runs, proposals, drawn, begun[first:])
 
     def _offer(
         self, group: _Group, scores: _Scores, number: int, first_identity: int
@@ -544,6 +573,29 @@ class Evolution:
             for elite, niches in archive.add(offers):
                 yield run, elite, niches
             at = end
+
+
+def _parts(counts: Sequence[int], most: int) -> list[list[tuple[int, slice]]]:
+    """Which images of a group are drawn, and scored, together.
+
+    Args:
+        counts: How many images each run has.
+        most: How many there are together; 0 for all.
+
+    Returns:
+        For each part the places of its runs among these, with slices of their images. The parts of
+        a run are of about equal size: scorers meet few shapes.
+    """
+    if not most or sum(counts) <= most:
+        return [[(place, slice(0, count)) for place, count in enumerate(counts)]]
+    found = []
+    for place, count in enumerate(counts):
+        parts = max(1, -(-count // most))
+        size = -(-count // parts)
+        for part in range(parts):
+            cut = slice(min(count, part * size), min(count, (part + 1) * size))
+            found.append([(place, cut)])
+    return found
 
 
 def _image(images: Sequence[np.ndarray] | np.ndarray, at: int, offer: int) -> np.ndarray:

@@ -54,6 +54,9 @@ class Program:
             self.outputs,
         )
 
+    def __getitem__(self, places: slice) -> "Program":
+        return self.take(np.arange(len(self))[places])
+
     def take(self, places: np.ndarray) -> "Program":
         """The programs with the indices `places`, int64 [n], in their order."""
         return Program(*_take(self.arrays, places))

@@ -209,6 +209,11 @@ class LocalScorer:
         self.score_batch = best
         return best
 
+    @property
+    def part_images(self) -> int:
+        """How many images may be scored before the others are drawn: no batch changes bits."""
+        return self.score_batch
+
     def batch_shape(self, num_images: int) -> int:
         """The shape that a batch of 1 to `score_batch` images is filled up to."""
         if self._one_shape:

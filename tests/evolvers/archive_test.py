@@ -199,6 +199,6 @@ def test_no_offers_change_nothing():
     assert archive.elites == [None, None]
 
 
-def test_the_hash_of_an_elites_image_is_kept():
+def test_the_sample_of_an_elites_image_is_kept():
     elite = Elite(0, -1, 0, None, np.zeros(2, np.float32), np.zeros((1, 1, 1), np.uint8))
-    assert elite.image_hash is elite.image_hash
+    assert elite.image_sample is elite.image_sample

@@ -1,5 +1,3 @@
-import types
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,11 +43,51 @@ class TestFresh:
             seen.add(image.tobytes())
         assert duplicates.fresh(images[num_elites:], elites).tolist() == expected
 
-    def test_an_equal_hash_alone_leaves_nothing_out(self, monkeypatch):
-        monkeypatch.setattr(duplicates, "hashes", lambda images: np.zeros(len(images), np.uint64))
-        known = types.SimpleNamespace(image_hash=0, image=IMAGES[0])
-        batch = IMAGES[[1, 0, 2]]
-        assert duplicates.fresh(batch, [known]).tolist() == [True, False, True]
+    @pytest.mark.parametrize("equal", ["samples", "hashes"])
+    def test_equal_samples_or_hashes_alone_leave_nothing_out(self, monkeypatch, equal):
+        monkeypatch.setattr(duplicates, equal, lambda images: np.zeros(len(images), np.uint64))
+        batch = IMAGES[[1, 0, 2, 2, 1]]
+        fresh = duplicates.fresh(batch, [elite(IMAGES[0])])
+        assert fresh[[0, 1, 2]].tolist() == [True, False, True]
+        if equal == "samples":  # all hashes are told apart, and so are those that came later
+            assert fresh[[3, 4]].tolist() == [False, False]
+
+    @pytest.mark.parametrize("shape", [(256, 256, 3), (200, 100, 1)])
+    def test_of_large_images_one_byte_makes_a_difference(self, shape):
+        rng = np.random.default_rng(0)
+        image = rng.integers(0, 256, shape, np.uint8)
+        batch = image[np.newaxis].repeat(40, axis=0)
+        places = rng.choice(image.size, 39, replace=False)
+        for other, place in zip(batch[1:], places, strict=True):
+            other.flat[place] ^= 1
+        assert len(np.unique(duplicates.samples(batch))) < 40  # which do not see them all
+        again = np.concatenate([batch, batch[::-1]])
+        assert duplicates.fresh(again, []).tolist() == [True] * 40 + [False] * 40
+        assert not duplicates.fresh(batch, [elite(other) for other in batch]).any()
+
+    def test_batch_after_batch_is_one_batch(self):
+        batch = IMAGES[[1, 0, 2, 1, 3, 2, 0, 4]]
+        seen = duplicates.Seen([elite(IMAGES[4])])
+        found = [seen.fresh(batch[at : at + 3]) for at in range(0, 8, 3)]
+        expected = duplicates.fresh(batch, [elite(IMAGES[4])])
+        np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+class TestSamples:
+    @pytest.mark.parametrize("shape", [(256, 256, 3), (256, 256, 1), (70, 60, 1), (28, 28, 1)])
+    def test_tell_what_differs_in_a_row_or_in_a_column_apart(self, shape):
+        rows, columns = shape[:2]
+        batch = np.zeros((rows + columns, *shape), np.uint8)
+        batch[np.arange(rows), np.arange(rows)] = 1
+        batch[rows + np.arange(columns), :, np.arange(columns)] = 1
+        different = len(set(duplicates.samples(batch).tolist()))
+        assert different > 0.95 * (rows + columns)
+
+    def test_of_small_images_are_the_hashes_of_all_bytes(self):
+        np.testing.assert_array_equal(duplicates.samples(IMAGES), duplicates.hashes(IMAGES))
+
+    def test_are_the_elites_own(self):
+        assert elite(IMAGES[2]).image_sample == duplicates.samples(IMAGES)[2]
 
 
 class TestHashes:
@@ -70,6 +108,3 @@ class TestHashes:
         np.testing.assert_array_equal(
             duplicates.hashes(mirrored), duplicates.hashes(mirrored.copy())
         )
-
-    def test_are_the_elites_own(self):
-        assert elite(IMAGES[2]).image_hash == duplicates.hashes(IMAGES)[2]
