@@ -31,42 +31,52 @@ class Seen:
         self._images: dict[int, np.ndarray | dict[int, np.ndarray]] = {}
         for elite in dict.fromkeys(elites):  # some have several niches
             if elite is not None:
-                self._is_new(elite.image_sample, elite.image)
+                self._add(elite.image_sample, elite.image)
 
-    def fresh(self, images: np.ndarray) -> np.ndarray:
-        """Which images appear for the first time; they are known from now on.
+    def move_fresh(self, images: np.ndarray, start: int, stop: int, to: int) -> np.ndarray:
+        """Finds the images that appear for the first time; they are known from now on.
 
         Args:
-            images: uint8 [batch, height, width, channels], not to be changed afterwards.
+            images: uint8 [batch, height, width, channels], of which those that are found are
+                moved, and are not to be changed afterwards.
+            start: The first image to look at.
+            stop: Where those end.
+            to: Where the first one that is found goes, at most `start`; the others go behind it.
 
         Returns:
-            bool [batch]; of equal images the first is fresh, unless it was known before.
+            bool [stop - start]; of equal images the first is fresh, unless it was known before.
         """
-        found = [
-            self._is_new(sample, image)
-            for sample, image in zip(samples(images).tolist(), images, strict=True)
-        ]
-        return np.array(found, bool)
+        fresh = np.zeros(stop - start, bool)
+        for place, sample in enumerate(samples(images[start:stop]).tolist(), start):
+            image = images[place]
+            if self._has(sample, image):
+                continue
+            if place != to:
+                images[to] = image
+                image = images[to]
+            self._add(sample, image)
+            fresh[place - start] = True
+            to += 1
+        return fresh
 
-    def _is_new(self, sample: int, image: np.ndarray) -> bool:
+    def _has(self, sample: int, image: np.ndarray) -> bool:
         like = self._images.get(sample)
-        if like is None:
-            self._images[sample] = image
-            return True
+        if isinstance(like, dict):
+            like = like.get(_hash(image))
+        return like is not None and np.array_equal(like, image)
+
+    def _add(self, sample: int, image: np.ndarray) -> None:
+        like = self._images.setdefault(sample, image)
+        if like is image:
+            return
         if not isinstance(like, dict):
-            if np.array_equal(like, image):
-                return False
             like = self._images[sample] = {_hash(like): like}
-        value = _hash(image)
-        if value not in like:
-            like[value] = image
-            return True
-        return not np.array_equal(like[value], image)
+        like.setdefault(_hash(image), image)
 
 
 def fresh(images: np.ndarray, elites: list) -> np.ndarray:
-    """Which images of a batch appear for the first time; see `Seen`."""
-    return Seen(elites).fresh(images)
+    """Which images of a batch appear for the first time: bool [batch]; see `Seen`."""
+    return Seen(elites).move_fresh(images.copy(), 0, len(images), 0)
 
 
 def samples(images: np.ndarray) -> np.ndarray:

@@ -53,8 +53,13 @@ class Emitter(Protocol):
     ) -> Proposal:
         """Mutated copies of elites, each drawn with equal probability, with replacement."""
 
-    def draw(self, proposals: list[Proposal]) -> np.ndarray:
-        """uint8 [images, height, width, channels]: all drawings, one proposal after another."""
+    def draw(self, proposals: list[Proposal], into: np.ndarray | None = None) -> np.ndarray:
+        """uint8 [images, height, width, channels]: all drawings, one proposal after another.
+
+        Args:
+            proposals: Whose drawings.
+            into: An array for them, of this dtype and shape; a new one by default.
+        """
 
     def stack(self, genomes: list) -> CppnBatch | DirectBatch:
         """At least one genome, as a batch."""
@@ -101,10 +106,12 @@ class CppnEmitter:
         unchanged = program.equal(packed, program.pack(parents), places)
         return Proposal(genomes, places, unchanged, packed.take(np.flatnonzero(~unchanged)))
 
-    def draw(self, proposals: list[Proposal[program.Program]]) -> np.ndarray:
+    def draw(
+        self, proposals: list[Proposal[program.Program]], into: np.ndarray | None = None
+    ) -> np.ndarray:
         """All programs in one call of the renderer."""
         packed = program.concatenate([proposal.drawings for proposal in proposals])
-        return self._renderer.render(packed, self.canvas)
+        return self._renderer.render(packed, self.canvas, into=into)
 
     def stack(self, genomes: list[Cppn]) -> CppnBatch:
         """The genomes as one batch."""
@@ -131,10 +138,13 @@ class DirectEmitter:
         genomes, places = direct.offspring(rng, DirectBatch.stack(elites), count, generation)
         return Proposal(genomes, places, np.zeros(count, bool), genomes.genes)
 
-    def draw(self, proposals: list[Proposal[np.ndarray]]) -> np.ndarray:
+    def draw(
+        self, proposals: list[Proposal[np.ndarray]], into: np.ndarray | None = None
+    ) -> np.ndarray:
         """All genes in one call of the renderer."""
         genes = [proposal.drawings for proposal in proposals]
-        return self._renderer.render_pixels(genes[0] if len(genes) == 1 else np.concatenate(genes))
+        joined = genes[0] if len(genes) == 1 else np.concatenate(genes)
+        return self._renderer.render_pixels(joined, into)
 
     def stack(self, genomes: list[DirectGenome]) -> DirectBatch:
         """The genomes as one batch."""

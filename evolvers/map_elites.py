@@ -129,12 +129,14 @@ class _Group:
         proposals: One per run.
         places: One int64 array per run: the indices of the genomes that must be scored.
         parts: What comes of scoring them, one part of them after another, in this order.
+        room: The array that their images are in; None for a scorer that draws.
     """
 
     runs: range
     proposals: list[Proposal]
     places: list[np.ndarray]
     parts: list[concurrent.futures.Future["_Scores"]]
+    room: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -216,6 +218,7 @@ class Evolution:
         kinds = {"cppn": CppnEmitter, "direct": DirectEmitter}
         self._emitter = emitter or kinds[config.encoding](self.canvas, self._renderer)
         self._skip_duplicates = skip_duplicates
+        self._rooms: list[np.ndarray] = []  # arrays of images that are scored and offered
         self._group_images = group_images
         self._is_part = is_part
         self._streams = [
@@ -496,8 +499,10 @@ class Evolution:
                 if len(waiting) > 1:
                     group = waiting.popleft()
                     yield group, _Scores.of(group)
+                    self._leave(group)
             for group in waiting:
                 yield group, _Scores.of(group)
+                self._leave(group)
         finally:  # if one failed, the others are not needed
             for part in begun:
                 part.cancel()
@@ -528,26 +533,43 @@ class Evolution:
             programs = concatenate([proposal.drawings for proposal in proposals])
             begun.append(self._scoring.submit(self._score, programs))
             return _Group(runs, proposals, drawn, begun[first:])
+        images = self._room(sum(len(places) for places in drawn))
         seen = [duplicates.Seen(self.archives[run].elites) for run in runs]
         fresh: list[list[np.ndarray]] = [[np.zeros(0, bool)] for _ in runs]
+        end = 0
         most = getattr(self.scorer, "part_images", 0)
         for cuts in _parts([len(places) for places in drawn], most):
-            images = self._emitter.draw([proposals[place].cut(cut) for place, cut in cuts])
-            if self._skip_duplicates:
-                at = 0
-                for place, cut in cuts:
-                    count = cut.stop - cut.start
-                    fresh[place].append(seen[place].fresh(images[at : at + count]))
-                    at += count
-                are_fresh = np.concatenate([fresh[place][-1] for place, _ in cuts])
-                if not are_fresh.all():
-                    images = images[are_fresh]
-            begun.append(self._scoring.submit(self._score, images))
-        if self._skip_duplicates:
-            drawn = [
-                places[np.concatenate(found)] for places, found in zip(drawn, fresh, strict=True)
-            ]
-        return _Group(runs, proposals, drawn, begun[first:])
+            begin = at = end
+            size = sum(cut.stop - cut.start for _, cut in cuts)
+            asked = [proposals[place].cut(cut) for place, cut in cuts]
+            self._emitter.draw(asked, into=images[begin : begin + size])
+            for place, cut in cuts:
+                stop = at + cut.stop - cut.start
+                found = np.ones(stop - at, bool)
+                if self._skip_duplicates:
+                    found = seen[place].move_fresh(images, at, stop, end)
+                fresh[place].append(found)
+                at, end = stop, end + int(np.count_nonzero(found))
+            begun.append(self._scoring.submit(self._score, images[begin:end]))
+        drawn = [places[np.concatenate(found)] for places, found in zip(drawn, fresh, strict=True)]
+        return _Group(runs, proposals, drawn, begun[first:], images)
+
+    def _leave(self, group: _Group) -> None:
+        """Keeps the room of a group whose elites have their own copies of their images."""
+        if group.room is not None:
+            self._rooms.append(group.room)
+
+    def _room(self, count: int) -> np.ndarray:
+        """An array for so many images: one that is not used any more, if there is one.
+
+        The system clears the memory of new ones page by page, which takes as long as drawing half
+        of an image.
+        """
+        for place, images in enumerate(self._rooms):
+            if len(images) >= count:
+                return self._rooms.pop(place)
+        self._rooms.clear()  # too small
+        return np.empty((count, *self.canvas.shape), np.uint8)
 
     def _offer(
         self, group: _Group, scores: _Scores, number: int, first_identity: int

@@ -59,6 +59,7 @@ class CpuRenderer:
         height: int | None = None,
         width: int | None = None,
         rows: slice = slice(None),
+        into: np.ndarray | None = None,
     ) -> np.ndarray:
         """Draws every program of a batch.
 
@@ -68,6 +69,7 @@ class CpuRenderer:
             height: Rows to draw; those of the canvas by default.
             width: Columns to draw; likewise.
             rows: Which of the rows; all by default.
+            into: A contiguous array for the images; a new one by default.
 
         Returns:
             uint8 [batch, rows, width, channels]. An image depends neither on the other images of
@@ -75,7 +77,8 @@ class CpuRenderer:
         """
         height, width = height or canvas.height, width or canvas.width
         grid = coordinates.grid(canvas, height, width).select_rows(rows)
-        images = np.empty((len(program), len(grid.y), width, canvas.channels), np.uint8)
+        shape = (len(program), len(grid.y), width, canvas.channels)
+        images = np.empty(shape, np.uint8) if into is None else into
         pixels = len(grid.y) * width
         max_slots = NUM_INPUTS + np.diff(program.step_offsets).max(initial=0)
         tiles = -(-pixels // max(_LANES, min(_TILE, _MAX_VALUES // max_slots)))
@@ -90,18 +93,19 @@ class CpuRenderer:
             job.result()
         return images
 
-    def render_pixels(self, genes: np.ndarray) -> np.ndarray:
+    def render_pixels(self, genes: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
         """Draws direct genomes.
 
         Args:
             genes: float32 [batch, channels, height, width] in [0, 1]: grey, or hue,
                 lightness and saturation.
+            into: A contiguous array for the images; a new one by default.
 
         Returns:
             uint8 [batch, height, width, channels].
         """
         batch, channels, height, width = genes.shape
-        images = np.empty((batch, height, width, channels), np.uint8)
+        images = np.empty((batch, height, width, channels), np.uint8) if into is None else into
         ends = np.linspace(0, batch, self._threads + 1).astype(int).tolist()
         jobs = [
             self._pool.submit(_render_pixels, genes[i:j], images[i:j])

@@ -67,10 +67,15 @@ class TestFresh:
 
     def test_batch_after_batch_is_one_batch(self):
         batch = IMAGES[[1, 0, 2, 1, 3, 2, 0, 4]]
-        seen = duplicates.Seen([elite(IMAGES[4])])
-        found = [seen.fresh(batch[at : at + 3]) for at in range(0, 8, 3)]
         expected = duplicates.fresh(batch, [elite(IMAGES[4])])
-        np.testing.assert_array_equal(np.concatenate(found), expected)
+        for size in range(1, 9):
+            seen, images = duplicates.Seen([elite(IMAGES[4])]), batch.copy()
+            found, end = [], 0
+            for at in range(0, 8, size):
+                found.append(seen.move_fresh(images, at, min(8, at + size), end))
+                end += np.count_nonzero(found[-1])
+            np.testing.assert_array_equal(np.concatenate(found), expected)
+            np.testing.assert_array_equal(images[:end], batch[expected])
 
 
 class TestSamples:

@@ -108,8 +108,8 @@ class TestRuns:
         drawn = threading.Semaphore(0)
 
         class Drawing(CppnEmitter):
-            def draw(self, proposals):
-                images = super().draw(proposals)
+            def draw(self, proposals, into=None):
+                images = super().draw(proposals, into)
                 drawn.release()
                 return images
 
