@@ -5,6 +5,9 @@
     cppn_genome   CppnGenome: a neat-python genome with the paper's operators
     cppn          Cppn, CppnBatch: the same genomes as flat arrays
     breeding      the same operators compiled, a generation in one call
+    searches      the names of searches; Mixture: how the efficient one makes children
+    efficient_genome, efficient_breeding
+                  other operators and choice of parents, which need fewer images
     program       CppnBatch -> Program: only what reaches an output, in order
     direct        DirectBatch: pixels are the genome
     emitters      elites -> the next batch, for either encoding

@@ -14,6 +14,7 @@ from evolvers.cppn import CppnBatch
 from evolvers.cppn_genome import NUM_INPUTS, CppnGenomeConfig
 
 _NUM_ACTIVATIONS = 4
+_MAX_NEW_NODES = 1
 _MAX_NEW_EDGES = 2  # one from "add connection", one more from "add neuron"
 
 
@@ -66,14 +67,16 @@ def offspring(
 
 
 @compiled()
-def _uniform(rng):
+def uniform(rng):
+    """A number in [0, 1)."""
     # The only function that calls the generator: Numba compiles each such call again, slowly.
     return rng.random()
 
 
 @compiled()
-def _draw(rng, count):
-    return int(_uniform(rng) * count)
+def draw(rng, count):
+    """A whole number in 0..count - 1."""
+    return int(uniform(rng) * count)
 
 
 @compiled()
@@ -93,13 +96,13 @@ def _initial(rng, count, num_outputs, weight_min, weight_max):
     weights = np.empty(count * num_edges, np.float32)
     for child in range(count):
         for node in range(num_outputs):
-            kinds[child * num_outputs + node] = _draw(rng, _NUM_ACTIVATIONS)
+            kinds[child * num_outputs + node] = draw(rng, _NUM_ACTIVATIONS)
         edge = child * num_edges
         for source in range(NUM_INPUTS):
             for node in range(num_outputs):
                 sources[edge] = source
                 targets[edge] = NUM_INPUTS + node
-                weights[edge] = weight_min + (weight_max - weight_min) * _uniform(rng)
+                weights[edge] = weight_min + (weight_max - weight_min) * uniform(rng)
                 edge += 1
     node_offsets = np.arange(count + 1) * num_outputs
     edge_offsets = np.arange(count + 1) * num_edges
@@ -108,95 +111,131 @@ def _initial(rng, count, num_outputs, weight_min, weight_max):
 
 @compiled()
 def _offspring(rng, parents, count, num_outputs, weight_min, weight_max, rates):
-    parent_nodes, parent_kinds, parent_edges, parent_sources, parent_targets, parent_weights = (
-        parents
-    )
-    weight_rate, activation_rate, conn_add, conn_delete, node_add, node_delete = rates
-    num_parents = len(parent_nodes) - 1
-    max_nodes, max_edges = 0, 0
-    for parent in range(num_parents):
-        max_nodes = max(max_nodes, parent_nodes[parent + 1] - parent_nodes[parent])
-        max_edges = max(max_edges, parent_edges[parent + 1] - parent_edges[parent])
-    max_nodes += 1
-    max_edges += _MAX_NEW_EDGES
-    kinds = np.empty(count * max_nodes, np.uint8)
-    sources = np.empty(count * max_edges, np.int32)
-    targets = np.empty(count * max_edges, np.int32)
-    weights = np.empty(count * max_edges, np.float32)
-    node_offsets = np.zeros(count + 1, np.int64)
-    edge_offsets = np.zeros(count + 1, np.int64)
-    chosen = np.empty(count, np.int32)
-    barred = np.empty(NUM_INPUTS + max_nodes, np.bool_)
-
+    num_parents = len(parents[0]) - 1
+    room = make_room(parents, count, _MAX_NEW_NODES, _MAX_NEW_EDGES)
+    node_offsets, edge_offsets, chosen = room[0], room[2], room[-1]
     for child in range(count):
-        parent = _draw(rng, num_parents)
+        parent = draw(rng, num_parents)
         chosen[child] = parent
-        # While a child is made, it is the last one in the buffers and may grow.
-        first_node, first_edge = node_offsets[child], edge_offsets[child]
-        kind = kinds[first_node : first_node + max_nodes]
-        source = sources[first_edge : first_edge + max_edges]
-        target = targets[first_edge : first_edge + max_edges]
-        weight = weights[first_edge : first_edge + max_edges]
-        start, end = parent_nodes[parent], parent_nodes[parent + 1]
-        n = end - start
-        for node in range(n):
-            kind[node] = parent_kinds[start + node]
-        start, end = parent_edges[parent], parent_edges[parent + 1]
-        m = end - start
-        for edge in range(m):
-            source[edge] = parent_sources[start + edge]
-            target[edge] = parent_targets[start + edge]
-            weight[edge] = parent_weights[start + edge]
+        kind, source, target, weight, n, m = copy_parent(parents, parent, room, child)
+        n, m = mutate(
+            rng, num_outputs, weight_min, weight_max, rates, n, m, kind, source, target, weight
+        )
+        node_offsets[child + 1] = node_offsets[child] + n
+        edge_offsets[child + 1] = edge_offsets[child] + m
+    return made(room)
 
-        for edge in range(m):
-            if _uniform(rng) < weight_rate:
-                delta = polynomial_delta(_uniform(rng))
-                moved = np.float64(weight[edge]) + (weight_max - weight_min) * delta
-                weight[edge] = min(max(moved, weight_min), weight_max)
-        for node in range(n):
-            if _uniform(rng) < activation_rate:
-                kind[node] = _draw(rng, _NUM_ACTIVATIONS)
-        if _uniform(rng) < conn_add:
-            m = _add_connection(
-                rng, num_outputs, weight_min, weight_max, n, m, source, target, weight, barred
-            )
-        if _uniform(rng) < conn_delete and m > 0:
-            m = _delete_edge(_draw(rng, m), m, source, target, weight)
-        if _uniform(rng) < node_add and m > 0:
-            edge = _draw(rng, m)
-            ends = source[edge], target[edge], weight[edge]
-            m = _delete_edge(edge, m, source, target, weight)
-            kind[n] = _draw(rng, _NUM_ACTIVATIONS)
-            source[m], target[m], weight[m] = ends[0], NUM_INPUTS + n, ends[2]
-            source[m + 1], target[m + 1], weight[m + 1] = NUM_INPUTS + n, ends[1], ends[2]
-            n += 1
-            m += 2
-        if _uniform(rng) < node_delete and n > num_outputs:
-            node = num_outputs + _draw(rng, n - num_outputs)
-            m = _delete_node(node, n, m, kind, source, target, weight)
-            n -= 1
-        node_offsets[child + 1] = first_node + n
-        edge_offsets[child + 1] = first_edge + m
 
+@compiled()
+def make_room(parents, count, new_nodes, new_edges):
+    """Buffers for children that have at most so many nodes and connections more than a parent.
+
+    Returns:
+        Node offsets, activations, edge offsets, sources, targets, weights, parents.
+    """
+    nodes, edges = parents[0], parents[2]
+    max_nodes, max_edges = 0, 0
+    for parent in range(len(nodes) - 1):
+        max_nodes = max(max_nodes, nodes[parent + 1] - nodes[parent])
+        max_edges = max(max_edges, edges[parent + 1] - edges[parent])
+    max_nodes += new_nodes
+    max_edges += new_edges
     return (
-        chosen,
-        node_offsets,
-        kinds[: node_offsets[count]].copy(),
-        edge_offsets,
-        sources[: edge_offsets[count]].copy(),
-        targets[: edge_offsets[count]].copy(),
-        weights[: edge_offsets[count]].copy(),
+        np.zeros(count + 1, np.int64),
+        np.empty(count * max_nodes, np.uint8),
+        np.zeros(count + 1, np.int64),
+        np.empty(count * max_edges, np.int32),
+        np.empty(count * max_edges, np.int32),
+        np.empty(count * max_edges, np.float32),
+        np.empty(count, np.int32),
     )
 
 
 @compiled()
-def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, target, weight, barred):
+def copy_parent(parents, parent, room, child):
+    """Begins a child as a copy: the last one in the buffers, so that it may grow.
+
+    Returns:
+        Its activations, sources, targets and weights, and how many nodes and connections.
+    """
+    parent_nodes, parent_kinds, parent_edges, parent_sources, parent_targets, parent_weights = (
+        parents
+    )
+    node_offsets, kinds, edge_offsets, sources, targets, weights, _ = room
+    kind = kinds[node_offsets[child] :]
+    source = sources[edge_offsets[child] :]
+    target = targets[edge_offsets[child] :]
+    weight = weights[edge_offsets[child] :]
+    start = parent_nodes[parent]
+    n = parent_nodes[parent + 1] - start
+    for node in range(n):
+        kind[node] = parent_kinds[start + node]
+    start = parent_edges[parent]
+    m = parent_edges[parent + 1] - start
+    for edge in range(m):
+        source[edge] = parent_sources[start + edge]
+        target[edge] = parent_targets[start + edge]
+        weight[edge] = parent_weights[start + edge]
+    return kind, source, target, weight, n, m
+
+
+@compiled()
+def made(room):
+    """(parents, and the six arrays of a `CppnBatch`), as long as the children need."""
+    node_offsets, kinds, edge_offsets, sources, targets, weights, chosen = room
+    nodes, edges = node_offsets[-1], edge_offsets[-1]
+    return (
+        chosen,
+        node_offsets,
+        kinds[:nodes].copy(),
+        edge_offsets,
+        sources[:edges].copy(),
+        targets[:edges].copy(),
+        weights[:edges].copy(),
+    )
+
+
+@compiled()
+def mutate(rng, num_outputs, weight_min, weight_max, rates, n, m, kind, source, target, weight):
+    """The paper's six operators, see `CppnGenome.mutate`; returns the new `n` and `m`."""
+    weight_rate, activation_rate, conn_add, conn_delete, node_add, node_delete = rates
+    for edge in range(m):
+        if uniform(rng) < weight_rate:
+            delta = polynomial_delta(uniform(rng))
+            moved = np.float64(weight[edge]) + (weight_max - weight_min) * delta
+            weight[edge] = min(max(moved, weight_min), weight_max)
+    for node in range(n):
+        if uniform(rng) < activation_rate:
+            kind[node] = draw(rng, _NUM_ACTIVATIONS)
+    if uniform(rng) < conn_add:
+        m = _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, target, weight)
+    if uniform(rng) < conn_delete and m > 0:
+        m = _delete_edge(draw(rng, m), m, source, target, weight)
+    if uniform(rng) < node_add and m > 0:
+        edge = draw(rng, m)
+        ends = source[edge], target[edge], weight[edge]
+        m = _delete_edge(edge, m, source, target, weight)
+        kind[n] = draw(rng, _NUM_ACTIVATIONS)
+        source[m], target[m], weight[m] = ends[0], NUM_INPUTS + n, ends[2]
+        source[m + 1], target[m + 1], weight[m + 1] = NUM_INPUTS + n, ends[1], ends[2]
+        n += 1
+        m += 2
+    if uniform(rng) < node_delete and n > num_outputs:
+        node = num_outputs + draw(rng, n - num_outputs)
+        m = _delete_node(node, n, m, kind, source, target, weight)
+        n -= 1
+    return n, m
+
+
+@compiled()
+def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, target, weight):
     # Sources are inputs and hidden nodes: the outputs between them are skipped.
-    start = _draw(rng, NUM_INPUTS + n - num_outputs)
+    start = draw(rng, NUM_INPUTS + n - num_outputs)
     if start >= NUM_INPUTS:
         start += num_outputs
     # The source and its ancestors are barred. Ancestors mostly have lower numbers, so a
     # few passes over the connections find them all.
+    barred = np.empty(NUM_INPUTS + n, np.bool_)
     for node in range(NUM_INPUTS + n):
         barred[node] = node == start
     grown = start >= NUM_INPUTS
@@ -209,7 +248,7 @@ def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, targ
     free = 0
     for node in range(NUM_INPUTS, NUM_INPUTS + n):
         free += not barred[node]
-    place = _draw(rng, free)
+    place = draw(rng, free)
     end = NUM_INPUTS
     while True:
         if not barred[end]:
@@ -229,7 +268,7 @@ def _add_connection(rng, num_outputs, weight_min, weight_max, n, m, source, targ
             weight[edge - 1],
         )
     source[at], target[at] = start, end
-    weight[at] = weight_min + (weight_max - weight_min) * _uniform(rng)
+    weight[at] = weight_min + (weight_max - weight_min) * uniform(rng)
     return m + 1
 
 

@@ -8,6 +8,7 @@ write, because what is read from there is run as code.
 import contextlib
 import functools
 import os
+import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,12 @@ from numba.core import event
 from evolvers.private_folder import private_folder
 
 _VARIABLE = "NUMBA_CACHE_DIR"
+# A compiled function contains those that it calls, of other files, too. Numba itself would compile
+# again only where the function's own file has changed.
+_SOURCES = tuple(
+    (str(path), path.stat().st_mtime, path.stat().st_size)
+    for path in sorted(pathlib.Path(__file__).parent.rglob("*.py"))
+)
 _only_in = None  # in words, where it is stored if not beside the source or at home
 
 
@@ -74,6 +81,7 @@ def _compiled(options: dict[str, Any], function: Callable) -> Callable:
         dispatcher = numba.njit(cache=True, nogil=True, **options)(function)
     # If the code cannot be stored, as on a full disk, it is compiled nevertheless.
     cache = dispatcher._cache
+    cache._cache_file._source_stamp = _SOURCES
     cache.save_overload = functools.partial(_saved, cache.save_overload)
     return dispatcher
 

@@ -5,6 +5,8 @@ Quick to import: commands read their defaults here before they know whether they
 
 import dataclasses
 
+from evolvers import searches
+
 ENCODINGS = ("cppn", "direct")
 COORDS = ("raw", "normalized")
 RENDERERS = ("cpu", "tf")
@@ -18,6 +20,8 @@ class Config:
         encoding: "cppn" (a network draws the image) or "direct" (pixels are the genome).
         coords: How a CPPN gets the position of a pixel: "raw" indices, as for the published
             images, or "normalized" to [-1, 1].
+        search: How CPPNs are bred, one of `searches.NAMES`: "paper", or "efficient", which needs
+            fewer images.
         runs: How many independent runs advance in lockstep.
         first_run: The number of the first run. Run 7 makes the same images as one of 50 runs
             and alone, with `first_run=7, runs=1`.
@@ -32,6 +36,7 @@ class Config:
 
     encoding: str = "cppn"
     coords: str = "raw"
+    search: str = searches.PAPER
     runs: int = 1
     first_run: int = 0
     generations: int = 200
@@ -41,7 +46,12 @@ class Config:
     renderer: str = "cpu"
 
     def __post_init__(self):
-        choices = {"encoding": ENCODINGS, "coords": COORDS, "renderer": RENDERERS}
+        choices = {
+            "encoding": ENCODINGS,
+            "coords": COORDS,
+            "search": searches.NAMES,
+            "renderer": RENDERERS,
+        }
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(
@@ -49,6 +59,8 @@ class Config:
                 )
         if self.renderer == "tf" and self.encoding == "direct":
             raise ValueError("renderer must be cpu for the direct encoding: nothing is computed.")
+        if self.search != searches.PAPER and self.encoding == "direct":
+            raise ValueError("search must be paper for the direct encoding: it has no networks.")
         minima = {"runs": 1, "first_run": 0, "generations": 0, "initial": 1, "batch": 1, "seed": 0}
         for name, minimum in minima.items():
             if getattr(self, name) < minimum:
@@ -56,3 +68,14 @@ class Config:
         # A larger seed would take two words, which could be those of another seed and run.
         if self.seed >= 2**32:
             raise ValueError(f"seed must be below 2^32, got {self.seed}.")
+
+    def as_json(self) -> dict[str, object]:
+        """The settings as JSON values.
+
+        The search is among them where it is not the paper's: files from before there was another
+        do not have it.
+        """
+        values = dataclasses.asdict(self)
+        if self.search == searches.PAPER:
+            del values["search"]
+        return values

@@ -138,9 +138,9 @@ class Cppn:
         keys = [*range(-1, -NUM_INPUTS - 1, -1), *range(self.num_nodes)]
         genome = CppnGenome(key)
         for place, activation in enumerate(self.activations):
-            genome._add_node(place, int(activation))
+            genome.add_node(place, int(activation))
         for source, target, weight in zip(self.sources, self.targets, self.weights, strict=True):
-            genome._add_strand(keys[source], keys[target], float(weight))
+            genome.add_strand(keys[source], keys[target], float(weight))
         return genome
 
     @classmethod

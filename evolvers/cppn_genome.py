@@ -109,10 +109,10 @@ class CppnGenome(neat.DefaultGenome):
         """Begins without hidden nodes, with every input connected to every output."""
         rng = _stream(config, rng)
         for key in config.output_keys:
-            self._add_node(key, _draw(rng, len(activations.NAMES)))
+            self.add_node(key, draw(rng, len(activations.NAMES)))
         for source in config.input_keys:
             for target in config.output_keys:
-                self._add_strand(source, target, _draw_weight(config, rng))
+                self.add_strand(source, target, _draw_weight(config, rng))
 
     def mutate(self, config: CppnGenomeConfig, rng: np.random.Generator | None = None) -> None:
         """Changes this genome by the paper's six operators, once each, in its order."""
@@ -122,12 +122,12 @@ class CppnGenome(neat.DefaultGenome):
         if rng.random() < config.conn_add_prob:
             self._mutate_add_connection(config, rng)
         if rng.random() < config.conn_delete_prob and self.connections:
-            self._take_strand(_draw(rng, self.num_strands))
+            self._take_strand(draw(rng, self.num_strands))
         if rng.random() < config.node_add_prob and self.connections:
             self._mutate_add_node(rng)
         hidden = [key for key in self.nodes if key >= config.num_outputs]
         if rng.random() < config.node_delete_prob and hidden:
-            self._delete_node(hidden[_draw(rng, len(hidden))])
+            self._delete_node(hidden[draw(rng, len(hidden))])
 
     def copy(self) -> "CppnGenome":
         """A copy that can be mutated without changing this one."""
@@ -158,29 +158,29 @@ class CppnGenome(neat.DefaultGenome):
                     moved = min(max(moved, config.weight_min_value), config.weight_max_value)
                     weights[place] = float(np.float32(moved))
             if tuple(weights) != gene.strands:
-                self._replace(key, weights)
+                self.replace(key, weights)
 
     def _mutate_activations(self, config: CppnGenomeConfig, rng: np.random.Generator) -> None:
         for key in list(self.nodes):
             if rng.random() < config.activation_mutate_rate:
-                self._add_node(key, _draw(rng, len(activations.NAMES)))
+                self.add_node(key, draw(rng, len(activations.NAMES)))
 
     def _mutate_add_connection(self, config: CppnGenomeConfig, rng: np.random.Generator) -> None:
         hidden = [key for key in self.nodes if key >= config.num_outputs]
         sources = [*config.input_keys, *hidden]
-        source = sources[_draw(rng, len(sources))]
+        source = sources[draw(rng, len(sources))]
         barred = self._ancestors(source) | {source}
         # Nothing starts at an output, so there is always at least one target.
         targets = [key for key in self.nodes if key not in barred]
-        target = targets[_draw(rng, len(targets))]
-        self._add_strand(source, target, _draw_weight(config, rng))
+        target = targets[draw(rng, len(targets))]
+        self.add_strand(source, target, _draw_weight(config, rng))
 
     def _mutate_add_node(self, rng: np.random.Generator) -> None:
-        (source, target), weight = self._take_strand(_draw(rng, self.num_strands))
+        (source, target), weight = self._take_strand(draw(rng, self.num_strands))
         key = max(self.nodes) + 1
-        self._add_node(key, _draw(rng, len(activations.NAMES)))
-        self._add_strand(source, key, weight)
-        self._add_strand(key, target, weight)
+        self.add_node(key, draw(rng, len(activations.NAMES)))
+        self.add_strand(source, key, weight)
+        self.add_strand(key, target, weight)
 
     def _delete_node(self, key: int) -> None:
         del self.nodes[key]
@@ -194,14 +194,16 @@ class CppnGenome(neat.DefaultGenome):
             found |= frontier
         return found
 
-    def _add_node(self, key: int, activation: int) -> None:
+    def add_node(self, key: int, activation: int) -> None:
+        """Adds a node, or gives one another activation: an index into `activations.NAMES`."""
         gene = CppnNodeGene(key)
         gene.activation = activations.NAMES[activation]
         self.nodes[key] = gene
 
-    def _add_strand(self, source: int, target: int, weight: float) -> None:
+    def add_strand(self, source: int, target: int, weight: float) -> None:
+        """Adds a connection, parallel to those that there are."""
         gene = self.connections.get((source, target))
-        self._replace((source, target), [*(gene.strands if gene else ()), weight])
+        self.replace((source, target), [*(gene.strands if gene else ()), weight])
 
     def _take_strand(self, place: int) -> tuple[tuple[int, int], float]:
         for key, gene in self.connections.items():
@@ -209,14 +211,15 @@ class CppnGenome(neat.DefaultGenome):
                 weights = list(gene.strands)
                 weight = weights.pop(place)
                 if weights:
-                    self._replace(key, weights)
+                    self.replace(key, weights)
                 else:
                     del self.connections[key]
                 return key, weight
             place -= len(gene.strands)
         raise IndexError("no connection at that place")
 
-    def _replace(self, key: tuple[int, int], weights: list[float]) -> None:
+    def replace(self, key: tuple[int, int], weights: list[float]) -> None:
+        """Gives the connections between two nodes other weights, at least one."""
         gene = CppnConnectionGene(key)
         gene.strands = tuple(weights)
         self.connections[key] = gene
@@ -265,7 +268,8 @@ def _stream(config: CppnGenomeConfig, rng: np.random.Generator | None) -> np.ran
     return rng
 
 
-def _draw(rng: np.random.Generator, count: int) -> int:
+def draw(rng: np.random.Generator, count: int) -> int:
+    """A whole number in 0..count - 1."""
     return int(rng.random() * count)
 
 

@@ -1,17 +1,21 @@
 """Emitters: they make the next batch of genomes from the elites of a run, in both encodings."""
 
 import dataclasses
+from collections.abc import Callable
 from types import ModuleType
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from evolvers import breeding, direct, program
+from evolvers import breeding, direct, efficient_breeding, program
 from evolvers.canvas import Canvas
+from evolvers.config import Config
 from evolvers.cppn import Cppn, CppnBatch
 from evolvers.cppn_genome import load_config
 from evolvers.direct import DirectBatch, DirectGenome
+from evolvers.render import coordinates
 from evolvers.render.cpu import CpuRenderer
+from evolvers.searches import EFFICIENT, MIXTURES, Mixture
 
 Drawings = TypeVar("Drawings", program.Program, np.ndarray)
 
@@ -49,9 +53,22 @@ class Emitter(Protocol):
         """Random genomes that fill an archive."""
 
     def offspring(
-        self, rng: np.random.Generator, elites: list, count: int, generation: int
+        self,
+        rng: np.random.Generator,
+        elites: list,
+        confidences: np.ndarray,
+        count: int,
+        generation: int,
     ) -> Proposal:
-        """Mutated copies of elites, each drawn with equal probability, with replacement."""
+        """Mutated copies of elites, one of each niche, drawn with replacement.
+
+        Args:
+            rng: The run's random stream.
+            elites: The genomes, one per niche.
+            confidences: float32 [niches], in [0, 1]; theirs, for their own labels.
+            count: How many children.
+            generation: The number of the generation that is made.
+        """
 
     def draw(self, proposals: list[Proposal], into: np.ndarray | None = None) -> np.ndarray:
         """uint8 [images, height, width, channels]: all drawings, one proposal after another.
@@ -66,7 +83,7 @@ class Emitter(Protocol):
 
 
 class CppnEmitter:
-    """Proposes networks that draw: see `cppn_genome` for the operators.
+    """Proposes networks that draw, as in the paper: see `cppn_genome` for the operators.
 
     Args:
         canvas: The image that they draw.
@@ -94,17 +111,29 @@ class CppnEmitter:
         return Proposal(genomes, *_no_parents(count), program.pack(genomes))
 
     def offspring(
-        self, rng: np.random.Generator, elites: list[Cppn], count: int, generation: int
+        self,
+        rng: np.random.Generator,
+        elites: list[Cppn],
+        confidences: np.ndarray,
+        count: int,
+        generation: int,
     ) -> Proposal[program.Program]:
         """Mutated copies; the rates are the same in every generation."""
         del generation
         parents = CppnBatch.stack(elites)
-        genomes, places = self._operators.offspring(rng, parents, count, self._config)
+        genomes, places = self._bred(rng, parents, confidences, count)
         packed = program.pack(genomes)
         if not self._skip_unchanged:
             return Proposal(genomes, places, np.zeros(count, bool), packed)
         unchanged = program.equal(packed, program.pack(parents), places)
         return Proposal(genomes, places, unchanged, packed.take(np.flatnonzero(~unchanged)))
+
+    def _bred(
+        self, rng: np.random.Generator, parents: CppnBatch, confidences: np.ndarray, count: int
+    ) -> tuple[CppnBatch, np.ndarray]:
+        """The children, and int32 [count]: the index of each one's parent. All are as likely."""
+        del confidences
+        return self._operators.offspring(rng, parents, count, self._config)
 
     def draw(
         self, proposals: list[Proposal[program.Program]], into: np.ndarray | None = None
@@ -116,6 +145,39 @@ class CppnEmitter:
     def stack(self, genomes: list[Cppn]) -> CppnBatch:
         """The genomes as one batch."""
         return CppnBatch.stack(genomes)
+
+
+class EfficientEmitter(CppnEmitter):
+    """Proposes networks that draw, with fewer images: see `efficient_genome`.
+
+    Args:
+        canvas: The image that they draw.
+        renderer: Draws the programs.
+        mixture: How children are made.
+        offspring: `efficient_breeding.offspring`, or `neat_breeding.efficient_offspring`, which
+            gives the same and is slow.
+    """
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        renderer: CpuRenderer,
+        mixture: Mixture = MIXTURES[EFFICIENT],
+        offspring: Callable = efficient_breeding.offspring,
+    ):
+        super().__init__(canvas, renderer)
+        self._mixture = mixture
+        self._make = offspring
+        grid = coordinates.grid(canvas, canvas.height, canvas.width)
+        ends = grid.x[0], grid.x[-1], grid.y[0], grid.y[-1]
+        self._extent = tuple(float(end) for end in ends)
+
+    def _bred(
+        self, rng: np.random.Generator, parents: CppnBatch, confidences: np.ndarray, count: int
+    ) -> tuple[CppnBatch, np.ndarray]:
+        return self._make(
+            rng, parents, confidences, count, self._config, self._mixture, self._extent
+        )
 
 
 class DirectEmitter:
@@ -132,9 +194,15 @@ class DirectEmitter:
         return Proposal(genomes, *_no_parents(count), genomes.genes)
 
     def offspring(
-        self, rng: np.random.Generator, elites: list[DirectGenome], count: int, generation: int
+        self,
+        rng: np.random.Generator,
+        elites: list[DirectGenome],
+        confidences: np.ndarray,
+        count: int,
+        generation: int,
     ) -> Proposal[np.ndarray]:
         """Mutated copies; the rate halves every 1000 generations."""
+        del confidences
         genomes, places = direct.offspring(rng, DirectBatch.stack(elites), count, generation)
         return Proposal(genomes, places, np.zeros(count, bool), genomes.genes)
 
@@ -149,6 +217,15 @@ class DirectEmitter:
     def stack(self, genomes: list[DirectGenome]) -> DirectBatch:
         """The genomes as one batch."""
         return DirectBatch.stack(genomes)
+
+
+def emitter(config: Config, canvas: Canvas, renderer: CpuRenderer) -> Emitter:
+    """The emitter of an evolution's encoding and search."""
+    if config.encoding == "direct":
+        return DirectEmitter(canvas, renderer)
+    if config.search in MIXTURES:
+        return EfficientEmitter(canvas, renderer, MIXTURES[config.search])
+    return CppnEmitter(canvas, renderer)
 
 
 def _no_parents(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -21,11 +21,11 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from evolvers import duplicates, stored_state
+from evolvers import duplicates, emitters, stored_state
 from evolvers.archive import Archive, Elite, Offers, is_finite
 from evolvers.canvas import Canvas
 from evolvers.config import Config
-from evolvers.emitters import CppnEmitter, DirectEmitter, Emitter, Proposal
+from evolvers.emitters import Emitter, Proposal
 from evolvers.program import Program, concatenate
 from evolvers.render.cpu import CpuRenderer
 
@@ -215,8 +215,7 @@ class Evolution:
         self.not_finite = np.zeros(config.runs, np.int64)
         self.scorer = scorer
         self._renderer = CpuRenderer(threads)
-        kinds = {"cppn": CppnEmitter, "direct": DirectEmitter}
-        self._emitter = emitter or kinds[config.encoding](self.canvas, self._renderer)
+        self._emitter = emitter or emitters.emitter(config, self.canvas, self._renderer)
         self._skip_duplicates = skip_duplicates
         self._rooms: list[np.ndarray] = []  # arrays of images that are scored and offered
         self._group_images = group_images
@@ -237,7 +236,8 @@ class Evolution:
         """
         rng = np.random.default_rng(0)
         first = self._emitter.initial(rng, 2)
-        children = self._emitter.offspring(rng, [first.genomes[0], first.genomes[1]], 2, 0)
+        elites = [first.genomes[0], first.genomes[1]]
+        children = self._emitter.offspring(rng, elites, np.zeros(2, np.float32), 2, 0)
         if self.config.renderer == "cpu":
             duplicates.fresh(self._emitter.draw([first, children]), [])
 
@@ -477,8 +477,11 @@ class Evolution:
         return self._emitter.initial(self._streams[run], self.config.initial)
 
     def _breed(self, run: int, number: int) -> Proposal:
-        genomes = [elite.genome for elite in self.archives[run].filled()]
-        return self._emitter.offspring(self._streams[run], genomes, self.config.batch, number)
+        archive = self.archives[run]
+        genomes = [elite.genome for elite in archive.filled()]
+        return self._emitter.offspring(
+            self._streams[run], genomes, archive.confidences, self.config.batch, number
+        )
 
     def _scored(
         self, propose: Callable[[int, int], Proposal], number: int

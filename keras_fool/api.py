@@ -46,6 +46,7 @@ def fool(
     seed: int | None = None,
     encoding: str | None = None,
     coords: str | None = None,
+    search: str | None = None,
     preset: str | None = None,
     steps: int | None = None,
     seeds: Sequence[int] | int | str | None = None,
@@ -95,7 +96,10 @@ def fool(
         batch_size: Images per run and generation; 200 by default.
         seed: What all randomness follows from, 0 to 2^32 - 1; 1 by default.
         encoding: "cppn", networks that draw images (the default), or "direct", pixels.
-        coords: What networks are given of a pixel's place: "raw" (the default) or "normalized".
+        coords: What networks are given of a pixel's place: "raw" (the default) or "normalized" (the
+            default of the efficient search).
+        search: How networks are bred: "paper" (the default), or "efficient", which needs fewer
+            images for the same confidence.
         preset: Of an ascent, "plain" (the default), "s5", "s6" or "s7", as the paper's figures.
         steps: Of an ascent; the preset's by default.
         seeds: Of an ascent, the seeds of the noise that it begins with; 0 by default.
@@ -128,6 +132,7 @@ def fool(
         seed=seed,
         encoding=encoding,
         coords=coords,
+        search=search,
         preset=preset,
         steps=steps,
         seeds=seeds,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evolvers import config as evolvers_config
+from evolvers import searches
 from evolvers.ascent import config as ascent_config
 from keras_fool import errors
 from keras_fool.models import endpoints, label_choice
@@ -19,12 +20,12 @@ PARTS_OF_PRESET = tuple(
 )
 _ONLY = {
     EVOLVE: (
-        *("runs", "generations", "batch_size", "seed", "encoding", "coords"),
+        *("runs", "generations", "batch_size", "seed", "encoding", "coords", "search"),
         *("first_run", "renderer", "montage_every", "detector"),
     ),
     ASCEND: ("preset", "steps", "seeds", "data_mean", *PARTS_OF_PRESET),
 }
-_OF_EVOLUTION = ("encoding", "coords", "runs", "first_run", "generations", "seed")
+_OF_EVOLUTION = ("encoding", "coords", "search", "runs", "first_run", "generations", "seed")
 _RENDERERS = ("auto", *evolvers_config.RENDERERS)
 _OF_ENDPOINTS = tuple(field.name for field in dataclasses.fields(endpoints.Options))
 _WHOLE = (
@@ -140,8 +141,10 @@ def evolution(given: Mapping[str, Any]) -> Evolution:
     if renderer not in _RENDERERS:
         raise ValueError(names.unknown("renderer", str(renderer), _RENDERERS))
     batch = given.get("batch_size", evolvers_config.Config.batch)
+    # Spots far from the origin of raw coordinates of large images would be wide.
+    usual = {"coords": "normalized"} if given.get("search") == searches.EFFICIENT else {}
     config = evolvers_config.Config(
-        **{name: given[name] for name in _OF_EVOLUTION if name in given},
+        **{**usual, **{name: given[name] for name in _OF_EVOLUTION if name in given}},
         initial=batch,
         batch=batch,
         renderer="cpu" if renderer == "auto" else renderer,

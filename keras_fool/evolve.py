@@ -48,6 +48,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from evolvers import config as evolvers_config
+from evolvers import searches
 from keras_fool import arguments, errors, fooling
 from keras_fool.command_line import (
     cli,
@@ -74,7 +75,15 @@ _COORDS = flags.DEFINE_enum(
     _DEFAULTS.coords,
     evolvers_config.COORDS,
     "What a CPPN is given of a pixel's place: its indices, as in the paper (raw), or its indices "
-    "scaled to -1..1 (normalized).",
+    "scaled to -1..1 (normalized; the default with --search=efficient).",
+)
+_SEARCH = flags.DEFINE_enum(
+    "search",
+    _DEFAULTS.search,
+    (searches.PAPER, searches.EFFICIENT),
+    "How networks are bred: as in the paper, or with operators that need a quarter of the images "
+    "or less for the same confidence (efficient): small spots, small steps, and more children of "
+    "labels that are in doubt.",
 )
 _FIRST_RUN = flags.DEFINE_integer(
     "first_run",
@@ -111,6 +120,7 @@ USES = flag_groups.Groups(
     ),
     how=(
         _ENCODING,
+        _SEARCH,
         common_flags.RUNS,
         flag_groups.Told(
             common_flags.GENERATIONS,

@@ -5,7 +5,6 @@ so the same folders.
 """
 
 import contextlib
-import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -203,7 +202,7 @@ def settings(
     """
     scorer = classifiers.comparable(classifier.identity)
     detector = {} if defence is None else {"detector": defence.settings}
-    return {**dataclasses.asdict(config), **_niches(niches), "scorer": scorer, **detector}
+    return {**config.as_json(), **_niches(niches), "scorer": scorer, **detector}
 
 
 def _niches(niches: Sequence[int] | None) -> dict[str, object]:

@@ -5,7 +5,7 @@ from evolvers import breeding, neat_breeding, program
 from evolvers.canvas import Canvas
 from evolvers.cppn import CppnBatch
 from evolvers.direct import DirectBatch
-from evolvers.emitters import CppnEmitter, DirectEmitter, Proposal
+from evolvers.emitters import CppnEmitter, DirectEmitter, EfficientEmitter, Proposal
 from evolvers.render.cpu import CpuRenderer
 from tests.evolvers import samples
 from tests.evolvers.chance import assert_distribution
@@ -18,14 +18,18 @@ def renderer():
     renderer.close()
 
 
-@pytest.fixture(params=["cppn", "direct"])
+@pytest.fixture(params=["cppn", "efficient", "direct"])
 def emitter(request, renderer):
-    kinds = {"cppn": CppnEmitter, "direct": DirectEmitter}
+    kinds = {"cppn": CppnEmitter, "efficient": EfficientEmitter, "direct": DirectEmitter}
     return kinds[request.param](Canvas(9, 7, 3), renderer)
 
 
 def stream(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+def offspring(emitter, rng, elites: list, count: int, generation: int = 0) -> Proposal:
+    return emitter.offspring(rng, elites, np.full(len(elites), 0.5, np.float32), count, generation)
 
 
 def born(emitter, count: int = 10) -> list:
@@ -45,7 +49,7 @@ class TestEveryEmitter:
 
     def test_draws_what_is_not_unchanged_one_proposal_after_another(self, emitter):
         elites = born(emitter)
-        proposals = [emitter.offspring(stream(seed), elites, 30, 0) for seed in range(3)]
+        proposals = [offspring(emitter, stream(seed), elites, 30) for seed in range(3)]
         drawn = emitter.draw(proposals)
         kept = [~proposal.unchanged for proposal in proposals]
         assert len(drawn) == sum(np.count_nonzero(part) for part in kept)
@@ -55,13 +59,13 @@ class TestEveryEmitter:
     def test_champions_of_several_niches_are_drawn_more_often(self, emitter):
         genomes = born(emitter, 3)
         elites = [genomes[0], genomes[1], genomes[0], genomes[2], genomes[0]]
-        proposal = emitter.offspring(stream(), elites, 5000, 0)
+        proposal = offspring(emitter, stream(), elites, 5000)
         assert_distribution(np.bincount(proposal.parents, minlength=5), [1] * 5)
 
     def test_the_stream_decides(self, emitter):
         elites = born(emitter)
         images = [
-            emitter.draw([emitter.offspring(stream(seed), elites, 20, 0)]) for seed in (1, 1, 2)
+            emitter.draw([offspring(emitter, stream(seed), elites, 20)]) for seed in (1, 1, 2)
         ]
         np.testing.assert_array_equal(images[0], images[1])
         assert images[0].shape != images[2].shape or (images[0] != images[2]).any()
@@ -80,7 +84,7 @@ class TestCppn:
 
     def offspring(self, renderer, elites, **arguments) -> Proposal:
         emitter = CppnEmitter(Canvas(9, 7, 1), renderer, **arguments)
-        return emitter.offspring(stream(), elites, 400, 0)
+        return offspring(emitter, stream(), elites, 400)
 
     def test_unchanged_children_are_left_out_and_draw_their_parents_images(self, renderer, elites):
         canvas = Canvas(9, 7, 1)
@@ -113,7 +117,7 @@ class TestDirect:
         emitter = DirectEmitter(Canvas(28, 28, 1), renderer)
         elites = [DirectBatch(np.full((1, 1, 28, 28), 0.5, np.float32))[0]]
         shares = [
-            np.mean(emitter.offspring(stream(), elites, 100, generation).drawings != 0.5)
+            np.mean(offspring(emitter, stream(), elites, 100, generation).drawings != 0.5)
             for generation in (0, 999, 1000, 2000)
         ]
         assert shares == pytest.approx([0.1, 0.1, 0.05, 0.025], rel=0.05)

@@ -57,13 +57,13 @@ def test_mnist_in_five_lines():
             assert result.failed == 0, test.name
 
 
-def test_the_same_bytes_as_evolve(command, here, tiny_model):
+@pytest.mark.parametrize("setting", [{"coords": "normalized"}, {"search": "efficient"}])
+def test_the_same_bytes_as_evolve(command, here, tiny_model, setting):
     flags = (f"--model={tiny_model}", *SMALL, "--runs=2", "--labels=2,0", "--seed=5")
-    assert command(evolve, *flags, "--coords=normalized", "--workdir=command")[0] == 0
+    flags += tuple(f"--{name}={value}" for name, value in setting.items())
+    assert command(evolve, *flags, "--workdir=command")[0] == 0
 
-    result = keras_fool.fool(
-        str(tiny_model), labels=[2, 0], runs=2, seed=5, coords="normalized", **FEW
-    )
+    result = keras_fool.fool(str(tiny_model), labels=[2, 0], runs=2, seed=5, **setting, **FEW)
 
     assert folders.names(here) == {"command"}  # nothing was written
     assert result.save("saved/of mine") == pathlib.Path("saved/of mine")

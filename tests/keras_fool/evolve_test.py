@@ -435,3 +435,31 @@ def test_score_batch_is_a_number_or_auto(command, size):
     assert code == 2
     assert "--score_batch" in message
     assert repr(size) in message
+
+
+class TestSearch:
+    def test_efficient_takes_normalized_coordinates_unless_told_otherwise(
+        self, command, tiny_model, tmp_path
+    ):
+        flags = (f"--model={tiny_model}", "--generations=1", "--batch_size=10")
+        for more, coords in (((), "normalized"), (("--coords=raw",), "raw")):
+            folder = tmp_path / coords
+            given = (*flags, *more, "--search=efficient", f"--workdir={folder}")
+            assert command(evolve, *given)[0] == 0
+            settings = json.loads((folder / "config.json").read_text())["settings"]
+            assert (settings["search"], settings["coords"]) == ("efficient", coords)
+
+    def test_the_papers_is_not_named_as_in_folders_from_before(self, command, tiny_model, tmp_path):
+        flags = (f"--model={tiny_model}", "--batch_size=10", f"--workdir={tmp_path / 'run'}")
+        assert command(evolve, *flags, "--generations=1")[0] == 0
+        assert "search" not in json.loads((tmp_path / "run/config.json").read_text())["settings"]
+        code, _, err = command(evolve, *flags, "--generations=2", "--search=efficient")
+        assert code == 1, "another search is another run"
+        assert "search" in err or "coords" in err
+
+    def test_is_not_for_pixels(self, command, tiny_model):
+        code, _, err = command(
+            evolve, f"--model={tiny_model}", "--search=efficient", "--encoding=direct"
+        )
+        assert code == 2
+        assert "search" in err

@@ -1,0 +1,154 @@
+"""The operators of `efficient_genome`, compiled: a generation of children in one call.
+
+Both versions draw the same numbers in the same order, and make the same children: change them
+together.
+"""
+
+import numpy as np
+
+from evolvers.activations import GAUSSIAN, LINEAR
+from evolvers.breeding import copy_parent, draw, made, make_room, mutate, polynomial_delta, uniform
+from evolvers.compiling import compiled
+from evolvers.cppn import CppnBatch
+from evolvers.cppn_genome import NUM_INPUTS, CppnGenomeConfig
+from evolvers.efficient_genome import (
+    AMPLITUDES,
+    KEEPS,
+    MAX_WEIGHT,
+    RADII,
+    SCALES,
+    SMALLEST_AMPLITUDE,
+    SMALLEST_RADIUS,
+    STEEPNESS,
+    STEPS,
+    chances,
+    paper_shares,
+)
+from evolvers.searches import Mixture
+
+_X, _Y, _BIAS = 0, 1, 3
+_MAX_NEW_NODES = 4  # a spot's three, and one that takes over an output's function
+_MAX_NEW_EDGES = 9
+
+
+def offspring(
+    rng: np.random.Generator,
+    parents: CppnBatch,
+    confidences: np.ndarray,
+    count: int,
+    config: CppnGenomeConfig,
+    mixture: Mixture,
+    extent: tuple[float, float, float, float],
+) -> tuple[CppnBatch, np.ndarray]:
+    """Changed copies of parents.
+
+    Args:
+        rng: The run's random stream.
+        parents: The elites, one per niche; an elite that holds two niches appears twice.
+        confidences: float32 [niches]; theirs, for their own labels.
+        count: How many children.
+        config: The paper's settings.
+        mixture: How children are made.
+        extent: The smallest and the largest x, the smallest and the largest y of the image.
+
+    Returns:
+        The children, and int32 [count]: the index of each one's parent in `parents`.
+    """
+    rates = (
+        config.weight_mutate_rate,
+        config.activation_mutate_rate,
+        config.conn_add_prob,
+        config.conn_delete_prob,
+        config.node_add_prob,
+        config.node_delete_prob,
+    )
+    chosen, *arrays = _offspring(
+        rng,
+        parents.arrays,
+        np.cumsum(chances(confidences, mixture)),
+        count,
+        config.num_outputs,
+        config.weight_min_value,
+        config.weight_max_value,
+        rates,
+        paper_shares(confidences, mixture),
+        mixture.spots,
+        extent,
+    )
+    return CppnBatch(config.num_outputs, *arrays), chosen
+
+
+@compiled()
+def _offspring(
+    rng, parents, sums, count, num_outputs, weight_min, weight_max, rates, paper, spots, extent
+):
+    room = make_room(parents, count, _MAX_NEW_NODES, _MAX_NEW_EDGES)
+    node_offsets, edge_offsets, chosen = room[0], room[2], room[-1]
+    for child in range(count):
+        parent = np.searchsorted(sums, draw(rng, sums[-1]), side="right")
+        chosen[child] = parent
+        kind, source, target, weight, n, m = copy_parent(parents, parent, room, child)
+        if uniform(rng) < paper[parent]:
+            n, m = mutate(
+                rng, num_outputs, weight_min, weight_max, rates, n, m, kind, source, target, weight
+            )
+        elif uniform(rng) < spots:
+            n, m = _add_spot(rng, num_outputs, extent, n, m, kind, source, target, weight)
+        else:
+            _step(rng, weight_min, weight_max, m, weight)
+        node_offsets[child + 1] = node_offsets[child] + n
+        edge_offsets[child + 1] = edge_offsets[child] + m
+    return made(room)
+
+
+@compiled()
+def _add_spot(rng, num_outputs, extent, n, m, kind, source, target, weight):
+    output = draw(rng, num_outputs)
+    if kind[output] != LINEAR:
+        for edge in range(m):
+            if target[edge] == NUM_INPUTS + output:
+                target[edge] = NUM_INPUTS + n
+        kind[n] = kind[output]
+        kind[output] = LINEAR
+        source[m], target[m], weight[m] = NUM_INPUTS + n, NUM_INPUTS + output, KEEPS
+        n += 1
+        m += 1
+    radius = _octave(rng, SMALLEST_RADIUS, RADII)
+    for axis in range(2):
+        first, last = extent[2 * axis], extent[2 * axis + 1]
+        centre = first + (last - first) * uniform(rng)
+        steep = 1 / max(radius * (last - first) / 2, max(abs(centre), 1.0) / MAX_WEIGHT)
+        kind[n + axis] = GAUSSIAN
+        source[m], target[m] = _X if axis == 0 else _Y, NUM_INPUTS + n + axis
+        source[m + 1], target[m + 1] = _BIAS, NUM_INPUTS + n + axis
+        weight[m], weight[m + 1] = steep, -steep * centre
+        m += 2
+    spot = NUM_INPUTS + n + 2
+    kind[n + 2] = GAUSSIAN
+    source[m], target[m], weight[m] = spot - 2, spot, STEEPNESS
+    source[m + 1], target[m + 1], weight[m + 1] = spot - 1, spot, STEEPNESS
+    source[m + 2], target[m + 2], weight[m + 2] = _BIAS, spot, -2 * STEEPNESS
+    amplitude = _octave(rng, SMALLEST_AMPLITUDE, AMPLITUDES)
+    if uniform(rng) >= 0.5:
+        amplitude = -amplitude
+    source[m + 3], target[m + 3], weight[m + 3] = spot, NUM_INPUTS + output, amplitude
+    return n + 3, m + 4
+
+
+@compiled()
+def _step(rng, weight_min, weight_max, m, weight):
+    if m == 0:
+        return
+    scale = np.ldexp(1.0, -draw(rng, SCALES))
+    surely = draw(rng, m)
+    for edge in range(m):
+        if edge == surely or uniform(rng) < STEPS / m:
+            delta = polynomial_delta(uniform(rng))
+            moved = np.float64(weight[edge]) + (weight_max - weight_min) * scale * delta
+            weight[edge] = min(max(moved, weight_min), weight_max)
+
+
+@compiled()
+def _octave(rng, lowest, count):
+    octave = lowest + draw(rng, count)
+    return np.float64(np.float32(np.ldexp(1 + uniform(rng), octave)))

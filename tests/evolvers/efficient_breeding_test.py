@@ -1,0 +1,282 @@
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from evolvers import breeding, efficient_breeding, efficient_genome, neat_breeding
+from evolvers import program as programs
+from evolvers.canvas import Canvas
+from evolvers.config import Config
+from evolvers.cppn import Cppn, CppnBatch
+from evolvers.cppn_genome import load_config
+from evolvers.emitters import EfficientEmitter
+from evolvers.map_elites import Evolution
+from evolvers.render.cpu import CpuRenderer
+from evolvers.searches import Mixture
+from tests.evolvers import samples
+from tests.evolvers.chance import assert_distribution
+from tests.evolvers.scorers import LinearScorer
+from tests.exploring import examples
+
+NORMALIZED = (-1.0, 1.0, -1.0, 1.0)
+RAW = (0.0, 255.0, 0.0, 191.0)
+ALL_EQUAL = np.full(6, 0.5, np.float32)
+
+
+@pytest.fixture
+def renderer():
+    renderer = CpuRenderer(threads=1)
+    yield renderer
+    renderer.close()
+
+
+def contents(batch: CppnBatch) -> tuple[bytes, ...]:
+    return tuple(array.tobytes() for array in batch.arrays)
+
+
+def position(rng: np.random.Generator) -> dict:
+    return rng.bit_generator.state["state"]
+
+
+def changed(change, genome: Cppn, seed: int, *arguments) -> Cppn:
+    """What one operator makes of a genome, by neat-python's genes."""
+    genes = genome.to_neat()
+    change(genes, load_config(genome.num_outputs), *arguments, np.random.default_rng(seed))
+    found = Cppn.from_neat(genes, genome.num_outputs)
+    found.check_network()
+    return found
+
+
+def draw(renderer: CpuRenderer, genome: Cppn, canvas: Canvas) -> np.ndarray:
+    return renderer.render(programs.pack(CppnBatch.stack([genome])), canvas)[0]
+
+
+class TestCompiled:
+    @pytest.mark.parametrize(("channels", "extent"), [(1, NORMALIZED), (3, RAW)])
+    @settings(max_examples=examples(5))
+    @given(seed=st.integers(0, 2**64 - 1), generations=st.integers(1, 40))
+    @example(seed=1, generations=60)
+    def test_equals_the_readable_one_draw_for_draw(self, channels, extent, seed, generations):
+        config, mixture = load_config(channels), Mixture()
+        rng, other = np.random.default_rng(seed), np.random.default_rng(seed)
+        elites = breeding.initial(rng, 6, config)
+        breeding.initial(other, 6, config)
+        for _ in range(generations):
+            confidences = rng.random(6, np.float32)
+            other.random(6, np.float32)
+            arguments = (confidences, 12, config, mixture, extent)
+            children, places = efficient_breeding.offspring(rng, elites, *arguments)
+            expected, expected_places = neat_breeding.efficient_offspring(other, elites, *arguments)
+            assert contents(children) == contents(expected)
+            np.testing.assert_array_equal(places, expected_places)
+            assert position(rng) == position(other)
+            sizes = np.diff(children.edge_offsets) + np.diff(children.node_offsets)
+            elites = CppnBatch.stack([children[place] for place in np.argsort(-sizes)[:6]])
+
+    def test_equals_it_from_networks_without_connections(self):
+        bare = CppnBatch.stack([samples.network("sine gaussian linear", [], 3)])
+        rng, other = np.random.default_rng(0), np.random.default_rng(0)
+        arguments = (ALL_EQUAL[:1], 300, load_config(3), Mixture(), NORMALIZED)
+        children, _ = efficient_breeding.offspring(rng, bare, *arguments)
+        expected, _ = neat_breeding.efficient_offspring(other, bare, *arguments)
+        assert contents(children) == contents(expected)
+        assert position(rng) == position(other)
+
+    def test_parents_are_unchanged(self):
+        parents = samples.drift(3, steps=20, count=6)
+        before = contents(parents)
+        efficient_breeding.offspring(
+            np.random.default_rng(0), parents, ALL_EQUAL, 500, load_config(3), Mixture(), RAW
+        )
+        assert contents(parents) == before
+
+
+class TestMixture:
+    def kinds(self, mixture: Mixture) -> list[int]:
+        """How many of 3000 children have a spot, other weights alone, anything else."""
+        parent = samples.network(
+            "linear gaussian sine", [(0, 4, 1.5), (1, 5, 2), (5, 4, -1), (2, 6, 1), (6, 4, 3)]
+        )
+        children, _ = efficient_breeding.offspring(
+            np.random.default_rng(1),
+            CppnBatch.stack([parent]),
+            ALL_EQUAL[:1],
+            3000,
+            load_config(1),
+            mixture,
+            NORMALIZED,
+        )
+        found = [0, 0, 0]
+        for place in range(len(children)):
+            child = children[place]
+            grown = child.num_nodes - parent.num_nodes
+            same = child.num_connections == parent.num_connections and all(
+                np.array_equal(getattr(child, name), getattr(parent, name))
+                for name in ("activations", "sources", "targets")
+            )
+            found[
+                0 if grown == 3 else 1 if same and (child.weights != parent.weights).any() else 2
+            ] += 1
+        return found
+
+    def test_shares(self):
+        spots, steps, others = self.kinds(Mixture(paper=0, spots=0.5, by_confidence=False))
+        assert_distribution([spots, steps], [1, 1])
+        assert others == 0
+        assert self.kinds(Mixture(paper=0, spots=1, by_confidence=False)) == [3000, 0, 0]
+
+    def test_an_elite_in_doubt_has_more_children_as_in_the_paper(self):
+        confidences = np.array([0, 0.5, 1], np.float32)
+        shares = efficient_genome.paper_shares
+        assert shares(confidences, Mixture(paper=0.2)) == pytest.approx([1, 0.6, 0.2])
+        fixed = Mixture(paper=0.2, by_confidence=False)
+        assert shares(confidences, fixed) == pytest.approx([0.2, 0.2, 0.2])
+        spots, _, _ = self.kinds(Mixture(paper=0, spots=1))  # their parent has confidence 0.5
+        assert_distribution([spots, 3000 - spots], [1, 1])
+
+    def test_what_is_neither_mutates_as_in_the_paper(self):
+        parents = samples.drift(1, steps=10, count=1)
+        children, _ = efficient_breeding.offspring(
+            np.random.default_rng(3),
+            parents,
+            ALL_EQUAL[:1],
+            1,
+            load_config(1),
+            Mixture(paper=1),
+            NORMALIZED,
+        )
+        rng = np.random.default_rng(3)
+        rng.random(2)  # the parent and the way
+        genes = parents[0].to_neat()
+        genes.mutate(load_config(1), rng)
+        assert children[0] == Cppn.from_neat(genes, 1)
+
+
+class TestSpot:
+    canvas = Canvas(40, 40, 1, "normalized")
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_changes_one_place_alone(self, renderer, seed):
+        parent = samples.drift(1, steps=15, count=8)[seed]
+        before = draw(renderer, parent, self.canvas).astype(int)
+        child = changed(efficient_genome.add_spot, parent, seed, NORMALIZED)
+        moved = np.abs(draw(renderer, child, self.canvas).astype(int) - before)[..., 0]
+        # The largest radius is 10 pixels. Where one Gaussian is below 0.15, at 1.4 radii, the spot
+        # is below exp(-6.5), and the strongest one is 8 / 3 of white.
+        rows, columns = np.nonzero(moved > 1)
+        for places in (rows, columns):
+            assert not len(places) or np.ptp(places) <= 28
+
+    def test_of_amplitude_zero_leaves_every_pixel_as_it_is(self, renderer, monkeypatch):
+        # Also where it must move an output's function to a hidden node.
+        def octave(rng, lowest, count):
+            del rng, lowest
+            return 0.25 if count == efficient_genome.RADII else 0.0
+
+        monkeypatch.setattr(efficient_genome, "_octave", octave)
+        for channels in (1, 3):
+            canvas = Canvas(17, 23, channels, "normalized")
+            parents = samples.drift(channels, steps=10)
+            for place in range(len(parents)):
+                child = changed(efficient_genome.add_spot, parents[place], place, NORMALIZED)
+                np.testing.assert_allclose(
+                    draw(renderer, child, canvas).astype(int),
+                    draw(renderer, parents[place], canvas).astype(int),
+                    atol=1,
+                )
+
+    def test_lies_anywhere_in_the_image(self, renderer):
+        black = samples.network("linear", [])
+        total = np.zeros((40, 40))
+        for seed in range(300):
+            child = changed(efficient_genome.add_spot, black, seed, NORMALIZED)
+            total += draw(renderer, child, self.canvas)[..., 0] > 10
+        quarters = total[:20, :20], total[:20, 20:], total[20:, :20], total[20:, 20:]
+        assert min(q.sum() for q in quarters) > 0.7 * max(q.sum() for q in quarters)
+        assert 0.01 < total.mean() / 300 < 0.3  # each is a small part
+
+    def test_weights_stay_in_their_range_with_raw_coordinates(self):
+        for seed in range(100):
+            child = changed(efficient_genome.add_spot, samples.network("sine", []), seed, RAW)
+            assert np.abs(child.weights).max() <= 10
+
+
+class TestSteps:
+    def test_change_about_three_weights_of_a_small_and_a_large_network(self):
+        for steps in (5, 60):
+            parents = samples.drift(1, steps=steps, count=40)
+            parents = [parents[i] for i in range(40) if parents[i].num_connections >= 4]
+            counts = []
+            for seed, parent in enumerate(parents * 20):
+                child = changed(efficient_genome.step, parent, seed)
+                assert child.num_connections == parent.num_connections
+                counts.append(np.count_nonzero(child.weights != parent.weights))
+            assert 2 <= np.mean(counts) <= 3.2
+
+    def test_are_of_every_size(self):
+        parent = samples.network("linear", [(0, 4, 0.0)])
+        moves = [
+            abs(float(changed(efficient_genome.step, parent, seed).weights[0]))
+            for seed in range(400)
+        ]
+        assert np.median(moves) < 0.2 < 2 < max(moves)
+        assert min(moves) < 0.002
+
+
+class TestChances:
+    def test_count_the_halvings_of_the_doubt_that_are_left(self):
+        confidences = np.array([0, 0.25, 0.5, 0.75, 1 - 2**-13, 1 - 2**-24, 1], np.float32)
+        found = efficient_genome.chances(confidences, Mixture())
+        assert found.tolist() == [26, 25, 25, 24, 13, 2, 1]
+
+    def test_are_the_same_without_doubt(self):
+        found = efficient_genome.chances(np.array([0, 0.9, 1], np.float32), Mixture(by_doubt=False))
+        assert found.tolist() == [1, 1, 1]
+
+    def test_decide_who_is_a_parent(self):
+        parents = samples.drift(1, steps=5, count=4)
+        confidences = np.array([0, 0.75, 1, 1 - 2**-13], np.float32)
+        _, places = efficient_breeding.offspring(
+            np.random.default_rng(0),
+            parents,
+            confidences,
+            6000,
+            load_config(1),
+            Mixture(),
+            NORMALIZED,
+        )
+        assert_distribution(
+            np.bincount(places, minlength=4), efficient_genome.chances(confidences, Mixture())
+        )
+
+
+class TestInTheLoop:
+    config = Config(
+        coords="normalized", search="efficient", runs=2, initial=20, batch=20, generations=8, seed=3
+    )
+
+    def images(self, emitter=None) -> list[bytes]:
+        scorer = LinearScorer((9, 7, 1))
+        evolution = Evolution(self.config, scorer, emitter=emitter and emitter(scorer))
+        try:
+            while evolution.generation < self.config.generations:
+                evolution.advance()
+            return [e.image.tobytes() for a in evolution.archives for e in a.filled()]
+        finally:
+            evolution.close()
+
+    def test_readable_operators_make_the_same_images(self, renderer):
+        def slow(scorer):
+            return EfficientEmitter(
+                Canvas(*scorer.image_shape, "normalized"),
+                renderer,
+                offspring=neat_breeding.efficient_offspring,
+            )
+
+        assert self.images() == self.images(slow)
+
+    def test_is_refused_for_pixels(self):
+        with pytest.raises(ValueError, match="search"):
+            Config(encoding="direct", search="efficient")
+        with pytest.raises(ValueError, match="search"):
+            Config(search="fast")
