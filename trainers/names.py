@@ -146,3 +146,8 @@ def unknown(kind: str, word: str, known: Sequence[str], also: Sequence[str] = ()
 def _short(value: object) -> str:
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def within(words: str) -> str:
+    """Words as they stand within a sentence: with a small first letter, or an abbreviation's."""
+    return words if words[1:2].isupper() else f"{words[:1].lower()}{words[1:]}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_fool.audits import settings
+from trainers import names
 
 Report = Mapping[str, Any]
 
@@ -153,7 +154,7 @@ def left(detector: Mapping[str, Any], level: str = settings.SURE) -> tuple[float
     if adaptive["not_done"] is None:
         shares["evolution against it"] = _share(adaptive["fooled"], level)
     worst = max(shares, key=lambda title: shares[title], default="")
-    return shares.get(worst, 1.0), worst
+    return shares.get(worst, 1.0), names.within(worst)
 
 
 def _best(found: Report) -> Mapping[str, Any] | None:
@@ -194,7 +195,7 @@ def _opening(found: Report, strongest: Report | None, fooled: float | None) -> s
             f"{name} was fooled for none of its {len(labels)} labels with at least 99 % confidence "
             f"{within} (the strongest attack's median confidence is {most})"
         )
-    return f"{name} {word}: {within}, {_lower(strongest['title'])} fooled it for {of_labels}"
+    return f"{name} {word}: {within}, {names.within(strongest['title'])} fooled it for {of_labels}"
 
 
 def _ending(found: Report, best: Report | None, fooled: float | None) -> str:
@@ -232,7 +233,7 @@ def _easily(found: Report, strongest: Report | None) -> str:
     shares = [each["share_at"][settings.SURE] for each in noise]
     plain = f"Of plain noise it takes {percent(max(shares))} for some label with as much, at most."
     first, *others = parts
-    return f"{'; '.join([first, *map(_lower, others)])}. {plain}"
+    return f"{'; '.join([first, *map(names.within, others)])}. {plain}"
 
 
 def _by_what(found: Report) -> str:
@@ -301,7 +302,7 @@ def _limits(found: Report) -> list[str]:
             f"{found['data']['name']}."
         )
     said += [
-        f"{attack['title']} was not tried: {_lower(attack['not_done'])}"
+        f"{attack['title']} was not tried: {names.within(attack['not_done'])}"
         for attack in found["how_easily"]["attacks"]
         if attack["not_done"]
     ]
@@ -327,8 +328,3 @@ def _with_interval(found: Mapping[str, Any]) -> str:
     if low is None or high is None or low == high:
         return percent(value)
     return f"{percent(value)} ({percent(low)} to {percent(high)})"
-
-
-def _lower(words: str) -> str:
-    """Words with a small first letter, unless an abbreviation begins them."""
-    return words if words[1:2].isupper() else f"{words[:1].lower()}{words[1:]}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_fool.pages import charts, wording
 from keras_fool.sheets import surest
+from trainers import names
 
 _LANES = (200, 500, 800)  # heights of the attacks' dots in a row
 
@@ -65,7 +66,7 @@ def _curves(attack: Mapping[str, Any], levels: Sequence[str]) -> dict[str, Any]:
         "curves": [
             charts.Curve(level, charts.reached(found, axis)) for level, found in needed.items()
         ],
-        "curve_words": f"Curves of labels fooled by {attack['title']}; in the end "
+        "curve_words": f"Curves of labels fooled by {names.within(attack['title'])}; in the end "
         f"{', '.join(words)}. The tables above have the numbers.",
     }
 

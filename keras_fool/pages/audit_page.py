@@ -114,6 +114,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {word: getattr(wording, word) for word in _WORDING}
+    environment.globals["within"] = names.within
     environment.globals |= {
         "name_of": wording.name,
         "whole": names.shown,
@@ -217,7 +218,8 @@ def _key_figures(report: Mapping[str, Any]) -> list[dict]:
             audit_detectors.figure(
                 best["fooled"].get(level),
                 wording.share,
-                f"of labels fooled with at least {wording.threshold(level)} by {best['title']}",
+                f"of labels fooled with at least {wording.threshold(level)} by "
+                f"{names.within(best['title'])}",
             )
         )
         figures.append(

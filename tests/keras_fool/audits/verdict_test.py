@@ -64,7 +64,7 @@ def test_what_is_left_is_what_the_worst_attack_leaves(report):
     assert verdict.left(msp) == (0.5, "evolution against it")
     msp["static"][-1]["fooled"]["0.99"]["value"] = 0.8
 
-    assert verdict.left(msp) == (0.8, msp["static"][-1]["title"])
+    assert verdict.left(msp) == (0.8, msp["static"][-1]["title"].lower())
     set_left(report, 0.6)
     assert "no detector helps" in verdict.report(report)["sentence"]
 

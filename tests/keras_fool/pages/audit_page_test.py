@@ -88,6 +88,17 @@ def test_every_image_is_in_the_gallery_once_and_in_the_page_once(ten):
     assert len(set(re.findall('data:image/[^"]+', page))) == len(parsed.all("image"))
 
 
+def test_names_of_attacks_are_small_within_a_sentence(ten):
+    report, folder = copy.deepcopy(ten[0]), ten[1]
+    for attack in report["how_easily"]["attacks"]:
+        if attack["name"] != "ascent":  # so that it is the strongest
+            attack["fooled"] = dict.fromkeys(attack["fooled"])
+    parsed = Parsed(audit_page.html(report, folder))
+    words = " ".join(" ".join(parsed.sections.values()).split())
+    assert "by gradient ascent" in words
+    assert not re.search(r"\b(by|with|of) (Gradient|Pixel)", words)
+
+
 def test_headings_are_in_order(ten):
     levels = [int(tag[1]) for tag, _ in Parsed(audit_page.html(*ten)).elements if tag in HEADINGS]
 
