@@ -153,6 +153,7 @@ class Evolve(steps.Step):
         config: The settings.
         folder: The run folder.
         niches: The numbers of the labels to fool; None for all.
+        thresholds: Confidences of which `evolution_run.reached` tells when labels reached them.
     """
 
     kind = "evolve"
@@ -161,6 +162,7 @@ class Evolve(steps.Step):
     config: evolvers_config.Config
     folder: pathlib.Path
     niches: Sequence[int] | None = None
+    thresholds: Sequence[float] = ()
 
     @property
     def classifier(self) -> classifiers.AnyClassifier:
@@ -182,6 +184,7 @@ class Evolve(steps.Step):
             note=context.note,
             dataset=context.dataset,
             niches=self.niches,
+            thresholds=self.thresholds,
             elsewhere=context.elsewhere,
         )
 
@@ -241,6 +244,7 @@ def plan(
     runs: range,
     seed: int,
     purpose: str = "",
+    thresholds: Sequence[float] = (),
     **changes: Any,
 ) -> Evolve:
     """An evolution of CPPN images, 200 generations at scale 1 as in the paper.
@@ -251,6 +255,7 @@ def plan(
         runs: Numbers of the runs, one after the other; at least one.
         seed: Of the runs.
         purpose: What the step's name begins with.
+        thresholds: As `Evolve` has them.
         **changes: Settings of `evolvers.config.Config` that differ; generations are scaled,
             too.
     """
@@ -269,6 +274,7 @@ def plan(
         subject=subject,
         config=config,
         folder=context.workdir / "_".join(parts),
+        thresholds=thresholds,
     )
 
 
@@ -279,7 +285,7 @@ def recorded(
     entries = [
         {
             "against": planned.subject.name,
-            **dataclasses.asdict(planned.config),
+            **planned.config.as_json(),
             "evaluations": planned.work,
             "crops": _crops(planned.classifier),
         }

@@ -57,6 +57,10 @@ REGISTERED = {
         "transfer_architectures": "images of two such networks of two architectures, exchanged",
         "ensemble": "images that fool the mean of three networks, 4000 generations",
     },
+    "search": {
+        "search": "fewer images: evolve --search=efficient beside the paper's, and its parts",
+        "search_imagenet": "the same on a network of ImageNet, 1500 generations",
+    },
     "detection.experiments": {
         "detectors": "do detectors help: eight of them on images made without and against them",
     },

@@ -18,6 +18,7 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -92,19 +93,31 @@ def plan(
     context: experiment.Context,
     classifier: classifiers.AnyClassifier,
     generations: int = GENERATIONS,
+    purpose: str = "",
+    **changes: Any,
 ) -> evolutions.Evolve:
-    """The evolution on a network; `generations` are those of the paper, and are scaled."""
+    """The evolution on a network.
+
+    Args:
+        context: The experiment's.
+        classifier: What is fooled.
+        generations: The paper's, which are scaled.
+        purpose: What the step's name begins with.
+        **changes: Settings of `evolvers.config.Config` that differ.
+    """
     config = evolvers_config.Config(
         runs=context.runs,
         generations=context.scaled(generations),
         initial=_OFFSPRING,
         batch=_OFFSPRING,
         seed=context.seed,
+        **changes,
     )
     folder = f"{file_name(classifier)}_generations_{config.generations}_seed_{config.seed}"
     folder += f"_runs_{config.runs}" if config.runs > 1 else ""
+    folder += "".join(f"_{name}_{value}" for name, value in changes.items())
     return evolutions.Evolve(
-        name=f"evolve on {classifier.name}",
+        name=f"{purpose}evolve on {classifier.name}",
         work=evolutions.images_of(config),
         subject=evolutions.Subject.found(classifier),
         config=config,

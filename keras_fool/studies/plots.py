@@ -21,7 +21,7 @@ from keras_fool.sheets import sheet_drawing
 INK, FAINT, ORANGE = sheet_drawing.INK, sheet_drawing.FAINT, sheet_drawing.WEAK
 PALE, BLUE = "#8a8a90", "#1f5fa8"
 GRID, PALE_GRID = "#e5e5ea", "#e4e4e8"
-_SERIES = ("#0b6bcb", "#c2410c", "#15803d", "#7c3aed", "#b45309")
+_SERIES = ("#0b6bcb", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490", "#be185d")
 
 _MAX_NUMBERED = 20  # labels up to which every square of a heat map shows its number
 _DARK = 0.55  # shares from which these numbers are white
@@ -128,6 +128,39 @@ def over_generations(
     axes.set_ylabel("confidence of the champions, %", color=INK)
     axes.set_ylim(0, 103)
     axes.set_xlim(left=0)
+    axes.legend(frameon=False, loc="lower right", labelcolor=INK)
+    return png(sheet)
+
+
+def against_images(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    title: str,
+    quantity: str,
+    paper: float | None = None,
+) -> bytes:
+    """A share against the number of images that it took.
+
+    Args:
+        curves: By name, numbers of images of a run, and shares in [0, 1].
+        title: The first line.
+        quantity: What the shares are, with its unit, %.
+        paper: A share to draw a line at.
+
+    Returns:
+        A PNG file.
+    """
+    sheet, axes = _axes(title)
+    for (name, (images, shares)), colour in zip(curves.items(), _SERIES, strict=False):
+        axes.plot(images, 100 * shares, color=colour, label=name)
+    if paper is not None:
+        axes.axhline(100 * paper, color=FAINT, linewidth=1, linestyle="--")
+        across = axes.get_yaxis_transform()  # places along the width as shares of it
+        axes.text(0.005, 100 * paper + 1, "paper, at its end", color=FAINT, transform=across)
+    axes.set_xlabel("images of a run", color=INK)
+    axes.set_ylabel(quantity, color=INK)
+    axes.set_ylim(0, 103)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False, loc="lower right", labelcolor=INK)
     return png(sheet)
 

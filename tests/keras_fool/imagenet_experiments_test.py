@@ -283,3 +283,21 @@ def test_bad_input_is_one_line(reproduced, arguments, code, message, tmp_path):
     assert message in err
     assert err.count("\n") == 1
     assert not (tmp_path / "res").exists()
+
+
+def test_search_imagenet(reproduced, networks, tmp_path):
+    code, _, err = reproduced(
+        "--experiment=search_imagenet", f"--models={networks[1]}", "--label_names=names.txt"
+    )
+    assert code == 0, err
+    folder = tmp_path / "res" / "search_imagenet_scale0.001"
+    settings = json.loads((folder / "settings.json").read_text())
+    assert [(e.get("search"), e["coords"]) for e in settings["evolutions"]] == [
+        (None, "raw"),
+        (None, "normalized"),
+        ("efficient", "normalized"),
+    ]
+    assert (folder / "medians.png").read_bytes().startswith(b"\x89PNG")
+    table = (folder / "table.md").read_text()
+    assert "interval" not in table  # of a single run there is none
+    assert table.count("| efficient |") == 1

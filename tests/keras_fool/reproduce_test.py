@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from evolvers import searches
 from keras_fool import reproduce
 from keras_fool.studies import experiment, tables
 from tests.keras_fool import folders, next_steps, processes
@@ -65,6 +66,39 @@ def test_table_s1_and_what_uses_its_runs(command, small, tmp_path, monkeypatch):
     assert {row["run"] for row in folders.rows(folder / "images.csv")} == {"0", "1", "2"}
     timing = json.loads((folder / "timing.json").read_text())
     assert [stage["reused"] for stage in timing["stages"].values()] == [True, False, False]
+
+
+@pytest.mark.slow
+def test_search_compares_its_parts(command, small, tmp_path):
+    arguments = [*small, "--workdir=work", "--results=res"]
+    code, _, err = command(reproduce, "--experiment=search", *arguments)
+    assert code == 0, err
+
+    folder = tmp_path / "res" / "search_scale0.02"
+    settings = json.loads((folder / "settings.json").read_text())
+    kinds = {(e.get("search", "paper"), e["coords"]) for e in settings["evolutions"]}
+    assert kinds == {("paper", "raw"), *((name, "normalized") for name in searches.NAMES)}
+    assert {entry["seed"] for entry in settings["evolutions"]} == {1}
+    for name in ("tiny", "other"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    table = (folder / "table.md").read_text()
+    for words in ("efficient without spots", "efficient with uniform parents"):
+        assert words in table
+    _search_agrees(table, tmp_path / "work" / "work_scale0.02")
+
+
+def _search_agrees(table: str, work: pathlib.Path) -> None:
+    """The table's share of labels and lowest confidences are those of the run folders."""
+    (path,) = work.glob("tiny_runs_000-001_seed_1_coords_normalized_search_efficient")
+    rows = folders.rows(path / "champions.csv")
+    confidences = np.array([float(row["confidence"]) for row in rows], np.float32).reshape(2, -1)
+    sure = confidences >= np.float32(0.9999)
+    lowest = 100 * np.median(confidences.min(axis=1).astype(float))
+    numbers = (sure.all(axis=1).sum(), 100 * sure.mean(), lowest)
+    line = re.search(
+        r"\| efficient \| 1,200 \| (\d) of 2 \| ([\d.]+) \| [^|]+ \| ([\d.]+) \|", table
+    )
+    assert [float(found) for found in line.groups()] == pytest.approx(numbers, abs=0.051), table
 
 
 def _figures_agree(table: str, images: list[dict[str, str]]) -> None:
