@@ -417,8 +417,16 @@ class Evolution:
             len(self.scorer.labels),
         )
         genomes = stored_state.genomes(state, self.config, self.canvas)
+        # Copies, so that an elite that is replaced leaves its memory.
         elites = [
-            Elite(int(identity), int(parent), int(born), genomes[place], confidences, image)
+            Elite(
+                int(identity),
+                int(parent),
+                int(born),
+                genomes[place],
+                confidences.copy(),
+                image.copy(),
+            )
             for place, (identity, parent, born, confidences, image) in enumerate(
                 zip(
                     state["identity"],

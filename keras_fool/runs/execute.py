@@ -20,7 +20,7 @@ from keras_fool.runs import background, jobs, progress, run_folder, stopping
 from keras_fool.runs.jobs import Result
 
 # Where writing a checkpoint takes long, checkpoints are rarer: at most this share of the time.
-_CHECKPOINT_SHARE = 0.05
+_CHECKPOINT_SHARE = 0.03
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Due:
         Args:
             step: How many steps are done.
             seconds: Since the last checkpoint.
-            to_save: How long writing that took, in seconds.
+            to_save: How long collecting and writing that took, in seconds.
         """
         if self.steps is not None:
             return step % self.steps == 0
@@ -216,7 +216,8 @@ class _Writing(Generic[Result]):
     def _checkpoint(self) -> None:
         self._saved, self._saved_at = self._job.step, time.monotonic()
         pictures, state = self._record.overview(), self._job.state()
-        self._writer.submit(self._save, self._job.last_step, state, pictures)
+        collected = time.monotonic() - self._saved_at
+        self._writer.submit(self._save, self._job.last_step, state, pictures, collected)
 
     def _write(self, result: Result, number: int, seconds: float) -> None:
         self._record.write(result)
@@ -225,11 +226,15 @@ class _Writing(Generic[Result]):
         self._show(self._record.pictures(result), number)
 
     def _save(
-        self, number: int, state: Mapping[str, np.ndarray], pictures: jobs.Images | None
+        self,
+        number: int,
+        state: Mapping[str, np.ndarray],
+        pictures: jobs.Images | None,
+        collected: float,
     ) -> None:
         begun = time.monotonic()
         self._folder.checkpoint(state, self._record.state())
-        self._seconds_to_save = time.monotonic() - begun
+        self._seconds_to_save = collected + time.monotonic() - begun
         self._show(pictures, number)
         self._events.flush()
 
