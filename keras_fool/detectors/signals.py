@@ -17,6 +17,7 @@ from keras_fool.models import (
     networks,
     scorer_contract,
     scoring,
+    trial,
 )
 
 CONFIDENCES, LOGITS, FEATURES, WEIGHTS, GRADIENTS = KINDS = (
@@ -239,7 +240,7 @@ class SignalScorer(scoring.LocalScorer):
                 parts += [signals.logits, signals.features @ kernel + bias]
             return parts
 
-        found = scoring.once(checked, scorer_contract.trial_images(self.image_shape))
+        found = trial.once(checked, scorer_contract.trial_images(self.image_shape))
         confidences, *others = (part.numpy() for part in found)
         if others and not _agree(confidences, others[0], tolerance):
             reason = "what its last layers compute is not understood"

@@ -5,10 +5,8 @@ function is traced, and an accelerator's library looks for its fastest kernels a
 only one where the last bits of confidences depend on it (`kernel_threads`).
 """
 
-import contextlib
 import functools
 import math
-import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -20,9 +18,9 @@ from keras_fool.models import (
     batch_shapes,
     classifiers,
     kernel_threads,
-    meanings,
     networks,
     scorer_contract,
+    trial,
 )
 
 ScorerError = scorer_contract.ScorerError
@@ -33,7 +31,6 @@ _TUNED_BATCHES = tuple(batch_shapes.UNIT * units for units in (11, 22, 44, 88, 1
 _GAIN = 1.03
 # Bytes of images in a batch; what a network makes of them is some hundred times larger.
 _BYTES_OF_BATCH = 2**24
-_LONGEST_REASON = 300
 Kind = TypeVar("Kind", bound="LocalScorer")
 
 
@@ -99,7 +96,9 @@ class LocalScorer:
         self.score_batch = batch_shapes.largest(score_batch, usual, self._fitting)
         self._function = tf.function(self._traced, autograph=False)
         self._functions: dict[int, Any] = {}
-        self._try_out()
+        self.notes = trial.Trial(
+            self.name, self.networks, self.image_shape, self.independent, self._mean
+        ).notes()
 
     def score(self, images: np.ndarray) -> np.ndarray:
         """The confidence of every label for every image.
@@ -181,7 +180,7 @@ class LocalScorer:
             chunks = range(0, len(images), self.score_batch)
             parts = [images[at : at + self.score_batch] for at in chunks]
             return np.concatenate(
-                [_concrete(function, part)(tf.constant(part)).numpy() for part in parts]
+                [trial.concrete(function, part)(tf.constant(part)).numpy() for part in parts]
             )
         finally:
             network.set_preprocess(before)
@@ -259,61 +258,6 @@ class LocalScorer:
         if problem := scorer_contract.problem(rows, self.independent):
             raise ScorerError(f"{self.name} {problem}")
 
-    def _try_out(self) -> None:
-        """Meets a model's defects before a run begins rather than in the middle of it."""
-        images = scorer_contract.trial_images(self.image_shape)
-        confidences, *each = self._tried(images)
-        confidences = confidences.copy()
-        finite = scorer_contract.blank(confidences)
-        if problem := scorer_contract.mostly_blank(finite):
-            raise ScorerError(f"{self.name} {problem}")
-        each = [_finite_rows(outputs) for outputs in each]
-        for network, outputs in zip(self.networks, each, strict=True):
-            if problem := network.contradiction(outputs):
-                raise ScorerError(f"{network.name} {problem}")
-        self._check(confidences)
-        self.notes: list[str] = [
-            f"{network.name} {words}" for network in self.networks for words in network.notes
-        ]
-        for network, outputs in zip(self.networks, each, strict=True):
-            if meanings.is_constant(outputs) or meanings.is_one_hot(outputs):
-                self._look_closer(network, outputs)
-
-    def _look_closer(self, network: networks.Network, outputs: np.ndarray) -> None:
-        """Tries a model that gave nothing of interest so far on images of many other kinds."""
-        more = scorer_contract.more_images(self.image_shape)
-        place = 1 + self.networks.index(network)
-        outputs = np.concatenate([outputs, _finite_rows(self._tried(more)[place])])
-        if not meanings.is_constant(outputs):
-            if meanings.is_one_hot(outputs):
-                self.notes.append(f"{network.name} {meanings.ONE_HOT}")
-        elif meanings.is_saturated(outputs) and _differs_before_activation(network, more):
-            self.notes.append(f"{network.name} {meanings.saturated(len(outputs))}")
-        else:
-            raise ScorerError(f"{network.name} {meanings.constant(len(outputs))}")
-
-    def _tried(self, images: np.ndarray) -> list[np.ndarray]:
-        """The confidences of a few images, and what each member itself gave for them."""
-        # Code that is not Keras' own may work by itself and fail in a graph, in which it scores.
-        custom = any(network.has_custom_layers for network in self.networks)
-        run = _in_graph if custom else once
-        try:
-            return [found.numpy() for found in run(self._trial, images)]
-        except (tf.errors.OpError, NotImplementedError) as error:
-            raise ScorerError(f"{self.name} cannot be run here: {_reason(error)}") from error
-        except Exception as error:  # whatever that code raises
-            if not custom:
-                raise
-            raise ScorerError(
-                f"{self.name} cannot be run in a graph of TensorFlow, as one of its custom layers "
-                f"fails there: {_first_line(error)}"
-            ) from error
-
-    def _trial(self, images: tf.Tensor) -> list[tf.Tensor]:
-        each = [network.outputs(images) for network in self.networks]
-        found = zip(self.networks, each, strict=True)
-        return [self._mean([network.confidences_of(outputs) for network, outputs in found]), *each]
-
     def _checked_members(self) -> tuple[tuple[int, int, int], int, bool]:
         """What all members share: the shape of images, the number of labels, what those are."""
         first, *others = self.networks
@@ -337,63 +281,6 @@ class LocalScorer:
                     "distribution."
                 )
         return first.image_shape, first.num_labels, first.independent
-
-
-def _concrete(function: Any, images: np.ndarray) -> Any:
-    """The function for images of one shape.
-
-    TensorFlow warns of functions that are traced often, and takes those of several scorers for one.
-    """
-    return function.get_concrete_function(tf.TensorSpec(images.shape, tf.uint8))
-
-
-def once(function: Callable[[tf.Tensor], list[tf.Tensor]], images: np.ndarray) -> list[tf.Tensor]:
-    """`function` of images, for a single call: a graph for it would take longer to build.
-
-    Raises:
-        tf.errors.OpError, NotImplementedError: It fails as a graph, too, whose messages name the
-            operation.
-    """
-    given = tf.constant(images)
-    with contextlib.suppress(tf.errors.OpError, NotImplementedError):
-        return function(given)
-    return _in_graph(function, images)
-
-
-def _in_graph(
-    function: Callable[[tf.Tensor], list[tf.Tensor]], images: np.ndarray
-) -> list[tf.Tensor]:
-    return _concrete(tf.function(function, autograph=False), images)(tf.constant(images))
-
-
-def _differs_before_activation(network: networks.Network, images: np.ndarray) -> bool:
-    """Whether images make a difference to a network of which only rounding leaves nothing."""
-    given = network.before_activation(tf.constant(images))
-    if given is None:
-        return False
-    rows = _finite_rows(given.numpy()).astype(np.float64)
-    if network.meaning != meanings.SIGMOID:  # a softmax sees differences alone
-        rows -= rows.max(axis=1, keepdims=True)
-    return not meanings.is_constant(rows)
-
-
-def _finite_rows(outputs: np.ndarray) -> np.ndarray:
-    """The rows that say what outputs mean; all where none is finite, which is refused."""
-    finite = scorer_contract.is_finite(outputs)
-    return outputs[finite] if finite.any() else outputs
-
-
-def _reason(error: Exception) -> str:
-    """The line of TensorFlow's messages that says what is wrong, without where."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    kept = [line for line in lines if line and not line.startswith(("[[", "File ", "Detected at"))]
-    return (kept or [type(error).__name__])[-1].partition(" [[")[0][:_LONGEST_REASON]
-
-
-def _first_line(error: Exception) -> str:
-    """What a layer's error says first: Keras puts it in bold, and adds its arguments."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
-    return next(filter(None, lines), type(error).__name__)[:_LONGEST_REASON]
 
 
 def _seconds(function: Callable[[], object]) -> float:
