@@ -11,15 +11,20 @@ from keras_fool import evolve
 from trainers import datasets
 
 pytestmark = pytest.mark.slow
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install torch, the build for the CPU will do"
-)
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "formats.md"
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 @pytest.fixture(scope="module")
-def network():
+def torch():
+    """PyTorch, which takes seconds to import: only where these tests are run."""
+    return pytest.importorskip(
+        "torch", reason="PyTorch is not installed: pip install torch, the build for the CPU will do"
+    )
+
+
+@pytest.fixture(scope="module")
+def network(torch):
     """A convolutional network that reads scikit-learn's digits."""
     torch.manual_seed(0)
     torch.set_num_threads(1)  # several wait for each other where there is other work
@@ -49,6 +54,8 @@ def network():
 
 def confidences(network, images: np.ndarray) -> np.ndarray:
     """What PyTorch itself says of images, without keras_fool."""
+    import torch
+
     network.eval()
     with torch.no_grad():
         tensor = torch.from_numpy(images.astype(np.float32) / 255).permute(0, 3, 1, 2)
@@ -74,7 +81,7 @@ def test_the_example_of_the_page(network):
     assert np.median(own) > 0.99
 
 
-def test_logits_with_a_gradient_and_half_precision_are_taken(network):
+def test_logits_with_a_gradient_and_half_precision_are_taken(torch, network):
     def bfloat16(images):
         tensor = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
         return network(tensor).bfloat16()
@@ -87,7 +94,7 @@ def test_logits_with_a_gradient_and_half_precision_are_taken(network):
     np.testing.assert_allclose(result.confidences, own, atol=0.05)
 
 
-def test_exported_to_onnx(network, command, tmp_path):
+def test_exported_to_onnx(torch, network, command, tmp_path):
     """`torch.onnx.export`, and then as any file: channels first, logits."""
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed: the extra [onnx]")
     path = tmp_path / "network.onnx"
