@@ -43,6 +43,9 @@ _WITH_PROCESSES = (
 )
 
 _SERVERS = "tests/keras_fool/serving/server/"
+# What they first use of the engine is compiled then, where it is new.
+_ENGINE = ("tests/evolvers/breeding_test.py", "tests/evolvers/emitters_test.py")
+_LONG = "tests/trainers/"
 
 
 def pytest_addoption(parser, pluginmanager):
@@ -81,12 +84,15 @@ def pytest_collection_modifyitems(items):
     """What waits for processes comes first: then there always is something else to do meanwhile.
 
     Of that, servers come first. They need nothing of the engine, which the other process compiles
-    meanwhile, for both.
+    meanwhile, for both, before anything else. Then come long files, as with short ones at the end
+    both processes end at nearly the same time.
     """
 
-    def place(item: pytest.Item) -> tuple[bool, bool]:
+    def place(item: pytest.Item) -> tuple[bool, ...]:
         file = item.nodeid.partition("::")[0]
-        return _share(file) != "processes", not file.startswith(_SERVERS)
+        firsts = (_SERVERS, _ENGINE, _LONG)
+        others = _share(file) != "processes"
+        return others, *(not file.startswith(first) for first in firsts)
 
     items.sort(key=place)
 
@@ -98,7 +104,7 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(10_000, 10, 20)
 
 
 @pytest.fixture(scope="session")
