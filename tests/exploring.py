@@ -7,7 +7,8 @@ What an exploration finds is pinned with `@example` beside the test, and then fi
 """
 
 import os
-from collections.abc import Collection, Set
+from collections.abc import Iterable, Set
+from typing import Any
 
 import hypothesis
 import pytest
@@ -47,10 +48,21 @@ def load_profile() -> None:
     hypothesis.settings.load_profile(name)
 
 
-def most(names: Collection[str], *, rare: Set[str]) -> list[object]:
-    """The cases of a test by their names, of which the rare ones are left to the slow tests."""
-    assert rare <= set(names)
-    return [pytest.param(name, marks=pytest.mark.slow) if name in rare else name for name in names]
+def most(cases: Iterable[Any], *, rare: Set[Any]) -> list[object]:
+    """The cases of a test, of which the rare ones are left to the slow tests.
+
+    Args:
+        cases: What `parametrize` takes; with several arguments, tuples.
+        rare: Some of them.
+    """
+    found = list(cases)
+    assert rare <= set(found)
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
+        if case in rare
+        else case
+        for case in found
+    ]
 
 
 def exploring() -> bool:

@@ -21,6 +21,7 @@ from keras_fool import __main__ as program
 from keras_fool import api, ascend, evolve
 from keras_fool.models import classifiers, in_memory, scoring
 from keras_fool.runs import champion_png, champions, checkpoints
+from tests import exploring
 from tests.keras_fool import folders
 
 SMALL = ("--generations=3", "--batch_size=20")
@@ -159,7 +160,7 @@ def test_a_model_in_memory_is_as_its_file(here, tiny_model, whole):
     assert followed.numbers.tolist() == [1]
 
 
-@pytest.mark.parametrize("size", [8, None])
+@pytest.mark.parametrize("size", exploring.most([8, None], rare={None}))
 def test_a_model_in_memory_is_not_changed(size):
     """One of bytes, which is given floats for its gradient, and one of images of any size."""
     image = keras.Input((size, size, 1), dtype="float32" if size is None else "uint8")
@@ -335,6 +336,7 @@ def test_ctrl_c_and_on_to_the_same_bytes(here, tiny_model):
     assert folders.contents(here / "kept") == expected
 
 
+@pytest.mark.slow
 def test_ctrl_c_of_an_ascent(here, tiny_model):
     def send() -> None:
         while not folders.has_rows(here / "run" / "metrics.csv"):

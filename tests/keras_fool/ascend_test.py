@@ -286,6 +286,7 @@ def test_the_command_and_a_second_start(command, tiny_model, tmp_path):
     assert folders.contents(tmp_path / "run") == before
 
 
+@pytest.mark.slow
 def test_bytes_depend_on_no_checkpoint(command, tiny_model, tmp_path):
     arguments = (f"--model={tiny_model}", "--seeds=0-1", "--preset=s7", "--steps=12")
     ends = []

@@ -78,6 +78,7 @@ def test_what_is_left_passes_the_detector(command, tiny_model, saved, tmp_path):
     assert config["scorer"] == plain["scorer"]
 
 
+@pytest.mark.slow
 def test_the_same_from_python(command, tiny_model, saved, tmp_path):
     path, _ = saved("knn", k=5)
     arguments = (f"--model={tiny_model}", "--generations=2", "--batch_size=20", "--labels=2,0")

@@ -19,6 +19,7 @@ from keras_fool import evolve, render, transfer
 from keras_fool.models import classifiers, scoring
 from keras_fool.runs import champion_png
 from keras_fool.sheets import surest as surest_sheet
+from tests import exploring
 from tests.keras_fool import described, folders, next_steps
 
 SMALL = ("--generations=3", "--batch_size=20")
@@ -158,7 +159,7 @@ def test_complete_run_is_left_as_it_is(command, here, tiny_model):
     assert folders.contents(here / "run") == before
 
 
-@pytest.mark.parametrize("encoding", ["cppn", "direct"])
+@pytest.mark.parametrize("encoding", exploring.most(["cppn", "direct"], rare={"direct"}))
 def test_complete_run_goes_on_to_the_bytes_of_a_longer_one(command, here, tiny_model, encoding):
     arguments = (f"--model={tiny_model}", f"--encoding={encoding}", "--batch_size=20", "--runs=2")
     command(evolve, *arguments, "--generations=6", "--workdir=longer")
@@ -191,7 +192,10 @@ def test_complete_run_without_its_state_is_not_begun_again(command, here, tiny_m
     assert folders.contents(here / "run") == before
 
 
-@pytest.mark.parametrize(("labels", "numbers"), [("2,0", [2, 0]), ("1", [1])])
+@pytest.mark.parametrize(
+    ("labels", "numbers"),
+    [("2,0", [2, 0]), pytest.param("1", [1], marks=pytest.mark.slow)],
+)
 def test_some_labels_alone(command, here, tiny_model, labels, numbers):
     arguments = (f"--model={tiny_model}", *SMALL, f"--labels={labels}", "--runs=2")
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_fool import export
 from keras_fool.models import classifiers, scoring
 from keras_fool.serving.server import loaded_version, status
+from tests import exploring
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +168,10 @@ def test_an_export_that_scores_otherwise_is_not_left_behind(tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "channels"), [("mnist_a", 1), ("mnist_b", 1), ("cifar_a", 3)])
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    exploring.most([("mnist_a", 1), ("mnist_b", 1), ("cifar_a", 3)], rare={("mnist_b", 1)}),
+)
 def test_shipped_folders_load_and_score_as_their_keras_files(name, channels):
     classifier = classifiers.find(name)
     loaded = loaded_version.LoadedVersion(classifier.path.parent, 1)

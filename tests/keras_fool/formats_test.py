@@ -90,6 +90,7 @@ def test_another_file_in_a_saved_model_is_another_model(command, built, tmp_path
     assert "run" in err
 
 
+@pytest.mark.slow
 def test_gradients_of_a_saved_model_are_ascended(command, built):
     path, _ = built("keras_fool export")
 

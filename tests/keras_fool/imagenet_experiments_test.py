@@ -65,6 +65,7 @@ def photographs(tmp_path) -> pathlib.Path:
     return tmp_path / "photographs"
 
 
+@pytest.mark.slow
 def test_one_run_over_all_labels(reproduced, networks, tmp_path):
     arguments = ["--experiment=imagenet_run", f"--models={networks[0]}", "--label_names=names.txt"]
 
@@ -109,10 +110,8 @@ def test_kinds_are_those_of_imagenet():
     assert "| everything else | 602 | 75.00 |" in table
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["table_s1_imagenet", pytest.param("transfer_architectures", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["table_s1_imagenet", "transfer_architectures"])
 def test_transfer_between_two(reproduced, networks, tmp_path, name):
     models = f"--models={networks[0]},{networks[1]}"
 

@@ -53,6 +53,7 @@ def test_lenet_becomes_a_classifier(tmp_path, command, weights, lenet_file):
     np.testing.assert_allclose(scorer.score(images), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_mean_that_lenet_learned_without_is_kept_beside_it(tmp_path, command, lenet_file):
     mean = np.random.default_rng(1).uniform(0, 255, (1, 28, 28)).astype(np.float32)
     file = tmp_path / "mnist_mean.binaryproto"

@@ -11,6 +11,7 @@ import pytest
 from keras_fool import ascend, confidence, evolve, export, transfer
 from keras_fool.models import classifiers
 from keras_fool.runs import champion_png, champions
+from tests import exploring
 from tests.keras_fool import folders, terminal
 from tests.keras_fool.models import kinds
 from trainers import datasets
@@ -183,6 +184,7 @@ def test_exports_give_the_same_probabilities(command, here, models, name):
     np.testing.assert_allclose(again, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_real_images_of_independent_labels(command, of_units, digits):
     path = of_units["sigmoid"]
     options = (f"--model={path}", "--preprocess=unit", "--dataset=digits")
@@ -327,7 +329,10 @@ def saturated(path: pathlib.Path, activation: str, own_layer: bool, kernel: np.n
 
 @pytest.mark.parametrize(
     ("activation", "own_layer"),
-    [("softmax", False), ("softmax", True), ("sigmoid", False), ("sigmoid", True)],
+    exploring.most(
+        [("softmax", False), ("softmax", True), ("sigmoid", False), ("sigmoid", True)],
+        rare={("softmax", False), ("sigmoid", True)},
+    ),
 )
 def test_saturated_is_told_from_constant(command, here, activation, own_layer):
     kernel = np.random.default_rng(0).normal(size=(64, 3))

@@ -256,6 +256,7 @@ def test_existing_version_is_never_replaced(command, trained):
     assert (models / "d" / "1" / "card.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_finished_training_is_exported_again_where_its_classifier_is_gone(
     command, trained, tmp_path
 ):
@@ -272,6 +273,7 @@ def test_finished_training_is_exported_again_where_its_classifier_is_gone(
     assert weights_of(tmp_path / "d" / "1") == weights_of(path / "models" / "d" / "1")
 
 
+@pytest.mark.slow
 def test_neither_a_full_disk_nor_damage_loses_a_whole_state(command, trained, tmp_path, full_disk):
     path, _ = trained
     flags = (*SMALL, "--steps=60", "--seed=3", f"--workdir={tmp_path / 'work'}")

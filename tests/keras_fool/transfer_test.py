@@ -57,6 +57,7 @@ def test_tables_of_a_run_folder(command, run_folder, tiny_model, other_model, tm
     assert Image.open(output / "heat_map_three_other.png").size[0] > 300
 
 
+@pytest.mark.slow
 def test_single_run_has_no_intervals(command, tiny_model, other_model, tmp_path):
     config = Config(generations=1, initial=20, batch=20)
     classifier = classifiers.find(str(tiny_model))

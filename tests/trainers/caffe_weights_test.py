@@ -84,6 +84,7 @@ def test_alexnets_compute_what_caffe_does(architecture):
     assert_confidences(model, images, expected)
 
 
+@pytest.mark.slow
 def test_googlenet_computes_what_caffe_does():
     weights = caffe_samples.weights(caffe_samples.googlenet_shapes(7))
     model = models.build("googlenet", (64, 48, 3), 7, seed=1)

@@ -86,6 +86,7 @@ def test_training_goes_on_with_the_same_bits(strategy):
     assert progresses[0].learning_rate == pytest.approx(0.01 * 1.0034**-0.75)
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_training(strategy):
     data = samples.small_digits()
     first, second = (
@@ -108,6 +109,7 @@ def test_test_error_is_that_of_the_returned_model(strategy):
     assert training.test_error_percent() == 100 * wrong.mean()
 
 
+@pytest.mark.slow
 def test_loss_that_is_no_number_names_the_step(strategy):
     data = samples.small_digits()
     training = classifier.Training(config.Config(iterations=100, batch=16), data, strategy)
@@ -139,6 +141,7 @@ def advance_singly(training):
         training.advance(training.step + 1)
 
 
+@pytest.mark.slow
 def test_eleven_labels_of_colour_images_can_be_learned(strategy):
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (33, 18, 20, 3), dtype=np.uint8)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import exploring
 from trainers import export, models
 
 CARD = {"name": "m", "version": 1, "labels": ["a", "b", "c"], "test_error_percent": 0.5}
@@ -31,7 +32,7 @@ def folder(model, images, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("batch", [1, 7, 50])
+@pytest.mark.parametrize("batch", exploring.most([1, 7, 50], rare={7}))
 def test_what_is_read_back_scores_as_the_model(folder, model, images, batch):
     expected = model.predict_on_batch(images)[:batch]
     loaded = keras.saving.load_model(folder / "classifier.keras", safe_mode=True)
@@ -111,7 +112,7 @@ def test_confidences_that_are_no_numbers_are_not_exported(tmp_path, images):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("limit", [1_000, 100_000])
+@pytest.mark.parametrize("limit", exploring.most([1_000, 100_000], rare={1_000}))
 def test_full_disk_leaves_nothing_behind(tmp_path, model, images, full_disk, limit):
     with full_disk(limit), pytest.raises(OSError, match=r"cannot be written|too large"):
         export.save(tmp_path / "1", model, CARD, images)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import exploring
 from trainers import (
     alexnet,
     classifier,
@@ -139,9 +140,9 @@ def assert_normal(values, deviation):
     assert beyond_two == pytest.approx(0.0455, abs=5 * np.sqrt(0.0455 / count))
 
 
-@pytest.mark.parametrize("architecture", ["alexnet", "caffenet"])
-def test_alexnets_begin_with_caffes_weights(architecture, small_alexnet, small_caffenet):
-    model = small_alexnet if architecture == "alexnet" else small_caffenet
+@pytest.mark.parametrize("architecture", exploring.most(["alexnet", "caffenet"], rare={"alexnet"}))
+def test_alexnets_begin_with_caffes_weights(architecture, request):
+    model = request.getfixturevalue(f"small_{architecture}")
     shifted = {"alexnet": 0.1, "caffenet": 1.0}[architecture]
     for name in ALEXNET_WEIGHTS:
         kernel, bias = model.get_layer(name).get_weights()
@@ -176,6 +177,7 @@ def test_no_two_layers_begin_alike(full_googlenet):
     assert len(first_values) == 64
 
 
+@pytest.mark.slow
 def test_heads_change_neither_weights_nor_confidences(full_googlenet):
     alone = models.build("googlenet", (224, 224, 3), 1000, seed=1)
 

@@ -132,6 +132,7 @@ def test_networks_of_one_head_are_trained_as_they_score(architecture):
         np.testing.assert_array_equal(mine, other)
 
 
+@pytest.mark.slow
 def test_in_mixed_precision_logits_and_confidences_are_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

@@ -150,6 +150,7 @@ def test_added_pictures_are_cut_like_the_others(stream):
     assert last_labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2]
 
 
+@pytest.mark.slow
 def test_training_on_a_stream_goes_on_with_the_same_bits(stream):
     strategy = strategies.create("one")
     settings = config.Config(iterations=7, batch=BATCH, evaluate_every=4, seed=SEED)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from evolvers.ascent import step as step_module
 from evolvers.ascent.config import PRESETS, Config
 from evolvers.ascent.loop import Ascent
+from tests import exploring
 from tests.evolvers.ascent import reference
 
 NETWORK = reference.SmallNetwork()
@@ -33,7 +34,10 @@ def ascent(config, targets=TARGETS, network=NETWORK, mean=MEAN, **arguments) -> 
     return Ascent(config, network, network.image_shape, mean, targets, **arguments)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+# What those of the paper have, these two have together.
+@pytest.mark.parametrize(
+    "name", exploring.most(CONFIGS, rare=CONFIGS.keys() - {"everything", "capped"})
+)
 def test_equals_the_slow_clear_version(name):
     config = CONFIGS[name]
     fast = ascent(config)
@@ -74,7 +78,9 @@ def test_without_decay_each_step_gains_what_it_aims_at():
     np.testing.assert_allclose(gained, aimed_at, rtol=0.1)
 
 
-@pytest.mark.parametrize("objective", ["logit", "log_probability"])
+@pytest.mark.parametrize(
+    "objective", exploring.most(["logit", "log_probability"], rare={"log_probability"})
+)
 def test_other_objectives_gain_what_is_aimed_at(objective):
     config = Config(steps=20, early=0.002, late=0.01, objective=objective)
     confidence = ascent(config, mean=127.0).advance(20).confidence.astype(float)
@@ -85,6 +91,7 @@ def test_other_objectives_gain_what_is_aimed_at(objective):
     np.testing.assert_allclose(np.diff(values, axis=0), aimed_at, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_the_learning_rate_multiplies_steps():
     found = ascent(Config(steps=2, learning_rate=3)).advance(1).learning_rate[0]
 
@@ -273,7 +280,7 @@ class Brittle(reference.SmallNetwork):
             self.limits[spoils].assign(np.inf)
 
 
-@pytest.fixture(scope="module", params=["plain", "everything"])
+@pytest.fixture(scope="module", params=exploring.most(["plain", "everything"], rare={"plain"}))
 def brittle(request) -> tuple[Brittle, Ascent, dict[str, np.ndarray]]:
     """A network, an ascent of 40 steps, and the state with which that begins."""
     config = dataclasses.replace(CONFIGS[request.param], steps=40)

@@ -186,6 +186,7 @@ def test_other_limits_change_the_checks_alone(altered, tiny_model, blots):
         assert after[name] == before[name]
 
 
+@pytest.mark.slow
 def test_what_is_missing_or_damaged_is_made_again(whole, altered, tiny_model, blots):
     """As after a kill in the last attack; and with a report that is not what was written."""
     shutil.rmtree(altered / "adaptive" / "react")

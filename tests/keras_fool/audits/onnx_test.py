@@ -73,6 +73,7 @@ def test_what_can_be_done_is_what_onnx_runtime_gives(audited):
     assert "none of its 3 labels" in report["verdict"]["sentence"]
 
 
+@pytest.mark.slow
 def test_logits_are_enough_for_detectors_of_logits(tmp_path, real):
     import onnxruntime
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_fool import detectors
 from keras_fool.detectors import training
 from keras_fool.models import classifiers, scoring
+from tests import exploring
 
 
 @pytest.mark.parametrize("name", detectors.NAMES)
@@ -21,7 +22,10 @@ def test_images_score_the_same_in_batches_of_any_size(case, name):
     np.testing.assert_allclose(np.concatenate(parts), whole[:begun], rtol=1e-5, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", ["mahalanobis", "knn", "vim", "react"])
+@pytest.mark.parametrize(
+    "name",
+    exploring.most(["mahalanobis", "knn", "vim", "react"], rare={"mahalanobis", "vim"}),
+)
 def test_statistics_are_the_same_bytes_however_images_come(digits, name):
     def batches():
         begun = 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_fool import detectors
+from tests import exploring
 from tests.keras_fool.detectors import cases
 from trainers import datasets
 
@@ -53,6 +54,6 @@ def colour(colour_model):
     return cases.Case(source, found, images[:280], labels, images[280:])
 
 
-@pytest.fixture(params=["digits", "colour"])
+@pytest.fixture(params=exploring.most(["digits", "colour"], rare={"digits"}))
 def case(request):
     return request.getfixturevalue(request.param)

@@ -32,8 +32,8 @@ def images(count: int, side: int, channels: int = 3) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> pathlib.Path:
-    """Random weights of the narrowest MobileNet, as Keras writes them.
+def mobilenet() -> keras.Model:
+    """The narrowest MobileNet with random weights.
 
     Larger than Keras draws them: with those it gives the same for every image.
     """
@@ -42,8 +42,14 @@ def weights(tmp_path_factory) -> pathlib.Path:
     for weight in model.trainable_weights:
         if weight.name == "kernel":
             weight.assign(4 * weight)
+    return model
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, mobilenet) -> pathlib.Path:
+    """Its weights, as Keras writes them."""
     path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
-    model.save_weights(path)
+    mobilenet.save_weights(path)
     return path
 
 
@@ -58,11 +64,10 @@ def decided(tmp_path: pathlib.Path, name: str, side: int, seed: int) -> pathlib.
     return path
 
 
-def test_an_application_brings_its_size_and_preprocessing(weights):
+def test_an_application_brings_its_size_and_preprocessing(mobilenet, weights):
     classifier = classifiers.find(f"MobileNet:alpha=0.25:size=32:weights={weights}")
     batch = images(20, 32)
-    model = keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=str(weights))
-    expected = model(keras.applications.mobilenet.preprocess_input(batch.astype(np.float32)))
+    expected = mobilenet(keras.applications.mobilenet.preprocess_input(batch.astype(np.float32)))
 
     scorer = scoring.LocalScorer(classifier)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_fool.models import batch_shapes, classifiers, drawing_scorer, scoring
+from tests import exploring
 
 SHAPE = (40, 30, 3)
 
@@ -63,7 +64,9 @@ def many(scorer) -> tuple[np.ndarray, np.ndarray]:
     return batch, scorer.score(batch)
 
 
-@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 31, 163, 512, 2049])
+@pytest.mark.parametrize(
+    "count", exploring.most([1, 2, 15, 16, 17, 31, 163, 512, 2049], rare={512})
+)
 def test_confidences_of_an_image_do_not_depend_on_its_batch(scorer, many, count):
     batch, expected = many
 

@@ -57,7 +57,14 @@ def drawn(monkeypatch) -> list:
 
 
 @pytest.mark.parametrize("draw", [heat_map, errors_and_scores, histograms, curve, distributions])
-@pytest.mark.parametrize("title", ["short", LONG, WIDE], ids=["short", "long", "wide"])
+@pytest.mark.parametrize(
+    "title",
+    [
+        pytest.param("short", id="short", marks=pytest.mark.slow),
+        pytest.param(LONG, id="long"),
+        pytest.param(WIDE, id="wide", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.filterwarnings("error")
 def test_no_word_is_cut(drawn, draw, title):
     draw(title)

@@ -126,7 +126,7 @@ def test_every_body_has_an_answer(api):
 
     @hypothesis.given(bodies)
     @hypothesis.settings(
-        max_examples=examples(100), suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=examples(50), suppress_health_check=list(hypothesis.HealthCheck)
     )
     def check(body):
         answer = api.answer(rest_api.Call("predict", "zoo"), body)
@@ -144,7 +144,7 @@ def test_every_path_has_an_answer(connection):
 
     @hypothesis.given(methods, paths, texts)
     @hypothesis.settings(
-        max_examples=examples(60), suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=examples(30), suppress_health_check=list(hypothesis.HealthCheck)
     )
     def check(method, path, body):
         path = "/" + urllib.parse.quote(path, safe="/:%?").lstrip("/")
