@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from keras_fool.audits import assessment
     from keras_fool.runs import champion_png
 
+# What every function that takes a classifier is told of it, besides the names of its labels.
+WORDS = ("weights", "preprocess", "outputs", "output_name", "signature_name", "image_shape")
+VIEWS = ("image_size", "crops", "crop_size", "view")  # what it sees of an image
+
 
 def fool(
     model: object = None,
@@ -123,6 +127,7 @@ def fool(
         KeyboardInterrupt: Ctrl-C, before the first generation or step was complete.
         OSError: Something could not be written.
     """
+    passed = locals()
     if method not in arguments.METHODS:
         raise ValueError(names.unknown("method", str(method), arguments.METHODS))
     given = dict(
@@ -148,21 +153,7 @@ def fool(
             make = functools.partial(fooling.evolve, settings=arguments.evolution(checked))
         else:
             make = functools.partial(fooling.ascend, settings=arguments.ascent(checked))
-        classifier = arguments.with_options(
-            given_classifiers.find(
-                model,
-                dataset,
-                classifiers.Views(image_size, crops, crop_size, view),
-                weights=weights,
-                preprocess=preprocess,
-                outputs=outputs,
-                output_name=output_name,
-                signature_name=signature_name,
-                named=label_names,
-                image_shape=image_shape,
-            ),
-            checked,
-        )
+        classifier = arguments.with_options(_classifier(model, dataset, passed), checked)
         if method == arguments.ASCEND and not classifier.gives_gradients:
             raise ValueError(
                 f"{classifier.name} {classifier.why_no_gradients} to follow; "
@@ -285,6 +276,7 @@ def assess(
         KeyboardInterrupt: Ctrl-C; the same.
         OSError: Something could not be written.
     """
+    passed = locals()
     told = fooling.Notes(progress)
     with arguments.plainly():
         if images is None and (labels is not None or train_images is not None):
@@ -292,18 +284,7 @@ def assess(
         if images is not None and dataset is not None:
             raise ValueError("images and dataset are both given: leave one of them out.")
         classifier = arguments.with_options(
-            given_classifiers.find(
-                model,
-                dataset if model is None else None,
-                classifiers.Views(image_size, crops, crop_size, view),
-                weights=weights,
-                preprocess=preprocess,
-                outputs=outputs,
-                output_name=output_name,
-                signature_name=signature_name,
-                named=label_names,
-                image_shape=image_shape,
-            ),
+            _classifier(model, dataset if model is None else None, passed),
             arguments.of_endpoints("assess", options),
         )
         with start_up.with_tensorflow():
@@ -424,23 +405,11 @@ def cross_score(
         ValueError: It cannot be used, or takes grey images and these are in colour or the other
             way round, or it has other labels.
     """
+    passed = locals()
     with arguments.plainly():
         images = found.as_champions()
-        views = classifiers.Views(image_size, crops, crop_size, view)
-        if image_size is None and view == "plain" and isinstance(other, str | os.PathLike):
-            views = images.views
-        classifier = given_classifiers.find(
-            other,
-            None,
-            views,
-            weights=weights,
-            preprocess=preprocess,
-            outputs=outputs,
-            output_name=output_name,
-            signature_name=signature_name,
-            named=label_names,
-            image_shape=image_shape,
-        )
+        as_before = image_size is None and view == "plain" and isinstance(other, str | os.PathLike)
+        classifier = _classifier(other, None, passed, images.views if as_before else None)
         with start_up.with_tensorflow():
             from keras_fool.runs import scorers
             from keras_fool.studies import cross_scoring
@@ -498,3 +467,27 @@ def draw(
             )
         note = fooling.Notes(progress).add
         return prints.draw(champion, where, size, note, smooth=smooth, quiet=not progress)
+
+
+def _classifier(
+    model: object,
+    dataset: str | None,
+    passed: Mapping[str, Any],
+    views: classifiers.Views | None = None,
+) -> given_classifiers.AnyClassifier:
+    """The classifier that a function here is given.
+
+    Args:
+        model: Which it is.
+        dataset: Without a model, the data set whose shipped classifier is meant.
+        passed: The function's arguments, by name: those that say more of the classifier are taken.
+        views: What it sees of an image; by default as the arguments say.
+    """
+    seen = classifiers.Views(*(passed[name] for name in VIEWS))
+    return given_classifiers.find(
+        model,
+        dataset,
+        seen if views is None else views,
+        **{name: passed[name] for name in WORDS},
+        named=passed["label_names"],
+    )

@@ -2,6 +2,7 @@
 
 import doctest
 import gc
+import inspect
 import io
 import json
 import os
@@ -25,6 +26,7 @@ from tests import exploring
 from tests.keras_fool import folders
 
 SMALL = ("--generations=3", "--batch_size=20")
+CLASSIFIES = (keras_fool.fool, keras_fool.assess, keras_fool.cross_score)
 FEW = {"generations": 3, "batch_size": 20, "progress": False}
 
 
@@ -56,6 +58,12 @@ def test_mnist_in_five_lines():
         for test in doctest.DocTestFinder(exclude_empty=True).find(module):
             result = doctest.DocTestRunner().run(test)
             assert result.failed == 0, test.name
+
+
+def test_what_is_said_of_a_classifier_has_one_name_and_default_in_every_function():
+    each = [inspect.signature(function).parameters for function in CLASSIFIES]
+    for name in (*api.WORDS, "label_names", *api.VIEWS):
+        assert len({str(parameters[name]) for parameters in each}) == 1, name
 
 
 @pytest.mark.parametrize("setting", [{"coords": "normalized"}, {"search": "efficient"}])
