@@ -41,7 +41,6 @@ from keras_fool.command_line import (
     cli,
     common_flags,
     flag_groups,
-    flag_values,
     model_flags,
     run_flags,
     run_tables,
@@ -154,10 +153,7 @@ USES = flag_groups.Groups(
 
 def main(argv: Sequence[str]) -> None:
     """Finds the classifier and the run folder, ascends, and says what came of it."""
-    cli.no_arguments(argv)
-    with errors.reported(ValueError, as_error=errors.UsageError):
-        settings = arguments.ascent(flag_values.given(USES))
-        score_batch = flag_values.score_batch()
+    settings, score_batch = run_flags.settings(argv, USES, arguments.ascent)
     with errors.reported(ValueError):
         classifier = model_flags.classifier()
     model = str(common_flags.MODEL.value)

@@ -56,7 +56,6 @@ from keras_fool.command_line import (
     common_flags,
     endpoint_flags,
     flag_groups,
-    flag_values,
     model_flags,
     path_flags,
     run_flags,
@@ -162,10 +161,7 @@ USES = flag_groups.Groups(
 
 def main(argv: Sequence[str]) -> None:
     """Finds the classifier and the run folder, evolves, and says what came of it."""
-    cli.no_arguments(argv)
-    with errors.reported(ValueError, as_error=errors.UsageError):
-        settings = arguments.evolution(flag_values.given(USES))
-        score_batch = flag_values.score_batch()
+    settings, score_batch = run_flags.settings(argv, USES, arguments.evolution)
     cluster_flags.check()
     with errors.reported(ValueError):
         classifier = endpoint_flags.applied(model_flags.classifier())

@@ -197,7 +197,6 @@ def until_stopped(
         pass_on(error)
         if not has_state():
             raise KeyboardInterrupt from None
-        told.add("stopped before its end; the result is what there was until then.")
     except errors.UserError as error:
         if isinstance(error.__cause__, jobs.JobError) and has_state():
             return error.__cause__
@@ -207,7 +206,9 @@ def until_stopped(
     except KeyboardInterrupt:  # while something is written or read
         if not has_state():
             raise
-        told.add("stopped before its end; the result is what there was until then.")
+    else:
+        return None
+    told.add("stopped before its end; the result is what there was until then.")
     return None
 
 

@@ -1,11 +1,34 @@
 """The run that `evolve` or `ascend` makes, from the flags that both take."""
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from keras_fool import fooling
-from keras_fool.command_line import cli, common_flags
+from keras_fool import errors, fooling
+from keras_fool.command_line import cli, common_flags, flag_groups, flag_values
 from keras_fool.models import classifiers
+
+Settings = TypeVar("Settings")
+
+
+def settings(
+    argv: Sequence[str],
+    uses: flag_groups.Groups,
+    of_given: Callable[[Mapping[str, Any]], Settings],
+) -> tuple[Settings, int | None]:
+    """The run's settings and --score_batch, where nothing but flags is given.
+
+    Args:
+        argv: What is given besides flags, and is refused.
+        uses: The flags that the command takes.
+        of_given: `arguments.evolution` or `arguments.ascent`.
+
+    Raises:
+        UsageError: A value is impossible, or they do not go together.
+    """
+    cli.no_arguments(argv)
+    with errors.reported(ValueError, as_error=errors.UsageError):
+        return of_given(flag_values.given(uses)), flag_values.score_batch()
 
 
 def work(
