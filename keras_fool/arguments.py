@@ -219,7 +219,7 @@ def with_options(classifier: Any, given: Mapping[str, Any]) -> Any:
     if not options:
         return classifier
     if not classifier.is_remote:
-        raise ValueError(
+        raise errors.MisuseError(
             f"--{next(iter(options))} is about endpoints such as grpc://host:port/name, and "
             f"{classifier.name} is not an endpoint."
         )
@@ -227,7 +227,7 @@ def with_options(classifier: Any, given: Mapping[str, Any]) -> Any:
         if name == "patience" and value == 0:
             continue  # it stops at once
         if value is not True and value is not False and not value > 0:
-            raise ValueError(f"{name} must be above 0, got {value}.")
+            raise errors.MisuseError(f"{name} must be above 0, got {value}.")
     return dataclasses.replace(classifier, options=endpoints.Options(**options))
 
 

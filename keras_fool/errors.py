@@ -21,6 +21,14 @@ class UsageError(UserError):
     exit_code = 2
 
 
+class MisuseError(ValueError):
+    """What is asked for is wrong by itself, whatever is on the machine: no file is missing.
+
+    Libraries raise it where a word is unknown, or words do not go together; `reported` makes a
+    `UsageError` of it.
+    """
+
+
 class StoppedError(UserError):
     """The user stopped the command; what it had is saved."""
 
@@ -47,15 +55,31 @@ class UnfinishedError(UserError):
 def reported(*kinds: type[Exception], as_error: type[UserError] = UserError) -> Iterator[None]:
     """Turns exceptions of `kinds` raised inside into `as_error` with the same message.
 
-    For the places where a user's names and files enter the libraries below, which raise
-    `ValueError` and `OSError` with messages for users.
+    A `MisuseError` always becomes a `UsageError`. For the places where a user's names and files
+    enter the libraries below, which raise `ValueError` and `OSError` with messages for users.
     """
     try:
         yield
     except UserError:
         raise
     except kinds as error:
-        raise as_error(str(error)) from error
+        kind = UsageError if isinstance(error, MisuseError) else as_error
+        raise kind(str(error)) from error
+
+
+@contextlib.contextmanager
+def about_words() -> Iterator[None]:
+    """Turns a `ValueError` raised inside into a `MisuseError`: where words are read, and no file.
+
+    Raises:
+        MisuseError: With the same message.
+    """
+    try:
+        yield
+    except MisuseError:
+        raise
+    except ValueError as error:
+        raise MisuseError(str(error)) from error
 
 
 @contextlib.contextmanager

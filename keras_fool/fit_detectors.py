@@ -34,6 +34,7 @@ from keras_fool.command_line import (
     model_flags,
     next_steps,
 )
+from trainers import names
 
 if TYPE_CHECKING:
     from keras_fool.detectors import detector
@@ -84,6 +85,9 @@ def main(arguments: Sequence[str]) -> None:
     parameters = _parameters()
     if _DETECTORS.value == []:
         raise errors.UsageError(f"--detectors names none: {', '.join(detectors.NAMES)}.")
+    for name in _DETECTORS.value or ():
+        if name not in detectors.NAMES:
+            raise errors.UsageError(names.unknown("detector", name, detectors.NAMES))
     if not 0 < _ACCEPT.value <= 1:
         raise errors.UsageError(f"--accept must be above 0 and at most 1, got {_ACCEPT.value:g}.")
     with errors.reported(ValueError, FileNotFoundError):

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import datetime
 import io
+import math
 import os
 import pathlib
 import re
@@ -91,6 +92,7 @@ def _exit_code(main: Callable, uses: flag_groups.Groups, argv: Sequence[str] | N
         if debug:
             os.environ[start_up.LOG_LEVEL] = "0"
         _refuse_unused(uses)
+        _refuse_nan()
         if renamed:
             note(f"{', '.join(renamed)}; the old names end with the next release.")
         main(arguments)
@@ -285,6 +287,14 @@ def _refuse_unused(uses: flag_groups.Groups) -> None:
     for flag in FLAGS.flags_by_module_dict()[common_flags.__name__]:
         if flag.present and flag.name not in taken:
             raise errors.UsageError(f"--{flag.name} has no meaning for this command.")
+
+
+def _refuse_nan() -> None:
+    """Refuses what is no number: it is in every range, as nothing is less than it or greater."""
+    for name in FLAGS:
+        value = FLAGS[name].value
+        if isinstance(value, float) and math.isnan(value):
+            raise errors.UsageError(f"--{name} must be a number, got nan.")
 
 
 def _module_name(main: Callable) -> str:

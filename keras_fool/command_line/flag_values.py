@@ -22,13 +22,12 @@ def dataset() -> str:
     """--dataset, where a command needs one.
 
     Raises:
-        UsageError: It is missing.
-        UserError: There is no data set of that name.
+        UsageError: It is missing, or there is no data set of that name.
     """
     name = common_flags.DATASET.value
     if name is None:
         raise errors.UsageError(f"give --dataset ({', '.join(datasets.NAMES)}).")
-    with errors.reported(ValueError):
+    with errors.reported(ValueError, as_error=errors.UsageError):
         datasets.check_name(name)
     return name
 

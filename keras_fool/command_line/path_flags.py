@@ -9,6 +9,7 @@ import re
 
 from absl import flags
 
+from keras_fool import errors
 from trainers import names
 
 # Where a path begins in a classifier's name, a data set's or a list.
@@ -51,9 +52,9 @@ def run_folders(text: str) -> list[pathlib.Path]:
     """The folders in "a,b"; one that exists may have commas in its name.
 
     Raises:
-        ValueError: One is empty.
+        MisuseError: One is empty.
     """
     found = names.separated(text, os.path.exists)
     if "" in found:
-        raise ValueError(f"--images={text} names an empty folder between its commas.")
+        raise errors.MisuseError(f"--images={text} names an empty folder between its commas.")
     return [pathlib.Path(path) for path in found]

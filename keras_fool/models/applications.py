@@ -6,7 +6,7 @@ https://keras.io/api/applications. The tests hold the table to Keras itself.
 import dataclasses
 import pathlib
 
-from keras_fool import foreign_files
+from keras_fool import errors, foreign_files
 from trainers import names
 
 # By the mode in which a network's `preprocess_input` works (the others have it inside):
@@ -89,7 +89,7 @@ class Application:
         if not self.size:
             object.__setattr__(self, "size", SIZES[self.name])
         if self.alpha != 1 and self.name not in WIDTHS:
-            raise ValueError(f"{self.name} has no width: alpha is for {', '.join(WIDTHS)}.")
+            raise errors.MisuseError(f"{self.name} has no width: alpha is for {', '.join(WIDTHS)}.")
         if self.weights != "imagenet" and not pathlib.Path(self.weights).is_file():
             raise ValueError(f"there is no file of weights {self.weights}.")
 

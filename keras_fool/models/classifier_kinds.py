@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from keras_fool import errors
 from keras_fool.models import (
     applications,
     endpoints,
@@ -52,22 +53,22 @@ class Views:
 
     def __post_init__(self):
         if self.view not in image_views.VIEWS:
-            raise ValueError(
+            raise errors.MisuseError(
                 f"view must be one of {', '.join(image_views.VIEWS)}, got {self.view!r}."
             )
         if self.view != image_views.PLAIN and self.image_size is not None:
-            raise ValueError(
+            raise errors.MisuseError(
                 f"view={self.view} is of images that the network takes whole: leave the image "
                 "size and the crops out."
             )
         if self.crops not in CROPS:
-            raise ValueError(f"crops must be 1 or 10, got {self.crops}.")
+            raise errors.MisuseError(f"crops must be 1 or 10, got {self.crops}.")
         if self.image_size is None and (self.crops != 1 or self.crop_size):
-            raise ValueError(
+            raise errors.MisuseError(
                 "crops are cut out of larger images: say how large, such as --image_size=256."
             )
         if self.image_size is not None and self.crop_size and self.crop_size > self.image_size:
-            raise ValueError(
+            raise errors.MisuseError(
                 f"crops of {self.crop_size} pixels do not fit into images of {self.image_size}."
             )
 

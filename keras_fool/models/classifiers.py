@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from keras_fool import errors
 from keras_fool.models import (
     applications,
     endpoints,
@@ -61,7 +62,9 @@ def members(model: str, separator: str = ",") -> list[str]:
         ValueError: One is empty.
     """
     if not model:
-        raise ValueError("the name of a classifier is missing, such as mnist_a or my.keras.")
+        raise errors.MisuseError(
+            "the name of a classifier is missing, such as mnist_a or my.keras."
+        )
     if model.startswith(model_specs.URL_SCHEMES):
         return [model]
     return model_specs.split(model, _is_there, separator)
@@ -108,10 +111,12 @@ def ensemble(members: Sequence[Any], called: Sequence[str]) -> Ensemble:
     """
     for number, member in enumerate(members):
         if member in members[:number]:
-            raise ValueError(f"the ensemble names {called[number]} twice.")
+            raise errors.MisuseError(f"the ensemble names {called[number]} twice.")
         if not member.in_graph:
             kind = "an endpoint" if member.is_remote else "a function"
-            raise ValueError(f"{called[number]} is {kind}, which no ensemble has as a member.")
+            raise errors.MisuseError(
+                f"{called[number]} is {kind}, which no ensemble has as a member."
+            )
     found = Ensemble(tuple(members))
     _ = found.orders  # checked here
     return found
@@ -138,19 +143,20 @@ def find(
             no such option.
     """
     if dataset is not None and dataset not in _OF_DATASET:
-        raise ValueError(names.unknown("data set", dataset, list(_OF_DATASET)))
+        raise errors.MisuseError(names.unknown("data set", dataset, list(_OF_DATASET)))
     if model is None:
         if dataset is None:
-            raise ValueError(f"give --dataset ({', '.join(_OF_DATASET)}) or --model.")
+            raise errors.MisuseError(f"give --dataset ({', '.join(_OF_DATASET)}) or --model.")
         model = _OF_DATASET[dataset]
         if model not in known():
             raise ValueError(
                 f"no classifier of {dataset} is here yet; train one: "
                 f"python -m keras_fool.train --dataset={dataset} --name={model}"
             )
-    spec = model_specs.parse(model, exists)
-    if spec.is_url:
-        return endpoints.parse(model)
+    with errors.about_words():
+        spec = model_specs.parse(model, exists)
+        if spec.is_url:
+            return endpoints.parse(model)
     said: dict[str, Any] = {
         "image_size": spec.image,
         "crops": spec.crops,
@@ -162,19 +168,23 @@ def find(
     )
     if spec.is_application:
         if spec.output is not None or spec.signature is not None:
-            raise ValueError(f"{spec.what} has one output: leave output= and signature= out.")
+            raise errors.MisuseError(
+                f"{spec.what} has one output: leave output= and signature= out."
+            )
         if views.view != image_views.PLAIN:
-            raise ValueError(f"view={views.view} is of grey images; {spec.what} takes colour.")
+            raise errors.MisuseError(
+                f"view={views.view} is of grey images; {spec.what} takes colour."
+            )
         return _application(spec, views)
     for option in ("weights", "size", "alpha"):
         if getattr(spec, option) is not None:
-            raise ValueError(
+            raise errors.MisuseError(
                 f"{option} is for networks of keras.applications, such as MobileNet; "
                 f"{spec.what} is none."
             )
     found = saved_classifiers.find(spec.what, dataset)
     if spec.signature is not None and found.format is not model_formats.SAVED_MODEL:
-        raise ValueError(
+        raise errors.MisuseError(
             f"signature={spec.signature} is for SavedModels; {found.name} is {found.format.title}."
         )
     return with_view(

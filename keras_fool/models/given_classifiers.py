@@ -9,12 +9,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from keras_fool.models import (
-    classifiers,
-    in_memory,
-    label_names,
-    model_specs,
-)
+from keras_fool import errors
+from keras_fool.models import classifiers, in_memory, label_names, model_specs
 from trainers import names
 
 AnyClassifier = classifiers.AnyClassifier | in_memory.Classifier
@@ -63,7 +59,9 @@ def find(
     }
     said = {name: word for name, word in words.items() if word}
     if image_shape is not None and (not callable(model) or in_memory.is_keras_model(model)):
-        raise ValueError("--image_shape is about functions: other classifiers say what they take.")
+        raise errors.MisuseError(
+            "--image_shape is about functions: other classifiers say what they take."
+        )
     found = _found(model, dataset, views, said, image_shape)
     if named is None:
         return found
@@ -85,7 +83,7 @@ def _found(
         text = None if model is None else os.fspath(model)
         return classifiers.find_all(_members(text, said, views), dataset, views)
     if dataset is not None:
-        raise ValueError(
+        raise errors.MisuseError(
             f"--dataset={dataset} stands for its own classifier, and another one is given: leave "
             "one of them out."
         )
@@ -100,7 +98,7 @@ def _found(
         others = {name: word for name, word in said.items() if name != "outputs"}
         _refuse(others, views, "functions", "they are given bytes, and do the rest themselves")
         if image_shape is None:
-            raise ValueError(
+            raise errors.MisuseError(
                 "a function does not say what images it takes: give "
                 "--image_shape=(height, width, channels), too."
             )
@@ -117,9 +115,13 @@ def _keras_model(
     model: Any, views: classifiers.Views, said: Mapping[str, str]
 ) -> classifiers.Classifier:
     if "weights" in said:
-        raise ValueError("--weights is for networks of keras.applications: a model has its own.")
+        raise errors.MisuseError(
+            "--weights is for networks of keras.applications: a model has its own."
+        )
     if "signature_name" in said:
-        raise ValueError("--signature_name is for SavedModel folders: a Keras model has none.")
+        raise errors.MisuseError(
+            "--signature_name is for SavedModel folders: a Keras model has none."
+        )
     return classifiers.with_view(
         in_memory.KerasModel.of(
             model,
@@ -136,14 +138,14 @@ def _ensemble(
     models: Sequence[object], views: classifiers.Views, said: Mapping[str, str]
 ) -> AnyClassifier:
     if not models:
-        raise ValueError("the list of classifiers is empty.")
+        raise errors.MisuseError("the list of classifiers is empty.")
     if len(models) == 1:
         return _found(models[0], None, views, said, None)
     found: list[Any] = []
     for model in models:
         is_text = isinstance(model, str | os.PathLike)
         if is_text and said:
-            raise ValueError(_each_its_own(next(iter(said))))
+            raise errors.MisuseError(_each_its_own(next(iter(said))))
         found.append(_found(model, None, views, said, None))
     called = [
         model if isinstance(model, str) else of.name
@@ -158,14 +160,14 @@ def _members(
     """A text, or each member of an ensemble, with what is said of it as its options."""
     if model is None:
         if said:
-            raise ValueError(f"--{next(iter(said))} is about a --model, and none is given.")
+            raise errors.MisuseError(f"--{next(iter(said))} is about a --model, and none is given.")
         return None
     if model.startswith(model_specs.URL_SCHEMES):
         hint = "their options stand behind the address, such as ?preprocess=tf&outputs=logits"
         _refuse(said, views, "endpoints", hint)
     members = classifiers.members(model)
     if said and len(members) > 1:
-        raise ValueError(_each_its_own(next(iter(said))))
+        raise errors.MisuseError(_each_its_own(next(iter(said))))
     if not said:
         return members
     words = [*members]
@@ -179,7 +181,7 @@ def _members(
 def _refuse(said: Mapping[str, str], views: classifiers.Views, kind: str, hint: str) -> None:
     """Refuses options that do not go with a kind of classifier."""
     if said or views != _NO_VIEWS:
-        raise ValueError(f"--{next(iter(said), 'image_size')} is not about {kind}: {hint}.")
+        raise errors.MisuseError(f"--{next(iter(said), 'image_size')} is not about {kind}: {hint}.")
 
 
 def _each_its_own(option: str) -> str:

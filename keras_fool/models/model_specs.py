@@ -20,6 +20,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from keras_fool import errors
 from keras_fool.models import applications, image_views, meanings, preprocessing
 from trainers import names
 
@@ -126,7 +127,7 @@ def split(
 
     members = names.separated(text, is_whole, separator)
     if "" in members:
-        raise ValueError(f"{text!r} names an empty member between its {separator!r}.")
+        raise errors.MisuseError(f"{text!r} names an empty member between its {separator!r}.")
     return members
 
 

@@ -24,7 +24,7 @@ def open_scorer(
     if not classifier.is_remote:
         return classifier.open(score_batch, draws=draws)
     if draws:
-        raise ValueError("renderer must be cpu: an endpoint is given images.")
+        raise errors.MisuseError("renderer must be cpu: an endpoint is given images.")
     with errors.needs_extra("serving"):
         from keras_fool.serving.client import endpoint_scorer
 

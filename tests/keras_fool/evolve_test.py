@@ -329,8 +329,8 @@ def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 1, "give --dataset (mnist, digits, shapes) or --model."),
-        (["--dataset=cifar"], 1, "unknown data set 'cifar'; known: mnist, digits, shapes."),
+        ([], 2, "give --dataset (mnist, digits, shapes) or --model."),
+        (["--dataset=cifar"], 2, "unknown data set 'cifar'; known: mnist, digits, shapes."),
         (["--model=nothing"], 1, "unknown model 'nothing'; known: "),
         (["--model=text.keras"], 1, "text.keras is not a model that loads safely"),
         (["--model=nan.keras"], 1, "nan.keras returned NaN or infinite confidences for 16 of 16"),
@@ -340,7 +340,7 @@ def test_full_disk_is_one_line_and_loses_nothing(command, here, tiny_model, full
             "flat.keras must take one image [batch, height, width, 1, 3 or 4]",
         ),
         (["--model=taken/notes.txt"], 1, "is not a classifier"),
-        (["--dataset=mnist", "--preprocess=tf"], 1, "--preprocess is about a --model"),
+        (["--dataset=mnist", "--preprocess=tf"], 2, "--preprocess is about a --model"),
         (["--dataset=mnist", "--preprocess=f"], 2, "--preprocess"),
         (["--dataset=mnist", "--runs=0"], 2, "--runs"),
         (["--dataset=mnist", "mnist"], 2, "unexpected argument 'mnist'"),

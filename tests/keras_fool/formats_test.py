@@ -136,5 +136,5 @@ def test_flags_name_outputs_and_signatures(command, built):
     code, _, err = command(
         evolve, f"--model={path}", "--signature_name=score", *SMALL, "--workdir=c"
     )
-    assert code == 1
+    assert code == 2
     assert "SavedModels" in err

@@ -150,7 +150,7 @@ def test_the_right_preprocessing_is_the_best(command, tmp_path, photographs, sai
         ((), 2, "give --model"),
         (("--model=missing.keras",), 1, "no file missing.keras"),
         (("--model=grpc://127.0.0.1:1/a",), 2, "endpoint"),
-        (("--model=mnist_a", "--dataset=nothing"), 1, "unknown data set"),
+        (("--model=mnist_a", "--dataset=nothing"), 2, "unknown data set"),
     ],
 )
 def test_what_cannot_be_inspected_is_said(command, arguments, code, message):

@@ -323,7 +323,7 @@ def damage(path: pathlib.Path) -> None:
         ),
         (["--dataset=digits"], 2, "give the classifier a --name"),
         (["--dataset=digits", "--name=../d"], 2, "--name must be of letters"),
-        (["--dataset=cifar", "--name=d"], 1, "unknown data set 'cifar'; known: mnist, digits"),
+        (["--dataset=cifar", "--name=d"], 2, "unknown data set 'cifar'; known: mnist, digits"),
         (["--dataset=digits", "--name=d", "--strategy=tpu"], 2, "--strategy"),
         (["--dataset=digits", "--name=d", "--steps=0"], 2, "--steps"),
         (["--dataset=digits", "--name=d", "--image_size=32"], 1, "have a size of their own"),

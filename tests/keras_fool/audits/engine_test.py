@@ -324,7 +324,7 @@ def test_the_command_fails_over_a_limit_and_says_what_next(command, tiny_model, 
     [
         ((), 2, ("--model",)),
         (("--model=nowhere.keras",), 1, ("nowhere.keras",)),
-        (("--dataset=nothing",), 1, ("nothing", "mnist")),
+        (("--dataset=nothing",), 2, ("nothing", "mnist")),
         (("--dataset=mnist", "--fail_over=fooled:1"), 2, ("fooled99",)),
         (("--dataset=mnist", "--budget=10"), 2, ("budget",)),
         (("--dataset=mnist", "--reference=nowhere"), 1, ("nowhere",)),

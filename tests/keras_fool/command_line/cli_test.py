@@ -111,7 +111,7 @@ WRONG_LINES = [
     (["--sneed=1"], 2, "See python -m keras_fool --help."),
     (["evolve", "--sneed=1"], 2, "See python -m keras_fool.evolve --help."),
     (["evolve", "--runs=0"], 2, "--runs"),
-    (["evolve", "--dataset=nothing"], 1, "unknown data set 'nothing'"),
+    (["evolve", "--dataset=nothing"], 2, "unknown data set 'nothing'"),
     (["render"], 2, "give one champion"),
 ]
 

@@ -435,11 +435,11 @@ def test_what_must_match_to_go_on(command, shipped_server, here):
 
 def test_flags_that_do_not_go_together(command):
     for arguments, code, message in [
-        (["--model=grpc://a:1"], 1, "expected grpc://host:port"),
-        (["--model=grpc://a:1/m", "--preprocess=tf"], 1, "--preprocess is not about endpoints"),
-        (["--model=grpc://a:1/m", "--image_size=64"], 1, "--image_size is not about endpoints"),
-        (["--model=mnist_a", "--patience=5"], 1, "--patience is about endpoints"),
-        (["--model=grpc://127.0.0.1:9/m", "--renderer=tf"], 1, "renderer must be cpu"),
+        (["--model=grpc://a:1"], 2, "expected grpc://host:port"),
+        (["--model=grpc://a:1/m", "--preprocess=tf"], 2, "--preprocess is not about endpoints"),
+        (["--model=grpc://a:1/m", "--image_size=64"], 2, "--image_size is not about endpoints"),
+        (["--model=mnist_a", "--patience=5"], 2, "--patience is about endpoints"),
+        (["--model=grpc://127.0.0.1:9/m", "--renderer=tf"], 2, "renderer must be cpu"),
         (["--model=grpc://a:1/m", "--patience=-1"], 2, "patience"),
     ]:
         found, _, err = command(evolve, *arguments)
