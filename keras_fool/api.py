@@ -4,6 +4,7 @@ The keyword arguments are the flags of the commands, which come through the same
 seed gives the same run folder, byte for byte.
 """
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -56,6 +57,7 @@ def fool(
     seeds: Sequence[int] | int | str | None = None,
     score_batch: int | str = "auto",
     checkpoint_every: int | None = None,
+    cluster: str | None = None,
     workdir: str | os.PathLike | None = None,
     progress: bool = True,
     **settings: Any,
@@ -109,11 +111,14 @@ def fool(
         seeds: Of an ascent, the seeds of the noise that it begins with; 0 by default.
         score_batch: Images in one call of the model; "auto" takes what suits this machine.
         checkpoint_every: Generations or steps between checkpoints. No result depends on it.
+        cluster: Of an evolution, the Ray cluster whose workers make it, as --cluster names it:
+            "auto", "local", "HOST:PORT" or "ray://HOST:PORT". No result depends on it.
         workdir: The run folder. A run that was stopped in it, or had fewer generations, goes on.
             By default nothing is written that outlasts the result.
         progress: Whether to show it, in a terminal or a notebook, and notes.
         **settings: Any other flag of the method's command, such as `decay=0.001` or
-            `detector="mine.npz"`, or, for an address, `max_requests=1000`.
+            `detector="mine.npz"`, or, for an address, `max_requests=1000`, or, for a cluster,
+            `workers=8`.
 
     Returns:
         The images, their confidences, and what drew them.
@@ -122,6 +127,7 @@ def fool(
         TypeError: An argument is unknown, or of the wrong type.
         ValueError: What is asked for is impossible or contradicts itself, or the classifier cannot
             be used, or `workdir` holds something else.
+        errors.UserError: Ray is not installed, or the cluster cannot be reached.
         errors.UnfinishedError: In the middle of the run the classifier gave no more confidences,
             or a budget was spent; the error's `result` has what there was until then.
         KeyboardInterrupt: Ctrl-C, before the first generation or step was complete.
@@ -142,12 +148,14 @@ def fool(
         steps=steps,
         seeds=seeds,
         checkpoint_every=checkpoint_every,
+        cluster=cluster,
         **settings,
     )
     told = fooling.Notes(progress)
     with arguments.plainly():
         said = {name: value for name, value in given.items() if value is not None}
         checked = arguments.checked(method, said)
+        elsewhere = arguments.cluster(cluster, checked, told.add)
         make: Callable[[fooling.Work], fooling.Made]
         if method == arguments.EVOLVE:
             make = functools.partial(fooling.evolve, settings=arguments.evolution(checked))
@@ -159,9 +167,11 @@ def fool(
                 f"{classifier.name} {classifier.why_no_gradients} to follow; "
                 "method='evolve' needs none."
             )
+        if elsewhere is not None:
+            elsewhere.check(classifier)
         if classifier.unnamed and label_names is None:
             told.add(f"{', '.join(classifier.unnamed)}: the labels have no names.")
-        with fooling.folder(workdir) as (path, held):
+        with fooling.folder(workdir) as (path, held), elsewhere or contextlib.nullcontext():
             work = fooling.Work(
                 path,
                 classifier,
@@ -176,6 +186,7 @@ def fool(
                 },
                 hidden=start_up.quiet,
                 opening=start_up.with_tensorflow,
+                elsewhere=elsewhere,
             )
             failed = fooling.until_stopped(lambda: make(work), path, told)
             found = result.read(path, told.notes)
@@ -214,6 +225,7 @@ def assess(
     crops: int = 1,
     crop_size: int | None = None,
     view: str = "plain",
+    cluster: str | None = None,
     workdir: str | os.PathLike | None = None,
     progress: bool = True,
     **options: Any,
@@ -259,11 +271,12 @@ def assess(
         crops: Likewise.
         crop_size: Likewise.
         view: Likewise.
+        cluster: The Ray cluster whose workers make the evolutions, as `fool` takes it.
         workdir: The audit's folder. An audit that was stopped in it goes on. By default nothing is
             written that outlasts the result.
         progress: Whether to show it, in a terminal or a notebook, and notes.
-        **options: How an address is asked, by the names of the command's flags for endpoints:
-            `max_images=100_000`.
+        **options: How an address is asked, and what workers a cluster has, by the names of the
+            command's flags: `max_images=100_000`, `workers=8`.
 
     Returns:
         The report, with `plot` and `save`.
@@ -272,7 +285,8 @@ def assess(
         TypeError: An argument is of the wrong type.
         ValueError: The classifier or a reference cannot be used, or does not go with the images, or
             `workdir` holds something else.
-        errors.UserError: An attack cannot go on: what is complete in `workdir` is kept.
+        errors.UserError: An attack cannot go on: what is complete in `workdir` is kept. Or Ray is
+            not installed, or the cluster cannot be reached.
         KeyboardInterrupt: Ctrl-C; the same.
         OSError: Something could not be written.
     """
@@ -283,10 +297,14 @@ def assess(
             raise ValueError("labels and train_images go with images, and there are none.")
         if images is not None and dataset is not None:
             raise ValueError("images and dataset are both given: leave one of them out.")
+        checked = arguments.of_machines("assess", options)
+        elsewhere = arguments.cluster(cluster, checked, told.add)
         classifier = arguments.with_options(
             _classifier(model, dataset if model is None else None, passed),
-            arguments.of_endpoints("assess", options),
+            checked,
         )
+        if elsewhere is not None:
+            elsewhere.check(classifier)
         with start_up.with_tensorflow():
             from keras_fool.audits import (
                 assessment,
@@ -312,7 +330,7 @@ def assess(
                 return data.NONE_GIVEN
             return data.of_arrays(scorer, images, labels, train_images, train_labels, chosen)
 
-        with fooling.folder(workdir) as (path, held):
+        with fooling.folder(workdir) as (path, held), elsewhere or contextlib.nullcontext():
             work = planning.Work(
                 path=path,
                 classifier=classifier,
@@ -324,6 +342,7 @@ def assess(
                 command=f"keras_fool.assess(..., workdir={str(path)!r})",
                 note=told.add,
                 quiet=not progress,
+                elsewhere=elsewhere,
             )
             try:
                 report = engine.audit(work)

@@ -4,8 +4,8 @@ import contextlib
 import dataclasses
 import operator
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from evolvers import config as evolvers_config
 from evolvers import searches
@@ -14,14 +14,20 @@ from keras_fool import errors
 from keras_fool.models import endpoints, label_choice
 from trainers import names
 
+if TYPE_CHECKING:
+    from keras_fool.cluster import connection
+
 EVOLVE, ASCEND = METHODS = ("evolve", "ascend")
 PARTS_OF_PRESET = tuple(
     field.name for field in dataclasses.fields(ascent_config.Config) if field.name != "steps"
 )
+# Of a cluster; what each is at least.
+_OF_WORKERS = {"workers": 1, "cpus_per_worker": 0.01, "gpus_per_worker": 0}
 _ONLY = {
     EVOLVE: (
         *("runs", "generations", "batch_size", "seed", "encoding", "coords", "search"),
         *("first_run", "renderer", "montage_every", "detector"),
+        *("cluster", *_OF_WORKERS),
     ),
     ASCEND: ("preset", "steps", "seeds", "data_mean", *PARTS_OF_PRESET),
 }
@@ -30,7 +36,7 @@ _RENDERERS = ("auto", *evolvers_config.RENDERERS)
 _OF_ENDPOINTS = tuple(field.name for field in dataclasses.fields(endpoints.Options))
 _WHOLE = (
     *("runs", "generations", "batch_size", "seed", "first_run", "montage_every", "steps"),
-    *("checkpoint_every", "max_requests", "max_images"),
+    *("checkpoint_every", "max_requests", "max_images", "workers"),
 )
 
 
@@ -44,6 +50,8 @@ def plainly() -> Iterator[None]:
             raise ValueError(without_dashes(str(error))) from error.__cause__
         if isinstance(error.__cause__, OSError):
             raise error.__cause__ from None
+        if type(error) is errors.UserError and without_dashes(str(error)) != str(error):
+            raise errors.UserError(without_dashes(str(error))) from error
         raise
     except (ValueError, TypeError) as error:
         plain = without_dashes(str(error))
@@ -62,8 +70,11 @@ def without_dashes(message: str) -> str:
         name, value = match[1], match[2]
         return f"{name}={value if value.isdecimal() else repr(value)}"
 
-    message = re.sub(r"--([a-z_]+)=([A-Za-z0-9_]+)", written, message)
-    return re.sub(r"--([a-z_]{3,})", r"\1", message)
+    parts = message.split("`")  # commands in backticks stay
+    for place in range(0, len(parts), 2):
+        plain = re.sub(r"--([a-z_]+)=([A-Za-z0-9_]+)", written, parts[place])
+        parts[place] = re.sub(r"--([a-z_]{3,})", r"\1", plain)
+    return "`".join(parts)
 
 
 def checked(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,17 +129,50 @@ class Ascent:
     data_mean: list[str] | None = None
 
 
-def of_endpoints(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of endpoints that a function is given, each of its type.
+def of_machines(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of endpoints and of workers that a function is given, each of its type.
 
     Raises:
         TypeError: One is unknown, or of another type.
     """
+    known = (*_OF_ENDPOINTS, *_OF_WORKERS)
     for name in given:
-        if name not in _OF_ENDPOINTS:
-            hint = names.did_you_mean(name, _OF_ENDPOINTS)
-            raise TypeError(f"{function}() has no argument {name!r}{hint}.")
-    return {name: _of_type(name, value) for name, value in given.items()}
+        if name not in known:
+            raise TypeError(
+                f"{function}() has no argument {name!r}{names.did_you_mean(name, known)}."
+            )
+    return {name: _of_type(name, value) for name, value in given.items() if value is not None}
+
+
+def cluster(
+    address: object, given: Mapping[str, Any], note: Callable[[str], None]
+) -> "connection.Cluster | None":
+    """The cluster of an address, which answers there; None for None.
+
+    Args:
+        address: As --cluster takes it.
+        given: What is said of its workers, of what `checked` or `of_machines` gave.
+        note: As `connection.Cluster` takes it.
+
+    Raises:
+        TypeError, ValueError: It is not an address, or what is said of workers is impossible, or
+            there is no address, and something is said of them.
+        UserError: Ray is not installed, or nothing answers there.
+    """
+    said = {name: given[name] for name in _OF_WORKERS if name in given}
+    for name, value in said.items():
+        if address is None:
+            raise ValueError(f"{name} is about the workers of a cluster: give cluster, too.")
+        if not value >= _OF_WORKERS[name]:
+            raise ValueError(f"{name} must be at least {_OF_WORKERS[name]}, got {value}.")
+    if address is None:
+        return None
+    if not isinstance(address, str):
+        raise TypeError(f"cluster must be an address or 'auto', got {address!r}.")
+    from keras_fool.cluster import addresses, connection
+
+    addresses.check(address)
+    return connection.Cluster(address, note=note, **said)
 
 
 def evolution(given: Mapping[str, Any]) -> Evolution:
@@ -177,7 +221,8 @@ def _of_type(name: str, value: Any) -> Any:
         if name in ("montage_every", "checkpoint_every") and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}.")
         return number
-    if type(default) is float or (name in _OF_ENDPOINTS and type(default) is not bool):
+    is_option = (name in _OF_ENDPOINTS and type(default) is not bool) or name in _OF_WORKERS
+    if type(default) is float or is_option:
         if isinstance(value, bool) or not hasattr(value, "__float__"):
             raise TypeError(f"{name} must be a number, got {value!r}.")
         return float(value)

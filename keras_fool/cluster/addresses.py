@@ -1,5 +1,6 @@
 """What --cluster names, looked at before anything is loaded."""
 
+import importlib.util
 import os
 import socket
 
@@ -16,11 +17,24 @@ HOW_TO_START = (
 _CONNECT_SECONDS = 10
 
 
+def check(address: str) -> None:
+    """Checks that there is a cluster, as far as that can be seen without Ray.
+
+    Raises:
+        ValueError: It is not an address.
+        UserError: Ray is not installed, or nothing answers there.
+    """
+    with errors.needs_extra("cluster"):
+        if importlib.util.find_spec("ray") is None:
+            raise ModuleNotFoundError(name="ray")
+    head(address)
+
+
 def head(address: str) -> str | None:
     """The host of a cluster's head, where something answers; None where Ray finds it.
 
     Raises:
-        UsageError: It is not an address.
+        ValueError: It is not an address.
         UserError: Nothing answers there.
     """
     if address == LOCAL:
@@ -32,7 +46,7 @@ def head(address: str) -> str | None:
     host, _, port = address.removeprefix(_CLIENT).rpartition(":")
     host = host.strip("[]")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise errors.UsageError(
+        raise ValueError(
             f"--cluster={address} is not an address: say auto, local, HOST:PORT or ray://HOST:PORT."
         )
     try:
@@ -40,5 +54,5 @@ def head(address: str) -> str | None:
     except OSError as error:
         raise errors.UserError(
             f"--cluster={address} cannot be reached: {error.strerror or error}. {HOW_TO_START}"
-        ) from error
+        ) from None
     return host

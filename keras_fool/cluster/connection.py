@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from keras_fool import errors
-from keras_fool.cluster import addresses
-from keras_fool.models import classifiers, scorer_contract
+from keras_fool.cluster import addresses, shipping
+from keras_fool.models import classifiers, given_classifiers, scorer_contract
 from keras_fool.runs import stopping
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ class Cluster:
     def __exit__(self, *_) -> None:
         self._stack.close()
 
+    def check(self, classifier: given_classifiers.AnyClassifier) -> None:
+        """Checks that workers can open a classifier; see `shipping.check`."""
+        shipping.check(classifier)
+
     def job(
         self,
         evolution: "map_elites.Evolution",
@@ -80,9 +84,10 @@ class Cluster:
             thresholds: Likewise.
 
         Raises:
-            ValueError: No worker opens such a classifier, or one run is to be drawn by its scorer.
-            UsageError: There is no such address.
-            UserError: Ray is not installed, or there is no such cluster, or it has no room.
+            ValueError: No worker opens such a classifier, or one run is to be drawn by its scorer,
+                or it is not an address.
+            UserError: Ray is not installed, or there is no such cluster, or it has no room, or this
+                process is in another one.
             OSError: A file of the classifier cannot be read.
         """
         draws = evolution.config.renderer == "tf"
@@ -94,7 +99,7 @@ class Cluster:
             )
         if self._workers is None:
             self._workers = self._connected()
-        from keras_fool.cluster import batch_job, model, part_job, shipping
+        from keras_fool.cluster import batch_job, model, part_job
 
         shipped = shipping.pack(
             classifier,
@@ -120,9 +125,15 @@ class Cluster:
 
         from keras_fool.cluster import pool
 
-        with signals_kept(), stopping.saying("no worker has begun; nothing was written."):
-            _connect(ray, self._address)
-        self._stack.callback(_leave, ray)
+        if not ray.is_initialized():
+            with signals_kept(), stopping.saying("no worker has begun; nothing was written."):
+                _connect(ray, self._address)
+            self._stack.callback(_leave, ray)
+        elif self._address != addresses.AUTO:  # a program that uses Ray itself
+            raise errors.UserError(
+                f"--cluster={self._address} is one cluster, and this process is in one already: "
+                f"say --cluster={addresses.AUTO} for that one, or call ray.shutdown() before."
+            )
         found = pool.Pool(pool.Resources(*self._needs), self._note)
         self._stack.callback(found.close)
         return found
@@ -168,7 +179,7 @@ def _connect(ray, address: str) -> None:
         reason = " ".join(filter(None, lines)) or type(error).__name__
         raise errors.UserError(
             f"--cluster={address} cannot be reached: {reason.rstrip('.')}. {addresses.HOW_TO_START}"
-        ) from error
+        ) from None
 
 
 def _leave(ray) -> None:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fool.models import classifiers, model_files, scorer_contract
+from keras_fool.models import classifiers, given_classifiers, model_files, scorer_contract
 
 if TYPE_CHECKING:
     from keras_fool.detectors import adaptive
 
-_WEIGHTS = "published.weights.h5"
 _DETECTOR = "detector"
 
 
@@ -50,6 +49,22 @@ class Shipped:
     imports: tuple[str, ...]
 
 
+def check(classifier: given_classifiers.AnyClassifier) -> None:
+    """Checks that workers can open a classifier.
+
+    Raises:
+        ValueError: It is an endpoint or a function.
+    """
+    if classifier.in_graph:
+        return
+    what, remedy = "a function", ""
+    if classifier.is_remote:
+        what, remedy = "an endpoint", " It takes replicas, with commas between their hosts."
+    raise ValueError(
+        f"{classifier.name} is {what}, which no worker opens: leave --cluster out.{remedy}"
+    )
+
+
 def pack(
     classifier: classifiers.AnyClassifier,
     *,
@@ -68,15 +83,11 @@ def pack(
         imports: Modules with custom layers.
 
     Raises:
-        ValueError: It is an endpoint or a function.
+        ValueError: It is an endpoint or a function, or cannot be saved.
         OSError: A file cannot be read.
     """
-    if not classifier.in_graph:
-        what = "an endpoint" if classifier.is_remote else "a function"
-        raise ValueError(
-            f"{classifier.name} is {what}, which no worker opens: leave --cluster out. An endpoint "
-            "takes replicas, with commas between their hosts."
-        )
+    check(classifier)
+    assert classifier.in_graph  # else it was refused
     files: dict[str, np.ndarray] = {}
     members = tuple(
         _packed(member, str(number), files) for number, member in enumerate(classifier.members)
@@ -148,11 +159,9 @@ def _packed(
     member: classifiers.Classifier, folder: str, files: dict[str, np.ndarray]
 ) -> classifiers.Classifier:
     """A member whose `path` is relative; its files are added to `files`."""
-    if member.path is None:  # Keras has downloaded its weights; workers may have no network
+    if member.path is None:
         with tempfile.TemporaryDirectory(prefix="keras_fool-") as temporary:
-            weights = pathlib.Path(temporary) / _WEIGHTS
-            member.load().save_weights(weights)
-            return _packed(dataclasses.replace(member, path=weights), folder, files)
+            return _packed(member.saved(pathlib.Path(temporary)), folder, files)
     path = pathlib.Path(folder, member.path.name)
     base = path if member.path.is_dir() else path.parent
     found = model_files.files(member.path)

@@ -1,7 +1,6 @@
 """The cluster that a command's evolutions are made on, from its flags."""
 
 import contextlib
-import importlib.util
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -38,23 +37,21 @@ def check() -> None:
                     f"--{holder.name} is about the workers of a cluster: give --cluster, too."
                 )
         return
-    with errors.needs_extra("cluster"):
-        if importlib.util.find_spec("ray") is None:
-            raise ModuleNotFoundError(name="ray")
-    addresses.head(address)
+    with errors.reported(ValueError, as_error=errors.UsageError):
+        addresses.check(address)
 
 
 def check_classifier(classifier: classifiers.AnyClassifier) -> None:
     """Checks that workers can open a classifier, where there is a cluster.
 
     Raises:
-        UsageError: It is an endpoint.
+        UsageError: It is an endpoint or a function.
     """
-    if common_flags.CLUSTER.value is not None and classifier.is_remote:
-        raise errors.UsageError(
-            f"{classifier.name} is an endpoint, which no worker opens: leave --cluster out. An "
-            "endpoint takes replicas, with commas between their hosts."
-        )
+    if common_flags.CLUSTER.value is not None:
+        from keras_fool.cluster import shipping
+
+        with errors.reported(ValueError, as_error=errors.UsageError):
+            shipping.check(classifier)
 
 
 @contextlib.contextmanager

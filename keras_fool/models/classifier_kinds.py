@@ -217,6 +217,17 @@ class Classifier(_Local):
 
         return keras_models.loaded(self)
 
+    def saved(self, folder: pathlib.Path) -> "Classifier":
+        """The same with a file in a folder, of one without: it needs neither network nor process.
+
+        Raises:
+            ValueError: It cannot be saved.
+            OSError: The file could not be written.
+        """
+        weights = folder / "published.weights.h5"
+        self.load().save_weights(weights)
+        return dataclasses.replace(self, path=weights)
+
     @property
     def mean_path(self) -> pathlib.Path | None:
         """The file with the mean training image, where its view subtracts that."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import operator
+import pathlib
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -115,6 +116,21 @@ class KerasModel(classifier_kinds.Classifier):
             )
         keras_models.check_finite(self.name, self.model)
         return self.model
+
+    def saved(self, folder: pathlib.Path) -> classifier_kinds.Classifier:
+        """The same in a file; see `classifier_kinds.Classifier.saved`."""
+        from keras_fool.models import keras_models
+
+        path = folder / "model.keras"
+        try:
+            with keras_models.quiet():
+                self.load().save(path)
+        except Exception as error:  # layers of the user's own may raise anything
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{self.name} cannot be saved in a file: {reason}") from error
+        kind = classifier_kinds.Classifier
+        said = {field.name: getattr(self, field.name) for field in dataclasses.fields(kind)}
+        return kind(**{**said, "path": path})
 
     @property
     def spec(self) -> str:

@@ -8,11 +8,12 @@ import sys
 import numpy as np
 import pytest
 
+import keras_fool
 from evolvers import map_elites
 from evolvers.config import Config
-from keras_fool import errors, evolve, reproduce
+from keras_fool import audit, errors, evolve, reproduce
 from keras_fool.cluster import addresses, build, shipping, worker
-from keras_fool.models import classifiers, kernel_threads, scorer_contract
+from keras_fool.models import classifiers, in_memory, kernel_threads, scorer_contract
 
 CONFIG = Config(runs=2, first_run=3, generations=6, initial=12, batch=10)
 
@@ -129,6 +130,34 @@ def test_an_ensemble_is_opened_from_what_was_shipped(tiny_model, other_model):
     assert all(not path.is_absolute() for path in map(pathlib.Path, packed.files))
 
 
+def test_a_model_in_memory_is_opened_from_what_was_shipped(tiny_model):
+    labels = ("a", "b", "c")
+    model = in_memory.KerasModel.of(classifiers.find(str(tiny_model)).load(), labels=labels)
+    images = np.random.default_rng(1).integers(0, 256, (5, 12, 10, 1), np.uint8)
+
+    scorer = shipping.opened(shipping.pack(model))
+
+    np.testing.assert_array_equal(scorer.score(images), model.open().score(images))
+    assert tuple(scorer.labels) == labels
+
+
+def test_a_model_in_memory_that_cannot_be_saved_is_refused_in_one_line(tiny_model):
+    import keras
+
+    class Unsaved(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+        def get_config(self):
+            raise NotImplementedError("no words\nfor it")
+
+    model = classifiers.find(str(tiny_model)).load()
+    with_layer = keras.Model(model.inputs, Unsaved()(model.outputs[0]), name="mine")
+
+    with pytest.raises(ValueError, match=r"^mine cannot be saved in a file: no words$"):
+        shipping.pack(in_memory.KerasModel.of(with_layer))
+
+
 def test_the_same_environment_is_none_to_speak_of_and_another_is_named():
     there = dict(build.here())
     assert build.difference(there, "node-3") is None
@@ -146,6 +175,7 @@ def test_the_same_environment_is_none_to_speak_of_and_another_is_named():
     ("command_module", "arguments"),
     [
         (evolve, ["--dataset=mnist", "--cluster=auto"]),
+        (audit, ["--dataset=mnist", "--cluster=auto"]),
         (reproduce, ["--experiment=table_s2", "--cluster=auto"]),
     ],
 )
@@ -162,12 +192,61 @@ def test_without_ray_there_is_one_line(command, monkeypatch, tmp_path, command_m
     assert not list(tmp_path.iterdir())
 
 
+def brightness(images):
+    light = images.mean(axis=(1, 2, 3)) / 255
+    return np.stack([1 - light, light], axis=1)
+
+
+@pytest.mark.parametrize("function", [keras_fool.fool, keras_fool.assess])
+@pytest.mark.parametrize(
+    ("settings", "error", "facts"),
+    [
+        ({"cluster": "nowhere"}, ValueError, ("cluster='nowhere'", "HOST:PORT")),
+        ({"cluster": 6379}, TypeError, ("cluster", "6379")),
+        ({"workers": 2}, ValueError, ("workers", "cluster")),
+        ({"cluster": "auto", "workers": 0}, ValueError, ("workers", "at least 1", "0")),
+        ({"cluster": "auto", "workers": 1.5}, TypeError, ("workers", "1.5")),
+        ({"cluster": "auto", "cpus_per_worker": "x"}, TypeError, ("cpus_per_worker", "'x'")),
+        ({"cluster": "127.0.0.1:1"}, errors.UserError, ("127.0.0.1:1", "ray start --head")),
+        ({"cluster": "local"}, ValueError, ("brightness", "a function", "cluster")),
+    ],
+)
+def test_programs_are_told_at_once_what_no_cluster_can_do(
+    monkeypatch, tmp_path, function, settings, error, facts
+):
+    pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(error) as raised:
+        function(brightness, image_shape=(8, 8, 1), workdir="run", progress=False, **settings)
+
+    assert all(fact in str(raised.value) for fact in facts)
+    assert "\n" not in str(raised.value)
+    assert "--c" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("function", [keras_fool.fool, keras_fool.assess])
+def test_without_ray_programs_are_told_what_to_install(monkeypatch, tmp_path, function):
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+    with pytest.raises(errors.UserError, match=r"ray.*\[cluster\]"):
+        function("mnist_a", cluster="auto", workdir=tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_ascent_has_no_use_for_a_cluster(tmp_path):
+    with pytest.raises(ValueError, match="cluster is for method='evolve'"):
+        keras_fool.fool("mnist_a", method="ascend", cluster="auto", workdir=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         (["--dataset=mnist", "--workers=3"], ("--workers", "--cluster")),
         (["--dataset=mnist", "--gpus_per_worker=0.5"], ("--gpus_per_worker", "--cluster")),
         (["--dataset=mnist", "--cluster=auto", "--workers=0"], ("workers",)),
+        (["--dataset=mnist", "--cluster=nowhere"], ("--cluster=nowhere", "HOST:PORT")),
     ],
 )
 def test_flags_that_do_not_go_together_are_refused(command, arguments, named):
@@ -180,7 +259,7 @@ def test_flags_that_do_not_go_together_are_refused(command, arguments, named):
 
 @pytest.mark.parametrize("address", ["", "nowhere", "10.0.0.1:", "ray://:10001", "host:70000"])
 def test_what_is_no_address_is_refused(address):
-    with pytest.raises(errors.UsageError, match="auto, local, HOST:PORT or ray://HOST:PORT"):
+    with pytest.raises(ValueError, match="auto, local, HOST:PORT or ray://HOST:PORT"):
         addresses.head(address)
 
 
