@@ -206,6 +206,7 @@ def test_confidence_in_real_images_beside_fooling_ones(reproduced, networks, pho
     assert str(tmp_path) not in (folder / "settings.json").read_text()
 
 
+@pytest.mark.slow
 def test_confidence_command(command, networks, photographs, tmp_path):
     model, _, _ = networks[1].partition(":")
     arguments = [f"--model={model}", "--image_size=14", f"--dataset=folder:{photographs}"]

@@ -102,6 +102,7 @@ def test_altered_image_is_named_and_nothing_is_written(command, altered, other_m
     assert not (tmp_path / "altered-transfer").exists()
 
 
+@pytest.mark.slow
 def test_results_are_not_replaced_unless_asked(command, altered, other_model, tmp_path):
     arguments = (f"--images={altered}", f"--models={other_model}")
     assert command(transfer, *arguments)[0] == 0

@@ -17,13 +17,23 @@ def prepared(tmp_path_factory) -> str:
     return folder
 
 
+@pytest.fixture(scope="module")
+def fixed(prepared) -> datasets.Dataset:
+    return datasets.load("tfds:door_fixed", prepared)
+
+
+@pytest.fixture(scope="module")
+def grey(prepared) -> datasets.Dataset:
+    return datasets.load("tfds:door_grey", prepared)
+
+
 def sorted_rows(images: np.ndarray) -> np.ndarray:
     rows = images.reshape(len(images), -1)
     return rows[np.lexsort(rows.T)]
 
 
-def test_images_of_one_size_are_kept_byte_by_byte(prepared):
-    data = datasets.load("tfds:door_fixed", prepared)
+def test_images_of_one_size_are_kept_byte_by_byte(prepared, fixed):
+    data = fixed
 
     assert (data.name, data.labels) == ("tfds:door_fixed", ("cat", "dog", "eel"))
     assert (data.num_train, data.num_test, data.image_shape) == (12, 8, (6, 4, 3))
@@ -35,14 +45,12 @@ def test_images_of_one_size_are_kept_byte_by_byte(prepared):
     assert np.bincount(data.train_labels).tolist() == [4, 4, 4]
 
 
-def test_other_sizes_are_resized_with_antialiasing(prepared):
-    own = datasets.load("tfds:door_fixed", prepared)
-
+def test_other_sizes_are_resized_with_antialiasing(prepared, fixed):
     data = datasets.load("tfds:door_fixed", prepared, image_size=3)
 
-    resized = tf.image.resize(own.test_images, (3, 3), antialias=True)
+    resized = tf.image.resize(fixed.test_images, (3, 3), antialias=True)
     np.testing.assert_array_equal(data.test_images, np.round(resized).astype(np.uint8))
-    np.testing.assert_array_equal(data.test_labels, own.test_labels)
+    np.testing.assert_array_equal(data.test_labels, fixed.test_labels)
 
 
 def test_without_a_test_split_the_last_tenth_is_for_testing(prepared):
@@ -52,8 +60,7 @@ def test_without_a_test_split_the_last_tenth_is_for_testing(prepared):
     assert data.image_shape == (5, 5, 3)
 
 
-def test_colours_that_a_classifier_takes(prepared):
-    grey = datasets.load("tfds:door_grey", prepared)
+def test_colours_that_a_classifier_takes(prepared, grey):
     colour = datasets.load("tfds:door_grey", prepared, image_size=6, channels=3, test_only=True)
 
     (images, labels), *others = colour.test_batches(100)
@@ -63,15 +70,14 @@ def test_colours_that_a_classifier_takes(prepared):
     assert datasets.load("tfds:door_fixed", prepared, channels=1).image_shape == (6, 4, 1)
 
 
-def test_crops_are_cut_as_those_of_pictures(prepared):
+def test_crops_are_cut_as_those_of_pictures(prepared, grey):
     data = datasets.load("tfds:door_grey", prepared, image_size=6, crop_size=4)
-    whole = datasets.load("tfds:door_grey", prepared)
 
     images, _ = next(data.test_batches(100))
-    np.testing.assert_array_equal(images, whole.test_images[:, 1:5, 1:5])
+    np.testing.assert_array_equal(images, grey.test_images[:, 1:5, 1:5])
     trained, _ = data.train_feed(1, 4, slice(None)).read(0, 1)
     assert trained.shape == (1, 4, 4, 4, 1)
-    assert data.digest != whole.digest
+    assert data.digest != grey.digest
 
 
 @pytest.mark.parametrize(

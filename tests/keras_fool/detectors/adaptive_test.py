@@ -8,6 +8,7 @@ from evolvers.canvas import Canvas
 from keras_fool import detectors
 from keras_fool.detectors import adaptive, thresholds
 from keras_fool.models import classifiers, endpoints
+from tests import exploring
 from tests.evolvers import samples
 
 
@@ -67,7 +68,7 @@ def mixed(digits):
     return np.concatenate([digits.test[:30], noise])
 
 
-@pytest.mark.parametrize("name", ["msp", "odin"])
+@pytest.mark.parametrize("name", exploring.most(["msp", "odin"], rare={"odin"}))
 def test_a_classifier_that_is_loaded_already_gives_the_same(saved, digits, mixed, name):
     path, _ = saved(name)
     defence, loaded = detectors.defence(path), digits.source
@@ -91,7 +92,7 @@ def test_a_loaded_classifier_that_the_detector_was_not_fitted_on_is_refused(save
 
 @pytest.mark.parametrize(
     "name",
-    ["msp", "odin", *(pytest.param(name, marks=pytest.mark.slow) for name in ("energy", "knn"))],
+    exploring.most(["msp", "odin", "energy", "knn"], rare={"odin", "energy", "knn"}),
 )
 def test_scores_are_counted_confidences(saved, digits, mixed, name):
     path, detector = saved(name)

@@ -84,6 +84,7 @@ def usable(message: str) -> list[str]:
     return message.rpartition(": ")[2].rstrip(".").split(", ")
 
 
+@pytest.mark.slow
 def test_an_ensemble_has_confidences_alone(refused, digits):
     ensemble = classifiers.find_all("mnist_a,mnist_b")
     source = detectors.open_source(ensemble)
@@ -145,6 +146,7 @@ def test_independent_labels_have_features_but_no_logits(refused, tmp_path):
         assert np.ptp(scores) > 0
 
 
+@pytest.mark.slow
 def test_several_crops_have_no_common_logits(refused, digits):
     message = refused("energy", "mnist_a:image=32:crops=10")
     assert "10 crops" in message

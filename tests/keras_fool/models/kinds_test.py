@@ -20,7 +20,8 @@ RARE = {
     *("labels of their own, operation", "mixed_float16, softmax layer", "one sigmoid layer"),
     *("mixed_float16, cast behind", "mixed_float16, float32 head", "mixed_bfloat16, 1000 labels"),
     *("float16 sigmoids", "float16 logits", "trained on one logit", "one sigmoid said"),
-    *("optimizer inside", "mixed_float16, 1000 labels"),
+    *("optimizer inside", "mixed_float16, 1000 labels", "softmax layer", "nested", "augmentation"),
+    *("linear said logits", "dict of one output", "passing layers", "Normalization", "float16"),
 }
 
 

@@ -64,6 +64,7 @@ def test_blur_takes_nothing_of_a_plain_gradient_and_nearly_all_of_a_checkerboard
     assert inside == pytest.approx(1 - kept**2, abs=0.15)  # mirrored edges keep other shares
 
 
+@pytest.mark.slow
 def test_uses_the_images_of_figure_s5(command, tiny_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = [f"--models={tiny_model}", "--dataset=mnist", "--scale=0.02"]

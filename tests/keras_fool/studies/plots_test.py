@@ -9,6 +9,7 @@ from PIL import Image
 
 from keras_fool.studies import plots
 from keras_fool.studies.retraining import outcomes, section_c2, table_s2
+from tests import exploring
 
 LONG = "images that fool a network of a rather long name, given to another one, at scale 0.02; " * 3
 WIDE = "W" * 160  # a file's name may have no space
@@ -104,7 +105,13 @@ def draw_gains(title: str) -> bytes:
     return plots.gains_of_steps(several, {"one": ([0.001, 0.01], [0.2, 1.4])}, title)
 
 
-@pytest.mark.parametrize("draw", [draw_curve, draw_distributions, draw_step, draw_gains])
+@pytest.mark.parametrize(
+    "draw",
+    exploring.most(
+        [draw_curve, draw_distributions, draw_step, draw_gains],
+        rare={draw_distributions, draw_gains},
+    ),
+)
 def test_title_fits(draw):
     sheet = Image.open(io.BytesIO(draw("W" * 100))).convert("L")
 
