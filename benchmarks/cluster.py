@@ -1,12 +1,14 @@
 """Measures what a Ray cluster costs and brings, on one machine, and simulates a larger one.
 
-    python -m benchmarks.cluster            about ten minutes on two cores
-    python -m benchmarks.cluster --quick    about three; fewer repeats, no MobileNet
+    python -m benchmarks.cluster                      about ten minutes on two quiet cores
+    python -m benchmarks.cluster --quick              about three; fewer repeats, no MobileNet
+    python -m benchmarks.cluster --only=MobileNet     the batches of one run alone
 
 Without a cluster a process has one core; a worker has one, too, and the driver shares the last.
 Each figure is the median (minimum .. maximum) of repeats, which take turns. Prints a table and
-writes benchmarks/cluster.json: machine, versions, figures. The simulated workers share no network,
-disk or anything else.
+writes it into benchmarks/cluster.json, for each network with the machine, how busy that was, and
+versions. Bytes are those of images and confidences, or of what is pickled for new elites. The
+simulated workers share no network, disk or anything else.
 """
 
 import argparse
@@ -27,6 +29,7 @@ import psutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _RESULTS = pathlib.Path(__file__).with_name("cluster.json")
+_NAMES = ("mnist_a", "MobileNet")
 _RUNS, _GENERATIONS, _BATCH = 8, 40, 200
 _LARGE_GENERATIONS, _LARGE_BATCH = 3, 64
 _SIMULATED = (1, 2, 10, 30, 100, 300, 1000)
@@ -38,6 +41,7 @@ def main() -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer repeats, no MobileNet")
+    parser.add_argument("--only", choices=_NAMES, help="measure one network, keep the others")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -45,13 +49,16 @@ def main() -> None:
         print(json.dumps(_timed(model, int(workers), large == "large")))
         return
     repeats = 1 if arguments.quick else 3
-    figures = {"mnist_a": _compared("mnist_a", repeats, large=False)}
-    if not arguments.quick:
-        with tempfile.TemporaryDirectory() as folder:
-            figures["MobileNet"] = _compared(_mobilenet(folder), 1, large=True)
-    _RESULTS.write_text(
-        json.dumps({"machine": _machine(), "figures": figures}, indent=2) + "\n", encoding="utf-8"
-    )
+    found = json.loads(_RESULTS.read_text("utf-8"))
+    for name in [arguments.only] if arguments.only else _NAMES[: 1 if arguments.quick else None]:
+        machine = _machine()
+        if name == "mnist_a":
+            figures = _compared(name, repeats, large=False)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                figures = _compared(_mobilenet(folder), 1, large=True)
+        found[name] = {"machine": machine, "figures": figures}
+    _RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 def _compared(model: str, repeats: int, *, large: bool) -> dict:
@@ -84,8 +91,9 @@ def _compared(model: str, repeats: int, *, large: bool) -> dict:
     }
     for key in list(figures)[3:]:
         print(f"{name:<10} {key.replace('_', ' '):<42} {figures[key]:.4g}")
+    simulated = _simulated_batches if large else _simulated
     figures["simulated_images_per_second"] = {
-        workers: _simulated(workers, worker, driver) for workers in _SIMULATED
+        workers: simulated(workers, worker, driver) for workers in _SIMULATED
     }
     for workers, rate in figures["simulated_images_per_second"].items():
         print(f"{name:<10} simulated, {workers:>4} workers {rate:>14,.0f} images/s")
@@ -192,6 +200,11 @@ def _simulated(workers: int, seconds: float, driver_seconds: float) -> float:
         if done + 1 < pieces:
             heapq.heappush(behind, (done + 1, part))
     return 2 * workers * pieces * images / driver
+
+
+def _simulated_batches(workers: int, seconds: float, driver_seconds: float) -> float:
+    """Images per second of one run: the driver breeds a generation, then all workers score it."""
+    return 1 / (driver_seconds + seconds / workers)
 
 
 def _mobilenet(folder: str) -> str:
