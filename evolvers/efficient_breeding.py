@@ -7,7 +7,7 @@ together.
 import numpy as np
 
 from evolvers.activations import GAUSSIAN, LINEAR
-from evolvers.breeding import copy_parent, draw, made, make_room, mutate, polynomial_delta, uniform
+from evolvers.breeding import copy_parent, draw, made, make_room, mutate, uniform
 from evolvers.compiling import compiled
 from evolvers.cppn import CppnBatch
 from evolvers.cppn_genome import NUM_INPUTS, CppnGenomeConfig
@@ -16,13 +16,11 @@ from evolvers.efficient_genome import (
     KEEPS,
     MAX_WEIGHT,
     RADII,
-    SCALES,
     SMALLEST_AMPLITUDE,
     SMALLEST_RADIUS,
     STEEPNESS,
-    STEPS,
     chances,
-    paper_shares,
+    spot_shares,
 )
 from evolvers.searches import Mixture
 
@@ -71,8 +69,7 @@ def offspring(
         config.weight_min_value,
         config.weight_max_value,
         rates,
-        paper_shares(confidences, mixture),
-        mixture.spots,
+        spot_shares(confidences, mixture),
         extent,
     )
     return CppnBatch(config.num_outputs, *arrays), chosen
@@ -80,7 +77,7 @@ def offspring(
 
 @compiled()
 def _offspring(
-    rng, parents, sums, count, num_outputs, weight_min, weight_max, rates, paper, spots, extent
+    rng, parents, sums, count, num_outputs, weight_min, weight_max, rates, spots, extent
 ):
     room = make_room(parents, count, _MAX_NEW_NODES, _MAX_NEW_EDGES)
     node_offsets, edge_offsets, chosen = room[0], room[2], room[-1]
@@ -88,14 +85,12 @@ def _offspring(
         parent = np.searchsorted(sums, draw(rng, sums[-1]), side="right")
         chosen[child] = parent
         kind, source, target, weight, n, m = copy_parent(parents, parent, room, child)
-        if uniform(rng) < paper[parent]:
+        if uniform(rng) < spots[parent]:
+            n, m = _add_spot(rng, num_outputs, extent, n, m, kind, source, target, weight)
+        else:
             n, m = mutate(
                 rng, num_outputs, weight_min, weight_max, rates, n, m, kind, source, target, weight
             )
-        elif uniform(rng) < spots:
-            n, m = _add_spot(rng, num_outputs, extent, n, m, kind, source, target, weight)
-        else:
-            _step(rng, weight_min, weight_max, m, weight)
         node_offsets[child + 1] = node_offsets[child] + n
         edge_offsets[child + 1] = edge_offsets[child] + m
     return made(room)
@@ -133,19 +128,6 @@ def _add_spot(rng, num_outputs, extent, n, m, kind, source, target, weight):
         amplitude = -amplitude
     source[m + 3], target[m + 3], weight[m + 3] = spot, NUM_INPUTS + output, amplitude
     return n + 3, m + 4
-
-
-@compiled()
-def _step(rng, weight_min, weight_max, m, weight):
-    if m == 0:
-        return
-    scale = np.ldexp(1.0, -draw(rng, SCALES))
-    surely = draw(rng, m)
-    for edge in range(m):
-        if edge == surely or uniform(rng) < STEPS / m:
-            delta = polynomial_delta(uniform(rng))
-            moved = np.float64(weight[edge]) + (weight_max - weight_min) * scale * delta
-            weight[edge] = min(max(moved, weight_min), weight_max)
 
 
 @compiled()

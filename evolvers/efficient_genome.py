@@ -6,15 +6,12 @@ It needs a quarter of the paper's images or less (results/search):
   changes are bad ones. A spot is a small round place that becomes lighter or darker (or changes its
   hue or saturation): three Gaussian nodes and a connection to an output. Every place of the image
   can so be improved alone.
-* **Small steps.** The paper changes a tenth of all weights, so a large network has hardly a child
-  that is near it. Here about three weights change, whatever the network's size, and by a scale
-  between all and a 256th of the paper's, each as likely.
 * **Parents in doubt.** The paper draws all niches as often. Here a niche is drawn less often the
   fewer halvings of its doubt (1 - confidence) are left.
 
 Where an elite has little confidence yet, its children mutate as in the paper: larger jumps find the
-images that small changes improve. Of a sure elite's children it is three in ten. Confidences are
-all that is asked of the classifier.
+images that spots improve. Of a sure elite's children it is three in ten. Confidences are all that
+is asked of the classifier.
 
 This is the readable version. `efficient_breeding` is the same, compiled; it makes the same children
 from the same random stream (a test checks that).
@@ -25,21 +22,19 @@ import math
 import numpy as np
 
 from evolvers import activations, searches
-from evolvers.cppn_genome import CppnGenome, CppnGenomeConfig, draw, polynomial_delta
+from evolvers.cppn_genome import CppnGenome, CppnGenomeConfig, draw
 
 MAX_WEIGHT = 10.0
 _X, _Y, _BIAS = -1, -2, -4
 KEEPS = 3.0  # a linear node divides by 3, so with this weight it gives what it gets
 STEEPNESS = 3.0  # a spot's edge: exp(-9) where it is one of its Gaussians alone
-SCALES = 9  # of small steps: 1, 1/2, ... 1/256
 SMALLEST_AMPLITUDE, AMPLITUDES = -2, 5  # powers of two: from 1/4, in five octaves, up to 8
 SMALLEST_RADIUS, RADII = -3, 2  # of half the image: from 1/8, in two octaves, up to 1/2
-STEPS = 2.0  # how many weights change besides the one that surely does, on average
 _HALVINGS = 24  # float32 cannot tell a doubt of 2^-25 from none
 
 
-def paper_shares(confidences: np.ndarray, mixture: searches.Mixture) -> np.ndarray:
-    """Of the children of each elite, the share that mutates as in the paper.
+def spot_shares(confidences: np.ndarray, mixture: searches.Mixture) -> np.ndarray:
+    """Of the children of each elite, the share that gets a spot.
 
     Args:
         confidences: float32 [niches], in [0, 1]; of the elites, for their own labels.
@@ -49,9 +44,7 @@ def paper_shares(confidences: np.ndarray, mixture: searches.Mixture) -> np.ndarr
         float64 [niches], in [0, 1].
     """
     sure = np.clip(np.asarray(confidences, np.float64), 0, 1)
-    if not mixture.by_confidence:
-        sure = np.ones_like(sure)
-    return 1 - (1 - mixture.paper) * sure
+    return mixture.spots * (sure if mixture.by_confidence else np.ones_like(sure))
 
 
 def chances(confidences: np.ndarray, mixture: searches.Mixture) -> np.ndarray:
@@ -71,38 +64,20 @@ def chances(confidences: np.ndarray, mixture: searches.Mixture) -> np.ndarray:
     return np.where(doubt > 0, 1 + np.clip(_HALVINGS + halvings, 0, _HALVINGS + 1), 1)
 
 
-def mutate(
-    genome: CppnGenome,
-    config: CppnGenomeConfig,
-    shares: tuple[float, float],
-    extent: tuple[float, float, float, float],
-    rng: np.random.Generator,
-) -> None:
-    """Changes a genome by one of the three ways.
-
-    Args:
-        genome: What is changed.
-        config: The paper's settings.
-        shares: How likely the paper's mutation is, and otherwise a spot.
-        extent: The smallest and the largest x, the smallest and the largest y of the image.
-        rng: The run's random stream.
-    """
-    paper, spots = shares
-    if rng.random() < paper:
-        genome.mutate(config, rng)
-    elif rng.random() < spots:
-        add_spot(genome, config, extent, rng)
-    else:
-        step(genome, config, rng)
-
-
 def add_spot(
     genome: CppnGenome,
     config: CppnGenomeConfig,
     extent: tuple[float, float, float, float],
     rng: np.random.Generator,
 ) -> None:
-    """Adds a round spot, at any place and of any sign, to the picture of one output."""
+    """Adds a round spot, at any place and of any sign, to the picture of one output.
+
+    Args:
+        genome: What is changed.
+        config: The paper's settings.
+        extent: The smallest and the largest x, the smallest and the largest y of the image.
+        rng: The run's random stream.
+    """
     output = draw(rng, config.num_outputs)
     _make_linear(genome, output)
     radius = _octave(rng, SMALLEST_RADIUS, RADII)
@@ -117,26 +92,6 @@ def add_spot(
     genome.add_strand(_BIAS, spot, -2 * STEEPNESS)  # the argument is 0 where both are 1
     amplitude = _octave(rng, SMALLEST_AMPLITUDE, AMPLITUDES)
     genome.add_strand(spot, output, amplitude if rng.random() < 0.5 else -amplitude)
-
-
-def step(genome: CppnGenome, config: CppnGenomeConfig, rng: np.random.Generator) -> None:
-    """Changes one weight, and each other with a chance that lets two more change."""
-    if not genome.connections:
-        return
-    span = config.weight_max_value - config.weight_min_value
-    scale = math.ldexp(1.0, -draw(rng, SCALES))
-    number = genome.num_strands
-    surely, place = draw(rng, number), 0
-    for key, gene in list(genome.connections.items()):
-        weights = list(gene.strands)
-        for strand, weight in enumerate(weights):
-            if place == surely or rng.random() < STEPS / number:
-                moved = weight + span * scale * polynomial_delta(rng.random())
-                moved = min(max(moved, config.weight_min_value), config.weight_max_value)
-                weights[strand] = float(np.float32(moved))
-            place += 1
-        if tuple(weights) != gene.strands:
-            genome.replace(key, weights)
 
 
 def _make_linear(genome: CppnGenome, output: int) -> None:

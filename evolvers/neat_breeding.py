@@ -49,12 +49,15 @@ def efficient_offspring(
     """Changed copies of parents; see `efficient_breeding.offspring`."""
     genes = [parents[place].to_neat(key=place) for place in range(len(parents))]
     sums = np.cumsum(efficient_genome.chances(confidences, mixture))
-    shares = efficient_genome.paper_shares(confidences, mixture)
+    shares = efficient_genome.spot_shares(confidences, mixture)
     chosen, children = [], []
     for _ in range(count):
         place = int(np.searchsorted(sums, int(rng.random() * sums[-1]), side="right"))
         child = genes[place].copy()
-        efficient_genome.mutate(child, config, (shares[place], mixture.spots), extent, rng)
+        if rng.random() < shares[place]:
+            efficient_genome.add_spot(child, config, extent, rng)
+        else:
+            child.mutate(config, rng)
         chosen.append(place)
         children.append(Cppn.from_neat(child, config.num_outputs))
     return CppnBatch.stack(children), np.array(chosen, np.int32)

@@ -13,14 +13,13 @@ class Mixture:
     """How the efficient search makes children; see `efficient_genome`.
 
     Attributes:
-        paper: Of a sure elite's children, the share that mutates as in the paper.
-        spots: Of its other children, the share that gets a spot; the rest take small steps.
-        by_confidence: Whether more of an elite's children mutate as in the paper, the less
-            confidence it has: of confidence 0, all.
+        spots: Of a sure elite's children, the share that gets a spot. The others mutate as in the
+            paper.
+        by_confidence: Whether an elite has fewer children with a spot, the less confidence it
+            has: with confidence 0, none.
         by_doubt: Whether niches in doubt are drawn more often as parents.
     """
 
-    paper: float = 0.3
     spots: float = 0.7
     by_confidence: bool = True
     by_doubt: bool = True
@@ -29,7 +28,6 @@ class Mixture:
 MIXTURES = {
     EFFICIENT: Mixture(),
     "efficient_without_spots": Mixture(spots=0),
-    "efficient_without_steps": Mixture(spots=1),
     "efficient_with_fixed_shares": Mixture(by_confidence=False),
     "efficient_with_uniform_parents": Mixture(by_doubt=False),
 }
