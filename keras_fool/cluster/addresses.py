@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import socket
+import sys
 
 from keras_fool import errors
 
@@ -22,11 +23,18 @@ def check(address: str) -> None:
 
     Raises:
         ValueError: It is not an address.
-        UserError: Ray is not installed, or nothing answers there.
+        UserError: Ray is not installed, or nothing answers there, or this process is in another
+            cluster.
     """
     with errors.needs_extra("cluster"):
         if importlib.util.find_spec("ray") is None:
             raise ModuleNotFoundError(name="ray")
+    ray = sys.modules.get("ray")
+    if address != AUTO and ray is not None and ray.is_initialized():
+        raise errors.UserError(
+            f"--cluster={address} is one cluster, and this process is in one already: say "
+            f"--cluster={AUTO} for that one, or call ray.shutdown() before."
+        )
     head(address)
 
 

@@ -86,8 +86,7 @@ class Cluster:
         Raises:
             ValueError: No worker opens such a classifier, or one run is to be drawn by its scorer,
                 or it is not an address.
-            UserError: Ray is not installed, or there is no such cluster, or it has no room, or this
-                process is in another one.
+            UserError: Ray is not installed, or there is no such cluster, or it has no room.
             OSError: A file of the classifier cannot be read.
         """
         draws = evolution.config.renderer == "tf"
@@ -125,15 +124,10 @@ class Cluster:
 
         from keras_fool.cluster import pool
 
-        if not ray.is_initialized():
+        if not ray.is_initialized():  # as it is in a program that uses Ray itself
             with signals_kept(), stopping.saying("no worker has begun; nothing was written."):
                 _connect(ray, self._address)
             self._stack.callback(_leave, ray)
-        elif self._address != addresses.AUTO:  # a program that uses Ray itself
-            raise errors.UserError(
-                f"--cluster={self._address} is one cluster, and this process is in one already: "
-                f"say --cluster={addresses.AUTO} for that one, or call ray.shutdown() before."
-            )
         found = pool.Pool(pool.Resources(*self._needs), self._note)
         self._stack.callback(found.close)
         return found
