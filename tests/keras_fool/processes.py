@@ -41,18 +41,6 @@ class Started:
         self.process = process
         self._log = log
 
-    def kill_when(self, happened: Callable[[], object], then_wait: float = 0) -> None:
-        """Kills it `then_wait` seconds after something has happened.
-
-        Raises:
-            AssertionError: It did not happen, or the process was complete before.
-        """
-        self.wait_until(happened)
-        time.sleep(then_wait)
-        self.process.kill()
-        self.process.join(LONGEST)
-        assert self.process.exitcode == -signal.SIGKILL, "complete before it could be killed"
-
     def wait_until(self, happened: Callable[[], object]) -> None:
         """Waits for something that the process does."""
         deadline = time.monotonic() + LONGEST
@@ -108,9 +96,10 @@ def killed(
     within: pathlib.Path,
     change: int = 1,
     once: str = "",
+    number: int = signal.SIGKILL,
     folder: pathlib.Path = pathlib.Path(),
 ) -> None:
-    """Starts a command that kills itself by SIGKILL right before it changes a file, and waits.
+    """Starts a command that sends itself a signal right before it changes a file, and waits.
 
     So nobody has to look at the right moment, however busy the machine is.
 
@@ -120,13 +109,16 @@ def killed(
         log: Gets what it says and prints, behind what is there.
         within: Files in this folder count: one that is opened for writing, put in its place, or
             removed, and a folder that is made.
-        change: Before which change it dies, from 1.
+        change: Before which change that is, from 1.
         once: They are counted from when there is a file of this pattern in `within`.
+        number: The signal: SIGKILL, which ends it there, or one that it answers and then ends.
         folder: Where it works.
     """
-    target = functools.partial(_dying, within, change, once, command, list(arguments), folder)
+    run = (command, list(arguments), folder)
+    target = functools.partial(_signalled, within, change, once, number, *run)
     ended = start_function(target, log=log).exit_code()
-    assert ended == -signal.SIGKILL, f"complete before it was killed\n{log.read_text()}"
+    expected = -number if number == signal.SIGKILL else 128 + number
+    assert ended == expected, f"complete before the signal\n{log.read_text()}"
 
 
 def start_function(
@@ -145,7 +137,7 @@ def _logged(function: Callable[[], None], log: pathlib.Path, out: pathlib.Path) 
     function()
 
 
-def _dying(within: pathlib.Path, change: int, once: str, *run: object) -> None:
+def _signalled(within: pathlib.Path, change: int, once: str, number: int, *run: object) -> None:
     left = change
 
     def hook(event: str, arguments: tuple) -> None:
@@ -158,7 +150,7 @@ def _dying(within: pathlib.Path, change: int, once: str, *run: object) -> None:
         if path.is_relative_to(within) and (not once or any(within.glob(once))):
             left -= 1
             if not left:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), number)
 
     sys.addaudithook(hook)
     _run(*run)

@@ -16,7 +16,7 @@ from keras_fool.audits import data, engine, planning, schema, settings
 from keras_fool.models import classifiers, in_memory
 from keras_fool.runs import champion_png, stopping
 from tests.keras_fool import folders, next_steps
-from tests.keras_fool.audits.conftest import SMALL
+from tests.keras_fool.conftest import SMALL
 
 DONE = ("cppn", "pixels", "ascent")
 

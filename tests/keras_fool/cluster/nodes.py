@@ -4,13 +4,15 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import psutil
 from ray import cluster_utils
 
 from keras_fool.cluster import connection
 
+_ATTEMPTS = 10
 # Of a node; less is refused.
 STORE_BYTES = 80 * 2**20
 _LOCAL = {"node_ip_address": "127.0.0.1", "object_store_memory": STORE_BYTES}
@@ -29,18 +31,19 @@ class Nodes:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port}
-        self._cluster = cluster_utils.Cluster(
-            initialize_head=True, head_node_args={**head, **_LOCAL}
+        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port, **_LOCAL}
+        self._cluster = _patiently(
+            lambda: cluster_utils.Cluster(initialize_head=True, head_node_args=head)
         )
         self.address = self._cluster.address
         self.client_address = f"ray://127.0.0.1:{port}"
         for variables in environments:
-            self._cluster.add_node(num_cpus=1, env_vars=dict(variables), **_LOCAL)
+            node = {"num_cpus": 1, "env_vars": dict(variables), **_LOCAL}
+            _patiently(lambda node=node: self._cluster.add_node(**node))
         self._cluster.wait_for_nodes()
 
-    def workers(self, doing: str = "") -> list[psutil.Process]:
-        """The workers of commands, those that are just now in the method `doing` if it is given."""
+    def workers(self) -> list[psutil.Process]:
+        """The workers of commands."""
         raylets = {
             found.process.pid
             for node in self._cluster.list_all_nodes()
@@ -49,8 +52,7 @@ class Nodes:
         return [
             process
             for process in psutil.process_iter()
-            if self._title(process).startswith(f"ray::Worker{doing}")
-            and self._parent(process) in raylets
+            if self._title(process).startswith("ray::Worker") and self._parent(process) in raylets
         ]
 
     def shut_down(self) -> None:
@@ -75,10 +77,28 @@ class Nodes:
             return ""
 
 
+def _patiently(start: Callable[[], Any]) -> Any:
+    """Starts a node, again where Ray gives up after 30 seconds, as on a busy machine."""
+    attempts = 0
+    while True:
+        before = set(psutil.Process().children(recursive=True))
+        try:
+            return start()
+        except Exception as error:
+            attempts += 1
+            if attempts == _ATTEMPTS or "timed out during startup" not in str(error):
+                raise
+            for process in set(psutil.Process().children(recursive=True)) - before:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+
 @contextlib.contextmanager
 def started(environments: list[Mapping[str, str]]) -> Iterator[Nodes]:
     """A cluster, shut down at the end; nothing of its use is told to anybody."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Else workers get little of a busy machine.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112, its name for Ray
     with connection.signals_kept():
         nodes = Nodes(environments)
     try:

@@ -2,6 +2,7 @@
 
 import functools
 import ipaddress
+import json
 import os
 import pathlib
 import random
@@ -10,13 +11,19 @@ import shutil
 import signal
 
 import numpy as np
+import PIL.Image
 import psutil
 import pytest
 
 import keras_fool
+from keras_fool import errors
 from keras_fool.cluster import connection
 from keras_fool.command_line import cli
+from keras_fool.models import classifiers
+from keras_fool.pages import audit_page
 from tests.keras_fool import folders, processes
+from tests.keras_fool.cluster import ordered
+from tests.keras_fool.conftest import SMALL
 
 # Read when Ray is imported: the nodes are on the loopback address.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -24,26 +31,38 @@ ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
 RUNS = ("--runs=5", "--batch_size=20")
-LAST = 400
+LAST = 200
 LONG = (*RUNS, f"--generations={LAST}", "--checkpoint_every=25")
+OBEYING = f"--import={ordered.__name__}"
 ROOT = pathlib.Path(keras_fool.__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
-def nodes():
+def orders(tmp_path_factory) -> pathlib.Path:
+    """The folder of orders for workers: see `ordered`."""
+    return tmp_path_factory.mktemp("orders")
+
+
+@pytest.fixture(scope="session")
+def nodes(orders):
+    """Three nodes, whose workers import this checkout."""
     from tests.keras_fool.cluster import nodes
 
-    with nodes.started([{}, {}, {}]) as found:
+    variables = {"PYTHONPATH": _path_with(ROOT), ordered.VARIABLE: str(orders)}
+    with nodes.started([variables] * 3) as found:
         yield found
 
 
 @pytest.fixture
 def evolve(tmp_path, tiny_model, nodes):
-    """Starts the command on the cluster, in a folder of a name, or on this machine alone."""
+    """Starts the command on the cluster, in a folder of a name, or on this machine alone.
 
-    def start(name: str, *arguments: str, here: bool = False) -> processes.Started:
+    With a function of `processes` instead of `start`, that function does.
+    """
+
+    def start(name: str, *arguments: str, here: bool = False, by=processes.start, **more):
         where = () if here else (f"--cluster={nodes.address}",)
-        return processes.start(
+        return by(
             "evolve",
             f"--model={tiny_model}",
             f"--workdir={tmp_path / name}",
@@ -51,9 +70,22 @@ def evolve(tmp_path, tiny_model, nodes):
             *where,
             log=tmp_path / f"{name}.log",
             folder=tmp_path,
+            **more,
         )
 
     return start
+
+
+@pytest.fixture
+def stopped(evolve, tmp_path):
+    """Has the command send itself a signal between two checkpoints, and waits for its end."""
+
+    def stop(name: str, number: int = signal.SIGKILL, **more) -> None:
+        path = tmp_path / name
+        once = {"within": path, "once": "checkpoint/*.npz", "change": 12, "number": number}
+        evolve(name, *LONG, by=processes.killed, **once, **more)
+
+    return stop
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +132,8 @@ def test_a_cluster_is_reached_from_outside(evolve, tmp_path, nodes):
 
 
 def test_a_local_cluster_listens_to_this_machine_alone(evolve):
-    started = evolve("local", *LONG, "--cluster=local", here=True)
+    endless = (*RUNS, "--generations=1000000")  # until it has been looked at
+    started = evolve("local", *endless, "--cluster=local", here=True)
     tree = psutil.Process(started.process.pid)
 
     def is_at_work() -> bool:
@@ -146,61 +179,50 @@ def test_no_bit_depends_on_how_runs_are_shared_out(tmp_path, nodes):
     assert found[0] == found[1]
 
 
-def test_three_workers_killed_at_random_moments(evolve, tmp_path, nodes, long_alone):
-    moments = random.Random(18)
-    started = evolve("killed", *LONG)
+def test_three_workers_killed_at_random_moments(evolve, tmp_path, orders, long_alone):
+    for number in random.Random(18).sample(range(LAST), 3):
+        (orders / str(number)).write_text(str(int(signal.SIGKILL)))
 
-    for number in sorted(moments.sample(range(LAST // 2), 3)):
-        started.wait_until(lambda number=number: generations(tmp_path / "killed") >= number)
-        busy = []
-        started.wait_until(lambda busy=busy: busy.extend(nodes.workers(".advance")) or busy)
-        moments.choice(busy).kill()
-    started.finish()
+    evolve("killed", *LONG, OBEYING).finish()
 
+    assert not folders.names(orders)
+    assert "3 lost" in (tmp_path / "killed.log").read_text()
     assert folders.contents(tmp_path / "killed") == long_alone
 
 
-def test_the_command_stopped_and_killed_goes_on(evolve, tmp_path, long_alone):
+def test_the_command_stopped_and_killed_goes_on(evolve, stopped, tmp_path, long_alone):
     path, log = tmp_path / "stopped", tmp_path / "stopped.log"
-    checkpoints = path / "checkpoint"
 
-    started = evolve("stopped", *LONG)
-    started.wait_until(lambda: folders.names(checkpoints))
-    started.process.terminate()
-    assert started.exit_code() == 128 + signal.SIGTERM
+    stopped("stopped", signal.SIGTERM)
     last_line = log.read_text().splitlines()[-1]
     assert re.search(r"generation \d+", last_line)
     assert "to go on: python -m" in last_line
     assert "Traceback" not in log.read_text()
     assert "champions.csv" not in folders.names(path)
 
-    before = folders.names(checkpoints)
-    evolve("stopped", *LONG).kill_when(lambda: folders.names(checkpoints) - before)
+    stopped("stopped")
     evolve("stopped", *LONG, "--workers=2").finish()
 
     assert folders.contents(path) == long_alone
 
 
-def test_one_machine_and_a_cluster_go_on_with_each_others_runs(evolve, tmp_path, long_alone):
-    path = tmp_path / "moved"
+def test_one_machine_and_a_cluster_go_on_with_each_others_runs(
+    evolve, stopped, tmp_path, long_alone
+):
     for here in (True, False):
-        before = folders.names(path / "checkpoint")
-        evolve("moved", *LONG, here=here).kill_when(
-            lambda before=before: folders.names(path / "checkpoint") - before
-        )
+        stopped("moved", here=here)
     evolve("moved", *LONG, here=True).finish()
 
-    assert folders.contents(path) == long_alone
+    assert (tmp_path / "moved.log").read_text().count("goes on after generation") == 2
+    assert folders.contents(tmp_path / "moved") == long_alone
 
 
-def test_an_idle_worker_takes_over_from_one_that_hangs(evolve, tmp_path, nodes, long_alone):
-    started = evolve("slow", *LONG)
-    busy = []
-    started.wait_until(lambda: busy.extend(nodes.workers(".advance")) or busy)
-    busy[0].suspend()
+def test_an_idle_worker_takes_over_from_one_that_hangs(evolve, tmp_path, orders, long_alone):
+    (orders / str(LAST // 4)).write_text(str(int(signal.SIGSTOP)))
 
-    started.finish()
+    evolve("slow", *LONG, OBEYING).finish()
 
+    assert not folders.names(orders)
     assert folders.contents(tmp_path / "slow") == long_alone
 
 
@@ -278,6 +300,97 @@ def test_a_study_on_a_cluster_finds_the_same(tmp_path, nodes):
     expected = folders.contents(tmp_path / "alone")
     assert any(name.endswith("table.md") for name in expected)
     assert folders.contents(tmp_path / "cluster") == expected
+
+
+def audit(name: str, tmp_path, *flags: str, by=processes.start, **more):
+    """Starts an audit of a classifier and labelled images, with few images for each attack."""
+    return by(
+        "audit",
+        *flags,
+        *("--budget=1000", "--quick", f"--workdir={tmp_path / name}"),
+        log=tmp_path / f"{name}.log",
+        folder=tmp_path,
+        **more,
+    )
+
+
+def without_times(path: pathlib.Path) -> dict:
+    """What an audit leaves, but for what tells when and how it was made."""
+    found = folders.contents(path)
+    for name in ("SHA256SUMS", "times.csv"):
+        del found[name]
+    report = json.loads(found["audit.json"])
+    assert report["made"].pop("seconds") > 0
+    report["made"] = {"versions": report["made"]["versions"]}
+    return {**found, "audit.json": report}
+
+
+def test_an_audit_on_a_cluster_finds_the_same(tmp_path, tiny_model, blots, nodes):
+    """In spite of being killed while the cluster attacks a detector, too."""
+    for split, images in (("train", slice(None, 120)), ("test", slice(120, None))):
+        for number, (image, label) in enumerate(zip(*(one[images] for one in blots), strict=True)):
+            file = tmp_path / "blots" / split / str(label) / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            PIL.Image.fromarray(image[..., 0]).save(file)
+    what = (f"--model={tiny_model}", f"--dataset=folder:{tmp_path / 'blots'}")
+    audit("alone", tmp_path, *what).finish()
+    where = f"--cluster={nodes.address}"
+
+    within = tmp_path / "cluster" / "adaptive"
+    audit("cluster", tmp_path, *what, where, by=processes.killed, within=within, change=60)
+    assert not (tmp_path / "cluster" / "audit.json").exists()
+    audit("cluster", tmp_path, *what, where).finish()
+
+    expected, found = (without_times(tmp_path / name) for name in ("alone", "cluster"))
+    page, other_page = expected.pop("audit.html"), found.pop("audit.html")
+    assert any(name.startswith("adaptive/") and name.endswith(".png") for name in expected)
+    assert found == expected
+    reports = [
+        json.loads((tmp_path / name / "audit.json").read_text()) for name in ("alone", "cluster")
+    ]
+    assert audit_page.html(reports[1], tmp_path / "cluster").encode() == other_page
+    same = {**reports[1], "made": reports[0]["made"]}
+    assert audit_page.html(same, tmp_path / "cluster").encode() == page
+    assert "Traceback" not in (tmp_path / "cluster.log").read_text()
+
+
+def test_programs_have_evolutions_made_by_a_cluster(tmp_path, tiny_model, nodes):
+    model = classifiers.find(str(tiny_model)).load()  # in memory, as a program has it
+    settings = {"runs": 3, "generations": 5, "batch_size": 20, "progress": False}
+    with_workers = {"cluster": nodes.address, "workers": 2}
+    keras_fool.fool(model, workdir=tmp_path / "alone", **settings)
+    keras_fool.fool(model, workdir=tmp_path / "cluster", **with_workers, **settings)
+    assert not ray.is_initialized()
+
+    with connection.signals_kept():
+        ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        with pytest.raises(errors.UserError, match="cluster='auto'"):
+            keras_fool.fool(model, workdir=tmp_path / "refused", **with_workers, **settings)
+        keras_fool.fool(model, workdir=tmp_path / "inside", cluster="auto", **settings)
+        assert ray.is_initialized()
+        assert not (tmp_path / "refused").exists()
+    finally:
+        ray.shutdown()
+
+    expected = folders.contents(tmp_path / "alone")
+    assert "champions.csv" in expected
+    assert folders.contents(tmp_path / "cluster") == expected
+    assert folders.contents(tmp_path / "inside") == expected
+
+
+def test_programs_have_audits_made_by_a_cluster(
+    tmp_path,
+    tiny_model,
+    blots,
+    whole,
+    nodes,
+):
+    keras_fool.assess(tiny_model, *blots, workdir=tmp_path, cluster=nodes.address, **SMALL)
+
+    expected, found = without_times(whole), without_times(tmp_path)
+    del expected["audit.html"], found["audit.html"]
+    assert found == expected
 
 
 def listed(tree: psutil.Process) -> list[psutil.Process]:
