@@ -142,6 +142,8 @@ def test_every_body_has_an_answer(api):
 def test_every_path_has_an_answer(connection):
     codes = set()
 
+    @hypothesis.example("POST", "v1/models/zoo:predict", "no JSON")
+    @hypothesis.example("GET", "nothing", "")
     @hypothesis.given(methods, paths, texts)
     @hypothesis.settings(
         max_examples=examples(30), suppress_health_check=list(hypothesis.HealthCheck)
