@@ -222,7 +222,7 @@ def test_a_signal_while_nobody_answers_ends_the_audit(endpoint, real, tmp_path):
         model.script = [("UNAVAILABLE", "gone")] * 10_000
         threading.Thread(target=stop, daemon=True).start()
 
-    work = begun(endpoint, real, tmp_path / "audit", go, patience=600.0)
+    work = begun(endpoint, real, tmp_path / "audit", go, patience=60.0)
     with stopping.answered(), pytest.raises(stopping.Interrupted) as stopped:
         engine.audit(work)
 
