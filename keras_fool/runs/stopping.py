@@ -1,7 +1,8 @@
 """Ctrl-C and SIGTERM: answered at once with what is true then, or at the next good moment.
 
 `answered` takes the signals for a command; code that works says by `saying` what is true if one
-comes. A loop that can stop by itself enters a `StopRequest`, and checks it.
+comes. A loop that can stop by itself enters a `StopRequest`, and checks it. Whoever has more to do
+after such loops calls `check`: a signal may have come when a loop had no step left.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ _SOMETHING = "the results were being written, and may not be complete."
 _said: list[str] = []  # what is true now, the newest last
 _wrote = False
 _has_begun = False
+_not_needed: int | None = None  # a signal that came when a loop was done
+_AGAIN_S = 0.05
 _stderr = 2
 
 
@@ -47,11 +50,22 @@ def answered() -> Iterator[None]:
     global _has_begun, _wrote
     before = {number: signal.getsignal(number) for number in NUMBERS}
     _has_begun, _wrote = True, False
+    forget()
+    shown = sys.unraisablehook
+
+    def lost(unraisable: "sys.UnraisableHookArgs") -> None:
+        if isinstance(unraisable.exc_value, Interrupted):
+            _again(unraisable.exc_value.number)
+        else:
+            shown(unraisable)
+
+    sys.unraisablehook = lost
     _take(_raise)
     try:
         yield
     finally:
         _has_begun = False
+        sys.unraisablehook = shown
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -105,6 +119,23 @@ def wrote() -> None:
     _wrote = True
 
 
+def forget() -> None:
+    """Forgets signals that came when a loop was done: something new begins."""
+    global _not_needed
+    _not_needed = None
+
+
+def check() -> None:
+    """Stops what comes next.
+
+    Raises:
+        Interrupted: A signal came inside a `StopRequest` that had nothing left to stop.
+    """
+    if (number := _not_needed) is not None:
+        forget()
+        raise Interrupted(number, _words())
+
+
 class StopRequest:
     """Notes the first SIGINT or SIGTERM while it is entered; a second one ends at once.
 
@@ -130,9 +161,12 @@ class StopRequest:
                 self._handlers[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+        global _not_needed
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+        if kind is None and self.signal_number is not None:
+            _not_needed = self.signal_number
 
     def _note(self, number: int, _frame: object) -> None:
         if self.signal_number is not None:
@@ -151,6 +185,14 @@ def _raise(number: int, frame: types.FrameType | None) -> None:
     if not _has_begun or _is_importing(frame):
         _end(number, frame)
     raise Interrupted(number, _words())
+
+
+def _again(number: int) -> None:
+    """Sends a signal once more: Python lost what it raised, in a callback of something's end."""
+    _take(_raise)
+    timer = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()
 
 
 def _end(number: int, frame: types.FrameType | None) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 import tqdm
 
 from keras_fool import foreign_files
-from keras_fool.runs import files
+from keras_fool.runs import files, stopping
 from keras_fool.studies import experiment, tables
 
 _COLUMNS = {
@@ -116,9 +116,11 @@ def run(
         ValueError: As `Step.is_done` does; or the file of times is damaged.
         UserError: As `Step.run` does.
         StoppedError: As `Step.run` does.
+        Interrupted: A signal came when a step was all but done.
         OSError: As `Step.run` does.
     """
     on_step = on_step or (lambda *_: None)
+    stopping.forget()
     records = _records(todo, known or {}) if times is None else read(times)
     for number, step in enumerate(todo):
         if step.is_done():
@@ -138,6 +140,7 @@ def run(
         if times is not None:
             files.write(times, _table(records))
         on_step(records[-1], False)
+        stopping.check()
 
 
 def seconds_left(todo: Sequence[Step], records: Sequence[Record]) -> float | None:
