@@ -86,7 +86,7 @@ def _patiently(start: Callable[[], Any]) -> Any:
             return start()
         except Exception as error:
             attempts += 1
-            if attempts == _ATTEMPTS or "timed out during startup" not in str(error):
+            if attempts == _ATTEMPTS or "timed out" not in str(error).lower():
                 raise
             for process in set(psutil.Process().children(recursive=True)) - before:
                 with contextlib.suppress(psutil.NoSuchProcess):
