@@ -46,14 +46,6 @@ def offspring(
     Returns:
         The children, and int32 [count]: the index of each one's parent in `parents`.
     """
-    rates = (
-        config.weight_mutate_rate,
-        config.activation_mutate_rate,
-        config.conn_add_prob,
-        config.conn_delete_prob,
-        config.node_add_prob,
-        config.node_delete_prob,
-    )
     chosen, *arrays = _offspring(
         rng,
         parents.arrays,
@@ -61,9 +53,21 @@ def offspring(
         config.num_outputs,
         config.weight_min_value,
         config.weight_max_value,
-        rates,
+        rates(config),
     )
     return CppnBatch(config.num_outputs, *arrays), chosen
+
+
+def rates(config: CppnGenomeConfig) -> tuple[float, ...]:
+    """How likely the paper's six operators are, in the order in which `mutate` takes them."""
+    return (
+        config.weight_mutate_rate,
+        config.activation_mutate_rate,
+        config.conn_add_prob,
+        config.conn_delete_prob,
+        config.node_add_prob,
+        config.node_delete_prob,
+    )
 
 
 @compiled()

@@ -7,7 +7,7 @@ together.
 import numpy as np
 
 from evolvers.activations import GAUSSIAN, LINEAR
-from evolvers.breeding import copy_parent, draw, made, make_room, mutate, uniform
+from evolvers.breeding import copy_parent, draw, made, make_room, mutate, rates, uniform
 from evolvers.compiling import compiled
 from evolvers.cppn import CppnBatch
 from evolvers.cppn_genome import NUM_INPUTS, CppnGenomeConfig
@@ -52,14 +52,6 @@ def offspring(
     Returns:
         The children, and int32 [count]: the index of each one's parent in `parents`.
     """
-    rates = (
-        config.weight_mutate_rate,
-        config.activation_mutate_rate,
-        config.conn_add_prob,
-        config.conn_delete_prob,
-        config.node_add_prob,
-        config.node_delete_prob,
-    )
     chosen, *arrays = _offspring(
         rng,
         parents.arrays,
@@ -68,7 +60,7 @@ def offspring(
         config.num_outputs,
         config.weight_min_value,
         config.weight_max_value,
-        rates,
+        rates(config),
         spot_shares(confidences, mixture),
         extent,
     )

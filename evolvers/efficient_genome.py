@@ -1,6 +1,6 @@
 """The efficient search: what it changes of the paper's, on neat-python's genes.
 
-It needs a quarter of the paper's images or less (results/search):
+On digits it needs a quarter of the paper's images or less (results/search):
 
 * **Spots.** The paper's operators change the whole image. Once the image is good, nearly all such
   changes are bad ones. A spot is a small round place that becomes lighter or darker (or changes its
