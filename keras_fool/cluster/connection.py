@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from keras_fool.detectors import adaptive
     from keras_fool.runs import evolution_run
 
+# What Ray says where the process that it starts for a client from outside dies at once or soon, as
+# it does now and then (issue 63202 of its project).
+_BY_CHANCE = ("Starting Ray client server failed", "Proxy failed to Connect to backend")
+_ATTEMPTS = 4
+
 
 class Cluster:
     """The workers of one command, which hand it the evolutions that it makes, one at a time.
@@ -151,29 +156,32 @@ def _connect(ray, address: str) -> None:
     # What becomes of workers is printed among results otherwise, and is the pool's to tell.
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if address == addresses.LOCAL:
-            ray.init(
-                address=addresses.LOCAL,
-                num_cpus=len(os.sched_getaffinity(0)),
-                include_dashboard=False,
-                **quiet,
-            )
-        else:
-            ray.init(address=address, **quiet)
-    except (
+    if address == addresses.LOCAL:
+        quiet |= {"num_cpus": len(os.sched_getaffinity(0)), "include_dashboard": False}
+    failures = (
         ray.exceptions.RayError,
         ConnectionError,
         RuntimeError,
         ValueError,
         TimeoutError,
         OSError,
-    ) as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        reason = " ".join(filter(None, lines)) or type(error).__name__
-        raise errors.UserError(
-            f"--cluster={address} cannot be reached: {reason.rstrip('.')}. {addresses.HOW_TO_START}"
-        ) from None
+    )
+    for attempt in itertools.count(1):
+        try:
+            ray.init(address=address, **quiet)
+            return
+        except failures as error:
+            by_chance = any(said in str(error) for said in _BY_CHANCE)
+            if not by_chance or attempt == _ATTEMPTS:
+                raise _unreachable(address, error) from None
+
+
+def _unreachable(address: str, error: Exception) -> errors.UserError:
+    lines = [line.strip() for line in str(error).splitlines()]
+    reason = " ".join(filter(None, lines)) or type(error).__name__
+    return errors.UserError(
+        f"--cluster={address} cannot be reached: {reason.rstrip('.')}. {addresses.HOW_TO_START}"
+    )
 
 
 def _leave(ray) -> None:

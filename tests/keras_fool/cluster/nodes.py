@@ -4,8 +4,10 @@ import contextlib
 import os
 import signal
 import socket
+import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from unittest import mock
 
 import psutil
 from ray import cluster_utils
@@ -26,15 +28,24 @@ class Nodes:
         client_address: What it takes from outside.
     """
 
-    def __init__(self, environments: list[Mapping[str, str]]):
-        """Starts a node for each environment: variables that its workers have besides."""
+    def __init__(self, environments: list[Mapping[str, str]], head: Mapping[str, str]):
+        """Starts a node for each environment: variables that its workers have besides.
+
+        Those of the head are for the processes that it starts for clients.
+        """
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port, **_LOCAL}
-        self._cluster = _patiently(
-            lambda: cluster_utils.Cluster(initialize_head=True, head_node_args=head)
-        )
+        arguments = {
+            "num_cpus": 0,
+            "include_dashboard": False,
+            "ray_client_server_port": port,
+            **_LOCAL,
+        }
+        with mock.patch.dict(os.environ, head):
+            self._cluster = _patiently(
+                lambda: cluster_utils.Cluster(initialize_head=True, head_node_args=arguments)
+            )
         self.address = self._cluster.address
         self.client_address = f"ray://127.0.0.1:{port}"
         for variables in environments:
@@ -94,13 +105,15 @@ def _patiently(start: Callable[[], Any]) -> Any:
 
 
 @contextlib.contextmanager
-def started(environments: list[Mapping[str, str]]) -> Iterator[Nodes]:
+def started(
+    environments: list[Mapping[str, str]], head: Mapping[str, str] = types.MappingProxyType({})
+) -> Iterator[Nodes]:
     """A cluster, shut down at the end; nothing of its use is told to anybody."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # Else workers get little of a busy machine.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112, its name for Ray
     with connection.signals_kept():
-        nodes = Nodes(environments)
+        nodes = Nodes(environments, head)
     try:
         yield nodes
     finally:

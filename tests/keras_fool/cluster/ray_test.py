@@ -36,6 +36,21 @@ LAST = 200
 LONG = (*RUNS, f"--generations={LAST}", "--checkpoint_every=25")
 OBEYING = f"--import={ordered.__name__}"
 ROOT = pathlib.Path(keras_fool.__file__).parents[1]
+# Python imports it when it starts. The process that serves a client from outside dies once where it
+# is ordered, and where it dies by chance: in Ray's fork, before it has begun.
+MORTAL = """
+import os, sys
+
+
+def obey():
+    if os.path.exists({order!r}):
+        os.unlink({order!r})
+        os._exit(1)
+
+
+if "--mode=proxy" in sys.orig_argv:
+    os.register_at_fork(after_in_child=obey)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +65,8 @@ def nodes(orders):
     from tests.keras_fool.cluster import nodes
 
     variables = {"PYTHONPATH": _path_with(ROOT), ordered.VARIABLE: str(orders)}
-    with nodes.started([variables] * 3) as found:
+    (orders / "sitecustomize.py").write_text(MORTAL.format(order=str(orders / "die")))
+    with nodes.started([variables] * 3, {"PYTHONPATH": _path_with(orders)}) as found:
         yield found
 
 
@@ -124,11 +140,14 @@ def test_a_cluster_leaves_the_same_bytes(evolve, tmp_path, arguments):
     assert "Traceback" not in (tmp_path / "cluster.log").read_text()
 
 
-def test_a_cluster_is_reached_from_outside(evolve, tmp_path, nodes):
+def test_a_cluster_is_reached_from_outside(evolve, tmp_path, nodes, orders):
     arguments = (*RUNS, "--generations=5")
     evolve("alone", *arguments, here=True).finish()
+    order = orders / "die"
+    order.touch()  # as it dies by chance, too: it is asked for again
     evolve("client", *arguments, f"--cluster={nodes.client_address}", here=True).finish()
 
+    assert not order.exists()
     assert folders.contents(tmp_path / "client") == folders.contents(tmp_path / "alone")
 
 
