@@ -32,7 +32,8 @@ from keras_fool.models import classifiers  # noqa: E402, likewise
 from tests import exploring  # noqa: E402
 
 exploring.load_profile()
-_WORKERS = 2
+# More than cores: tests of servers wait for a third of their time.
+_WORKERS = 3
 # Each process that starts others imports TensorFlow once more, and has servers of its own.
 _WITH_PROCESSES = (
     "tests/evolvers/compiling_test.py",
@@ -58,7 +59,7 @@ def pytest_addoption(parser, pluginmanager):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config) -> int:
-    """Two processes for folders; for single files a second one would only import TensorFlow."""
+    """Some for folders; for single files a second one would only import TensorFlow."""
     files = [os.path.isfile(argument.partition("::")[0]) for argument in config.args]
     return 0 if files and all(files) else _WORKERS
 

@@ -80,6 +80,7 @@ def test_the_same_bytes_as_evolve(command, here, tiny_model, setting):
     assert oct(os.stat("saved/of mine").st_mode) == oct(os.stat("command").st_mode)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_as_ascend(command, here, tiny_model):
     flags = (f"--model={tiny_model}", "--preset=s6", "--steps=6", "--labels=2,0", "--seeds=0-1")
     assert command(ascend, *flags, "--decay=0.002", "--workdir=command")[0] == 0

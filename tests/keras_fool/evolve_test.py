@@ -77,6 +77,7 @@ def test_mnist_in_one_command(command, here, shipped):
     assert not described.undescribed(path)
 
 
+@pytest.mark.slow
 def test_of_many_labels_the_surest_are_shown_with_whole_names(command, here):
     image = keras.Input((9, 9, 1))
     weights = keras.initializers.RandomNormal(stddev=3.0, seed=1)

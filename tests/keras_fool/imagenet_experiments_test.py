@@ -168,6 +168,7 @@ def test_several_runs_have_intervals(reproduced, networks, tmp_path):
     assert f"\n| 5 | {100 * np.median(last):.2f} |" in (folder / "table.md").read_text()
 
 
+@pytest.mark.slow
 def test_ensemble_of_three(reproduced, networks, tmp_path):
     code, _, err = reproduced("--experiment=ensemble", f"--models={','.join(networks)}")
 
@@ -234,6 +235,7 @@ def test_confidence_of_the_shipped_kind(command, tiny_model):
     assert "has 3 labels, digits has 10" in err
 
 
+@pytest.mark.slow
 def test_transfer_sees_the_images_as_the_original_did(
     command, reproduced, networks, tmp_path, work
 ):

@@ -72,6 +72,7 @@ def test_the_mean_that_lenet_learned_without_is_kept_beside_it(tmp_path, command
     assert [of["file"] for of in card["imported"]] == [lenet_file.name, file.name]
 
 
+@pytest.mark.slow
 def test_labels_are_named_by_a_file(tmp_path, command, lenet_file):
     names = tmp_path / "names.txt"
     names.write_text("".join(f"digit {number}\n" for number in range(10)), "utf-8")

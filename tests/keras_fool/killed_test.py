@@ -11,8 +11,8 @@ from tests.keras_fool import folders, processes
 @pytest.mark.parametrize(
     ("encoding", "kills"),
     [
-        ("cppn", 2),
         ("direct", 1),
+        pytest.param("cppn", 2, marks=pytest.mark.slow),
         pytest.param("cppn", 8, marks=pytest.mark.slow),
         pytest.param("direct", 8, marks=pytest.mark.slow),
     ],

@@ -202,6 +202,7 @@ def test_real_images_of_independent_labels(command, of_units, digits):
     assert "--preprocess" not in err
 
 
+@pytest.mark.slow
 def test_another_preprocessing_that_is_far_better_is_named(command, of_units):
     model = f"--model={of_units['softmax']}"
 

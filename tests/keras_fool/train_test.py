@@ -203,6 +203,7 @@ def test_where_a_worker_is_killed_all_are_started_again_and_go_on(command, place
         np.testing.assert_allclose(weight, other, rtol=1e-2, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_stop_signal_saves_and_says_how_to_go_on(command, places, tmp_path, monkeypatch):
     from trainers import classifier
 

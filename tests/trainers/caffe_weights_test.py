@@ -65,9 +65,8 @@ def test_lenet_of_every_variant_computes_what_caffe_does(variant, lenet_weights,
     assert_confidences(model, digits, expected)
 
 
-@pytest.mark.parametrize(
-    "architecture", ["caffenet", pytest.param("alexnet", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["caffenet", "alexnet"])
 def test_alexnets_compute_what_caffe_does(architecture):
     """At 71x71, where every pooling rounds up and the dense layer sees 2x2 places."""
     weights = caffe_samples.weights(caffe_samples.alexnet_shapes(7, 256 * 2 * 2))

@@ -122,6 +122,7 @@ def test_loss_that_is_no_number_names_the_step(strategy):
     assert training.step == 3
 
 
+@pytest.mark.slow
 def test_a_divergence_within_a_call_names_its_step(strategy):
     data = samples.small_digits()
     settings = config.Config(iterations=100, batch=16, base_rate=1e4)

@@ -112,6 +112,7 @@ def test_one_label_more_adds_only_to_the_last_layer():
     assert second.count_params() - first.count_params() == 1024 + 1
 
 
+@pytest.mark.slow
 def test_pooling_and_normalization_are_in_each_networks_order(small_caffenet):
     def order(model):
         return [layer.name for layer in model.layers if layer.name[:4] in ("pool", "norm")]
@@ -209,6 +210,7 @@ def test_heads_pool_as_caffes_do_where_images_have_the_published_size(full_googl
     assert full_googlenet.trained.get_layer("loss2_ave_pool").output.shape[1:] == (4, 4, 528)
 
 
+@pytest.mark.slow
 def test_dropout_follows_from_the_draw_alone(small_caffenet):
     network = models.for_training("caffenet", (39, 39, 3), 4, seed=1)
     images = np.random.default_rng(1).integers(0, 256, (5, 39, 39, 3), np.uint8)

@@ -165,6 +165,7 @@ def test_no_part_of_a_picture_is_taken_for_all_of_it(kind):
         assert "_io." not in str(unreadable.value)
 
 
+@pytest.mark.slow
 def test_a_large_photograph_is_no_concern_of_the_user():
     program = """
 import io, sys
@@ -196,6 +197,7 @@ def test_damaged_files_are_unreadable():
             pictures.warped(content, 16)
 
 
+@pytest.mark.slow
 def test_a_bomb_is_unreadable():
     black = Image.new("1", (20_000, 20_000))  # some kilobytes that claim 400 million pixels
     file = io.BytesIO()

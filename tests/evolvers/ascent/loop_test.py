@@ -102,6 +102,7 @@ def test_the_learning_rate_multiplies_steps():
     np.testing.assert_allclose(found, expected, rtol=2e-4)
 
 
+@pytest.mark.slow
 def test_results_depend_on_the_batch_by_rounding_at_most():
     """Without AVX-512, TensorFlow's kernels compute the last images of a batch otherwise."""
     config = dataclasses.replace(CONFIGS["everything"], steps=12)
@@ -171,6 +172,7 @@ def test_images_stay_within_bytes():
     np.testing.assert_array_equal(fast.images("last"), exact.astype(np.uint8))
 
 
+@pytest.mark.slow
 def test_what_is_kept_on_the_way():
     sharp = reference.SmallNetwork(sharpness=4.0)
     fast = ascent(Config(steps=200), network=sharp, mean=127.0)

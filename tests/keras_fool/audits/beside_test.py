@@ -40,6 +40,7 @@ def found_in(report) -> dict:
     return {each["name"]: each for each in report["detectors"]}
 
 
+@pytest.mark.slow
 def test_detectors_beside_a_classifier_are_judged_and_attacked(shipped, tmp_path):
     path, folder, scores = shipped
 

@@ -35,6 +35,7 @@ def audited(tmp_path_factory, real):
     return folder, keras_fool.assess(str(path), real, labels, **SMALL, workdir=folder).report, rows
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_is_said_in_its_place(audited):
     folder, report, _ = audited
     jsonschema.validate(report, schema.schema())
@@ -57,6 +58,7 @@ def test_what_cannot_be_done_is_said_in_its_place(audited):
     assert report["verdict"]["sentence"] in said[""]
 
 
+@pytest.mark.slow
 def test_what_can_be_done_is_what_onnx_runtime_gives(audited):
     folder, report, rows = audited
     images = report["by_what"]["images"]

@@ -63,6 +63,7 @@ def test_all_equal_scores_tell_nothing_apart():
     assert metrics.fpr_at(same, same[:4]) == 1
 
 
+@pytest.mark.slow
 def test_figures_are_the_functions_with_intervals_of_slow_resampling():
     rng = np.random.default_rng(1)
     real, fooling = np.round(rng.normal(1, 1, 150), 1), np.round(rng.normal(0, 1, 90), 1)

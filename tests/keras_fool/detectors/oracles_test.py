@@ -79,6 +79,7 @@ def test_mahalanobis_takes_the_classifiers_own_labels_where_none_are_given(colou
     assert fitted_on == ["predicted", "given"]
 
 
+@pytest.mark.slow
 def test_knn_keeps_a_sample_that_its_seed_chooses(digits):
     def fitted(**parameters):
         return detectors.fit("knn", digits.source, digits.train, k=5, **parameters)

@@ -123,6 +123,7 @@ def test_shipped_thresholds_accept_as_many_judged_images_as_they_say(digits):
         assert abs(accepted - 0.95) < 0.032, each.name
 
 
+@pytest.mark.slow
 def test_a_file_of_an_earlier_version_is_read(digits, tmp_path):
     """Mahalanobis had a whitening of float64, not triangular, and KNN no parameter `bits`."""
     detector = digits.fitted("mahalanobis")

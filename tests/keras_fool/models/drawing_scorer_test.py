@@ -28,6 +28,7 @@ def test_images_and_confidences_are_those_of_drawing_then_scoring(scorer):
     np.testing.assert_array_equal(confidences, scorer.score(images))
 
 
+@pytest.mark.slow
 def test_an_evolution_draws_where_it_scores(scorer):
     config = Config(runs=2, initial=60, batch=60, generations=15, renderer="tf")
     evolution = Evolution(config, scorer)

@@ -64,6 +64,7 @@ def decided(tmp_path: pathlib.Path, name: str, side: int, seed: int) -> pathlib.
     return path
 
 
+@pytest.mark.slow
 def test_an_application_brings_its_size_and_preprocessing(mobilenet, weights):
     classifier = classifiers.find(f"MobileNet:alpha=0.25:size=32:weights={weights}")
     batch = images(20, 32)

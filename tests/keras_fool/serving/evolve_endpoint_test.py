@@ -446,6 +446,7 @@ def test_flags_that_do_not_go_together(command):
         assert (found, message in err, "Traceback" in err) == (code, True, False), err
 
 
+@pytest.mark.slow
 def test_transfer_to_an_endpoint(command, shipped_server):
     assert command(evolve, "--model=mnist_b", *SETTINGS, "--workdir=run")[0] == 0
     one, two = url("grpc", shipped_server.grpc), url("http", shipped_server.rest[7:])

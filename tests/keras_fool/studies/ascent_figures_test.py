@@ -72,6 +72,7 @@ def test_classes_elsewhere_than_imagenet_has_them_are_refused(command, thousand,
     assert "label 7 of thousand.keras is Tibetan terrier, which is label 200 in ImageNet" in err
 
 
+@pytest.mark.slow
 def test_figures_share_what_they_ascend(command, figure_s5):
     arguments, out = figure_s5
     folder = results_of(arguments, "figure_s5")
