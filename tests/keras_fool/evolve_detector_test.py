@@ -52,6 +52,7 @@ def champions(path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.stack(found), labels, np.array([float(row["confidence"]) for row in rows])
 
 
+@pytest.mark.slow
 def test_what_is_left_passes_the_detector(command, tiny_model, saved, tmp_path):
     path, detector = saved("knn", k=5)
     arguments = (f"--model={tiny_model}", "--runs=2", *SMALL)

@@ -60,6 +60,7 @@ def test_champions_are_scored_as_by_their_own_framework(command, built, name):
     check_rows("run", rows)
 
 
+@pytest.mark.slow
 def test_a_run_transfers_between_formats_and_finds_its_original_again(command, built):
     saved, onnx = built("SavedModel")[0], built("ONNX, channels last")[0]
     assert command(evolve, f"--model={onnx}", *SMALL, "--workdir=run")[0] == 0

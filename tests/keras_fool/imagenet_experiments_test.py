@@ -187,6 +187,7 @@ def test_ensemble_of_three(reproduced, networks, tmp_path):
     assert f"| median confidence, % | 65.2 | {100 * median:.2f} |" in table
 
 
+@pytest.mark.slow
 def test_confidence_in_real_images_beside_fooling_ones(reproduced, networks, photographs, tmp_path):
     model = f"--models={networks[1]}"
     data = f"--dataset=folder:{photographs}"

@@ -353,6 +353,7 @@ def test_saturated_is_told_from_constant(command, here, activation, own_layer):
     assert "No image could fool it" in err
 
 
+@pytest.mark.slow
 def test_saturated_is_told_from_constant_by_logits_beside_probabilities(command, here):
     """Those that `export` writes."""
     pytest.importorskip("tensorflow_serving")

@@ -344,6 +344,7 @@ def test_wrong_command_lines_get_one_line(command, places, tmp_path, flags, code
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_folder_of_pictures_is_learned_and_what_is_damaged_is_named(command, places, tmp_path):
     folder = samples.picture_folder(tmp_path / "pictures", num_train=20, num_test=10)
     for name in ("train/circle/002.JPG", "train/cross/007.JPG", "test/cross/001.JPG"):

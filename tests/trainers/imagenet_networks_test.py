@@ -100,6 +100,7 @@ def test_alexnets_have_the_published_number_of_weights(architecture):
     assert outputs_of(model, ALEXNET_OUTPUTS) == ALEXNET_OUTPUTS
 
 
+@pytest.mark.slow
 def test_googlenet_has_the_published_number_of_weights(full_googlenet):
     assert full_googlenet.model.count_params() == 6_998_552
     assert full_googlenet.trained.count_params() == 13_378_280

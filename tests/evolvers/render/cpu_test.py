@@ -214,6 +214,7 @@ class TestColour:
         expected = np.array([oracle.hls_to_rgb(*triple) for triple in hls.tolist()])
         np.testing.assert_array_equal(self.draw(renderer, hls), expected)
 
+    @pytest.mark.slow
     def test_every_colour_is_exact_but_two(self, renderer):
         # In whole numbers, parts of 15 * 255; see `cpu._hls_to_rgb` for the two.
         hue, lightness = np.meshgrid(np.arange(256), np.arange(256))

@@ -50,6 +50,7 @@ def test_new_topologies_need_no_new_trace():
     assert renderer.traces == 2
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_tiles(renderer, monkeypatch):
     canvas = Canvas(28, 28, 1)
     packed = program.pack(samples.drift(1, 40, count=50))

@@ -288,6 +288,7 @@ def test_it_is_saved_as_a_whole(whole, tiny_model, blots, tmp_path):
         found.save(tmp_path / "kept")
 
 
+@pytest.mark.slow
 def test_the_command_fails_over_a_limit_and_says_what_next(command, tiny_model, tmp_path):
     path = tmp_path / "audit"
     flags = (f"--model={tiny_model}", "--quick", "--budget=1000", f"--workdir={path}")

@@ -155,6 +155,7 @@ def test_a_file_of_an_earlier_version_is_read(digits, tmp_path):
     np.testing.assert_array_equal(again.score(digits.test), knn.score(digits.test))
 
 
+@pytest.mark.slow
 def test_neighbours_of_fewer_bits_make_small_files_and_nearly_the_same_scores(digits, tmp_path):
     few = detectors.fit("knn", digits.source, digits.train, k=7, bits=8)
     few.save(tmp_path / "few.npz")

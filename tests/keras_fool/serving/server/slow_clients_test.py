@@ -100,6 +100,7 @@ def test_messages_that_do_not_come_keep_nobody_out(server, endpoint):
     assert list(found.outputs["y"].float_val) == [2.5, 3.0]
 
 
+@pytest.mark.slow
 def test_answers_that_nobody_reads_are_refused_before_they_fill_the_memory(endpoint, connections):
     values = (LIMIT - 100) // 2  # "0," becomes "0.0,": the answer is twice as large
     body = b'{"signature_name": "any_shape", "inputs": [%s0]}' % (b"0," * values)
@@ -239,6 +240,7 @@ def test_names_that_strangers_watch_are_not_kept(server):
         assert next(known).status == health_pb2.HealthCheckResponse.SERVING
 
 
+@pytest.mark.slow
 def test_a_large_request_runs_in_pieces(shipped_server):
     images = np.zeros((6000, 28, 28, 1), np.uint8)
     images[:, 3:20, 5:9] = np.random.default_rng(1).integers(0, 256, (6000, 17, 4, 1))
