@@ -16,7 +16,7 @@ from evolvers.searches import Mixture
 from tests.evolvers import samples
 from tests.evolvers.chance import assert_distribution
 from tests.evolvers.scorers import LinearScorer
-from tests.exploring import examples
+from tests.exploring import examples, most
 
 NORMALIZED = (-1.0, 1.0, -1.0, 1.0)
 RAW = (0.0, 255.0, 0.0, 191.0)
@@ -52,7 +52,9 @@ def draw(renderer: CpuRenderer, genome: Cppn, canvas: Canvas) -> np.ndarray:
 
 
 class TestCompiled:
-    @pytest.mark.parametrize(("channels", "extent"), [(1, NORMALIZED), (3, RAW)])
+    @pytest.mark.parametrize(
+        ("channels", "extent"), most([(1, NORMALIZED), (3, RAW)], rare={(3, RAW)})
+    )
     @settings(max_examples=examples(5))
     @given(seed=st.integers(0, 2**64 - 1), generations=st.integers(1, 40))
     @example(seed=1, generations=60)

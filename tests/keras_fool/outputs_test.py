@@ -162,7 +162,8 @@ def test_a_sigmoid_goes_with_a_softmax_of_two_labels_and_not_with_independent_on
     assert "three.keras" in err
 
 
-@pytest.mark.parametrize("name", ["many", pytest.param("one", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["many", "one"])
 def test_exports_give_the_same_probabilities(command, here, models, name):
     pytest.importorskip("tensorflow_serving")
     from keras_fool.serving.server import loaded_version

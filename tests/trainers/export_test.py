@@ -92,6 +92,7 @@ def test_a_folder_that_is_there_is_never_replaced(folder, model, images):
     assert (folder / "card.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_killed_exports_rest_is_no_obstacle(tmp_path, model, images):
     rest = tmp_path / ".1.part"
     rest.mkdir()

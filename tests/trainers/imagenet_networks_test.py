@@ -154,6 +154,7 @@ def test_alexnets_begin_with_caffes_weights(architecture, request):
         np.testing.assert_array_equal(bias, np.float32(expected))
 
 
+@pytest.mark.slow
 def test_googlenet_begins_with_caffes_weights(full_googlenet):
     learned = [layer for layer in full_googlenet.trained.layers if layer.weights]
     learned = [layer for layer in learned if not isinstance(layer, keras.layers.Dropout)]

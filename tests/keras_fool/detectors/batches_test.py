@@ -76,7 +76,13 @@ def test_of_too_many_images_a_choice_is_kept_that_no_batch_changes(digits, monke
     assert max(places) > 400  # from all over
 
 
-@pytest.mark.parametrize("name", detectors.NAMES)
+# Detectors of logits, of features, and of both; the others have their kind of scores.
+_OF_EACH_KIND = {"max_logit", "mahalanobis", "vim"}
+
+
+@pytest.mark.parametrize(
+    "name", exploring.most(detectors.NAMES, rare=set(detectors.NAMES) - _OF_EACH_KIND)
+)
 def test_a_graph_computes_scores_beside_confidences(digits, name):
     detector = digits.fitted(name)
     source = digits.source

@@ -103,6 +103,7 @@ def test_damage_beside_a_classifier_is_refused(tmp_path):
         detectors.shipped(str(tmp_path / "1"))
 
 
+@pytest.mark.slow
 def test_all_shipped_ones_tell_noise_from_mnist_where_mnist_is_not_at_hand(digits):
     files, real = detectors.shipped("mnist_a"), detectors.shipped_judged("mnist_a")
     loaded = [detectors.load(file, digits.source) for file in files.values()]

@@ -27,6 +27,7 @@ def test_all_are_fitted_in_one_pass_as_one_by_one(colour, monkeypatch):
             np.testing.assert_array_equal(array, of_one)
 
 
+@pytest.mark.slow
 def test_all_score_in_one_pass_as_one_by_one(colour):
     found = detectors.fit_all(colour.source, colour.train, colour.labels)
 

@@ -196,6 +196,7 @@ def test_gradients_flow_to_floats_even_into_a_model_of_bytes(shipped):
     np.testing.assert_allclose(network.confidences(image).numpy(), of_bytes, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_identity_has_what_shapes_confidences_and_no_more(tmp_path, weights):
     path = decided(tmp_path, "a.keras", 10, seed=1)
     plain = classifiers.find(str(path))

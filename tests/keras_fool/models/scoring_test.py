@@ -65,7 +65,7 @@ def many(scorer) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    "count", exploring.most([1, 2, 15, 16, 17, 31, 163, 512, 2049], rare={512})
+    "count", exploring.most([1, 2, 15, 16, 17, 31, 163, 512, 2049], rare={512, 2049})
 )
 def test_confidences_of_an_image_do_not_depend_on_its_batch(scorer, many, count):
     batch, expected = many
