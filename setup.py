@@ -97,7 +97,7 @@ setup(
         # Builds docs/: MkDocs 2 is another program, without plugins.
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0,<2"],
         "dev": ["mypy>=1.15", "pre-commit>=4.0", "ruff>=0.14"],
-        # What benchmarks/ascent.py compares with.
-        "benchmark": ["tf-keras-vis>=0.8.7"],
+        # What benchmarks/ascent.py and benchmarks/peers.py compare with.
+        "benchmark": ["ribs>=0.12,<0.13", "tf-keras-vis>=0.8.7"],
     },
 )
