@@ -32,8 +32,9 @@ from keras_fool.models import classifiers  # noqa: E402, likewise
 from tests import exploring  # noqa: E402
 
 exploring.load_profile()
-# More than cores: tests of servers wait for a third of their time.
-_WORKERS = 3
+# One more than CI has cores, as tests of servers wait for a third of their time; slow ones compute,
+# and need memory.
+_WORKERS, _SLOW_WORKERS = 3, 2
 # Each process that starts others imports TensorFlow once more, and has servers of its own.
 _WITH_PROCESSES = (
     "tests/evolvers/compiling_test.py",
@@ -61,7 +62,9 @@ def pytest_addoption(parser, pluginmanager):
 def pytest_xdist_auto_num_workers(config) -> int:
     """Some for folders; for single files a second one would only import TensorFlow."""
     files = [os.path.isfile(argument.partition("::")[0]) for argument in config.args]
-    return 0 if files and all(files) else _WORKERS
+    if files and all(files):
+        return 0
+    return _WORKERS if config.option.markexpr == "not slow" else _SLOW_WORKERS
 
 
 def _share(file: str) -> str:
