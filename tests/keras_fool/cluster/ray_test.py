@@ -60,13 +60,14 @@ def orders(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def nodes(orders):
+def nodes(orders, tmp_path_factory):
     """Three nodes, whose workers import this checkout."""
     from tests.keras_fool.cluster import nodes
 
     variables = {"PYTHONPATH": _path_with(ROOT), ordered.VARIABLE: str(orders)}
-    (orders / "sitecustomize.py").write_text(MORTAL.format(order=str(orders / "die")))
-    with nodes.started([variables] * 3, {"PYTHONPATH": _path_with(orders)}) as found:
+    mortal = tmp_path_factory.mktemp("mortal")
+    (mortal / "sitecustomize.py").write_text(MORTAL.format(order=str(orders / "die")))
+    with nodes.started([variables] * 3, {"PYTHONPATH": _path_with(mortal)}) as found:
         yield found
 
 
