@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from keras_fool.detectors import adaptive
     from keras_fool.runs import evolution_run
 
-# What Ray says where the process that it starts for a client from outside dies at once or soon, as
-# it does now and then (issue 63202 of its project).
-_BY_CHANCE = ("Starting Ray client server failed", "Proxy failed to Connect to backend")
-_ATTEMPTS = 4
+# What Ray says where the process that it starts for a client from outside dies, as it does now and
+# then (issue 63202 of its project); in what follows, it says so in several ways.
+_BY_CHANCE = "Initialization failure from server"
+_ATTEMPTS = 5
 
 
 class Cluster:
@@ -171,8 +171,7 @@ def _connect(ray, address: str) -> None:
             ray.init(address=address, **quiet)
             return
         except failures as error:
-            by_chance = any(said in str(error) for said in _BY_CHANCE)
-            if not by_chance or attempt == _ATTEMPTS:
+            if _BY_CHANCE not in str(error) or attempt == _ATTEMPTS:
                 raise _unreachable(address, error) from None
 
 
