@@ -136,10 +136,10 @@ def measure(figures: Figures, seconds: float) -> None:
             figures.add(f"{name}: batches of {other}", "x", [rate / usual for rate in rates])
         rates = _per_cpu_second(_network(model, batch, jit_compile=True), batch, seconds)
         figures.add(f"{name}: XLA", "x", [rate / usual for rate in rates])
-        for setting, (variables, others_variables) in _SETTINGS.items():
+        for setting, (variables, baseline) in _SETTINGS.items():
             rate = _elsewhere(name, seconds, variables)
-            beside = _elsewhere(name, seconds, others_variables)
-            figures.add(f"{name}: {setting}", "x", [rate / beside])
+            ratio = rate / _elsewhere(name, seconds, baseline)
+            figures.add(f"{name}: {setting}", "x", [ratio])
 
 
 def _elsewhere(name: str, seconds: float, variables: dict[str, str]) -> float:

@@ -129,7 +129,7 @@ def measure(figures: Figures, seeds: int, more: int, many: int) -> None:
     large = Config().batch
     networks = {batch: network_of(scorer, batch) for batch in (_BATCH, large)}
     names = {batch: f"pyribs, {batch} images at a time" for batch in networks}
-    ours, together = "keras_fool", f"keras_fool, {many} runs together"
+    one_run, several_runs = "keras_fool", f"keras_fool, {many} runs together"
     values: dict[tuple[str, str], list[float]] = {}
 
     def add(who: str, what: str, value: float) -> None:
@@ -149,16 +149,16 @@ def measure(figures: Figures, seeds: int, more: int, many: int) -> None:
     for batch, network in networks.items():
         next(pyribs_steps(network, 0, batch))
     for seed in range(1, seeds + 1):
-        *_, whole = timed(keras_fool_steps(scorer, seed, 1))
-        add_rates(ours, whole)
-        add_confidences(ours, f"{_IMAGES:,} images", whole)
+        *_, end = timed(keras_fool_steps(scorer, seed, 1))
+        add_rates(one_run, end)
+        add_confidences(one_run, f"{_IMAGES:,} images", end)
         *_, lockstep = timed(keras_fool_steps(scorer, seed, many))
-        add_rates(together, lockstep)
+        add_rates(several_runs, lockstep)
         for batch, network in networks.items():
             waiting = {"as many seconds as keras_fool's", f"{_IMAGES:,} images"}
             for moment in timed(pyribs_steps(network, seed, batch)):
                 now = {
-                    "as many seconds as keras_fool's": moment.seconds >= whole.seconds,
+                    "as many seconds as keras_fool's": moment.seconds >= end.seconds,
                     f"{_IMAGES:,} images": moment.images >= _IMAGES,
                 }
                 for when in sorted(when for when in waiting if now[when]):

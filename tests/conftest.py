@@ -60,7 +60,7 @@ def pytest_addoption(parser, pluginmanager):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config) -> int:
-    """Some for folders; for single files a second one would only import TensorFlow."""
+    """Several processes for folders; for a few files, others would only import TensorFlow."""
     files = [os.path.isfile(argument.partition("::")[0]) for argument in config.args]
     if files and all(files):
         return 0

@@ -67,7 +67,7 @@ def nodes(orders, tmp_path_factory):
     variables = {"PYTHONPATH": _path_with(ROOT), ordered.VARIABLE: str(orders)}
     mortal = tmp_path_factory.mktemp("mortal")
     (mortal / "sitecustomize.py").write_text(MORTAL.format(order=str(orders / "die")))
-    # Without gRPC's handlers of forks that process does not die by chance, too.
+    # So that it dies by order alone: where it died by chance, gRPC had begun anew after a fork.
     head = {"PYTHONPATH": _path_with(mortal), "GRPC_ENABLE_FORK_SUPPORT": "0"}
     with nodes.started([variables] * 3, head) as found:
         yield found

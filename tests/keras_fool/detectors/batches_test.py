@@ -76,7 +76,7 @@ def test_of_too_many_images_a_choice_is_kept_that_no_batch_changes(digits, monke
     assert max(places) > 400  # from all over
 
 
-# Detectors of logits, of features, and of both; the others have their kind of scores.
+# One that looks at logits, one at features, and one at both.
 _OF_EACH_KIND = {"max_logit", "mahalanobis", "vim"}
 
 
