@@ -26,6 +26,7 @@ def check(address: str) -> None:
         UserError: Ray is not installed, or nothing answers there, or this process is in another
             cluster.
     """
+    _parsed(address)  # what is no address is none without Ray, too
     with errors.needs_extra("cluster"):
         if importlib.util.find_spec("ray") is None:
             raise ModuleNotFoundError(name="ray")
@@ -47,6 +48,23 @@ def head(address: str) -> str | None:
     """
     if address == LOCAL:
         return LOOPBACK[0]
+    parsed = _parsed(address)
+    if parsed is None:
+        return None
+    named, host, port = parsed
+    try:
+        socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise errors.UserError(
+            f"--cluster={named} cannot be reached: {error.strerror or error}. {HOW_TO_START}"
+        ) from None
+    return host
+
+
+def _parsed(address: str) -> tuple[str, str, int] | None:
+    """An address or that of $RAY_ADDRESS, its host and its port; None where Ray finds them."""
+    if address == LOCAL:
+        return None
     if address == AUTO:
         address = os.environ.get("RAY_ADDRESS", AUTO)
     if address == AUTO:
@@ -57,10 +75,4 @@ def head(address: str) -> str | None:
         raise ValueError(
             f"--cluster={address} is not an address: say auto, local, HOST:PORT or ray://HOST:PORT."
         )
-    try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
-    except OSError as error:
-        raise errors.UserError(
-            f"--cluster={address} cannot be reached: {error.strerror or error}. {HOW_TO_START}"
-        ) from None
-    return host
+    return address, host, int(port)
