@@ -14,6 +14,7 @@ from evolvers.compiling import compiled
 
 # A sample of a large image is so many runs of so many bytes; a smaller one is its own sample.
 _RUNS, _RUN = 256, 16
+_MOVED = 2**20  # bytes that are moved at once, through memory of this size
 
 
 class Seen:
@@ -46,17 +47,22 @@ class Seen:
         Returns:
             bool [stop - start]; of equal images the first is fresh, unless it was known before.
         """
-        fresh = np.zeros(stop - start, bool)
+        fresh = np.ones(stop - start, bool)
+        moved = start  # the images from here to the one that is looked at are to be moved
         for place, sample in enumerate(samples(images[start:stop]).tolist(), start):
-            image = images[place]
-            if self._has(sample, image):
+            if sample not in self._images:
+                self._images[sample] = images[to + place - moved]  # where it will be
                 continue
-            if place != to:
-                images[to] = image
-                image = images[to]
-            self._add(sample, image)
-            fresh[place - start] = True
-            to += 1
+            _move(images, moved, place, to)
+            to += place - moved
+            moved = place + 1
+            if self._has(sample, images[place]):
+                fresh[place - start] = False
+            else:
+                _move(images, place, moved, to)
+                self._add(sample, images[to])
+                to += 1
+        _move(images, moved, stop, to)
         return fresh
 
     def _has(self, sample: int, image: np.ndarray) -> bool:
@@ -94,6 +100,17 @@ def hashes(images: np.ndarray) -> np.ndarray:
 def _flat(images: np.ndarray) -> np.ndarray:
     size = (len(images), math.prod(images.shape[1:]))  # NumPy cannot infer -1 for an empty batch
     return np.ascontiguousarray(images).reshape(size)
+
+
+def _move(images: np.ndarray, start: int, stop: int, to: int) -> None:
+    """Moves images towards the front, where they may come to lie over each other."""
+    if start == to:
+        return
+    most = max(1, _MOVED // math.prod(images.shape[1:]))
+    for first in range(start, stop, most):
+        last = min(stop, first + most)
+        images[to : to + last - first] = images[first:last]
+        to += last - first
 
 
 def _hash(image: np.ndarray) -> int:

@@ -65,14 +65,16 @@ class TestFresh:
         assert duplicates.fresh(again, []).tolist() == [True] * 40 + [False] * 40
         assert not duplicates.fresh(batch, [elite(other) for other in batch]).any()
 
-    def test_batch_after_batch_is_one_batch(self):
-        batch = IMAGES[[1, 0, 2, 1, 3, 2, 0, 4]]
+    @pytest.mark.parametrize("moved", [1, 2 * IMAGES[0].size, 2**20])
+    def test_batch_after_batch_is_one_batch(self, monkeypatch, moved):
+        monkeypatch.setattr(duplicates, "_MOVED", moved)
+        batch = IMAGES[[1, 0, 2, 1, 3, 5, 2, 0, 4]]
         expected = duplicates.fresh(batch, [elite(IMAGES[4])])
-        for size in range(1, 9):
+        for size in range(1, 10):
             seen, images = duplicates.Seen([elite(IMAGES[4])]), batch.copy()
             found, end = [], 0
-            for at in range(0, 8, size):
-                found.append(seen.move_fresh(images, at, min(8, at + size), end))
+            for at in range(0, 9, size):
+                found.append(seen.move_fresh(images, at, min(9, at + size), end))
                 end += np.count_nonzero(found[-1])
             np.testing.assert_array_equal(np.concatenate(found), expected)
             np.testing.assert_array_equal(images[:end], batch[expected])
