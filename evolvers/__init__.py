@@ -13,7 +13,10 @@
     emitters      elites -> the next batch, for either encoding
     render        programs and pixels -> images
     archive       Archive: one elite per niche
-    map_elites    Evolution: many runs in lockstep
+    map_elites    Evolution: many runs in lockstep; parts: some of them elsewhere
+    pipeline      Pipeline: draws some images while others are scored; duplicates: which are known
+    generations   Generation: what happened in one
+    stored_state  the arrays from which an evolution goes on, and their check
     compiling     Numba, and where compiled code is stored; private_folder: a place for it
 
 Nothing here reads flags or files, uses Keras, or draws from a global random stream.

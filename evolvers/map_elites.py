@@ -10,14 +10,10 @@ generation is one batch, and the batches of all runs are scored together:
         report(evolution.advance())
 """
 
-import collections
-import concurrent.futures
 import dataclasses
 import functools
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, cast
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -26,138 +22,9 @@ from evolvers.archive import Archive, Elite, Offers, is_finite
 from evolvers.canvas import Canvas
 from evolvers.config import Config
 from evolvers.emitters import Emitter, Proposal
-from evolvers.program import Program, concatenate
+from evolvers.generations import Generation, NotFiniteError
+from evolvers.pipeline import Group, Pipeline, Scorer, Scores
 from evolvers.render.cpu import CpuRenderer
-
-# A scorer that fails for more than half of this many images, or more, is useless; fewer images
-# do not show anything.
-_ENOUGH_TO_JUDGE = 16
-
-
-class NotFiniteError(ValueError):
-    """A scorer gave too many images NaN or infinite confidences; the same seed does so again."""
-
-
-class Scorer(Protocol):
-    """Anything that gives images confidences; NaN for images that it cannot score.
-
-    One that gives an image the same confidences in every batch may have `part_images`, an int: of
-    a larger group about so many images at a time are scored, while the next ones are drawn.
-    """
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of its labels."""
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels)."""
-
-    def score(self, images: np.ndarray) -> np.ndarray:
-        """float32 [batch, num_labels] for uint8 [batch, height, width, channels]."""
-
-
-class DrawingScorer(Scorer, Protocol):
-    """A scorer that draws programs itself, on the device on which it scores them."""
-
-    def score_programs(
-        self, programs: Program, canvas: Canvas
-    ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
-        """The confidences, and the images one by one: uint8 [height, width, channels]."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Generation:
-    """What happened in one generation.
-
-    Attributes:
-        number: From 0.
-        median: float64 [runs]; of the confidences of a run's elites, over its niches.
-        mean: float64 [runs]; likewise.
-        minimum: float64 [runs]; likewise.
-        maximum: float64 [runs]; likewise.
-        takeovers: int64 [runs]; how many niches got a new elite.
-        births: How many genomes were bred, in all runs.
-        unchanged: int64 [runs]; children with their parent's program, which are not drawn.
-        duplicates: int64 [runs]; images that an elite or an earlier child already had, which are
-            not scored.
-        not_finite: int64 [runs]; images with a NaN or infinite confidence, which win no niche.
-        accepted: (run index, new elite, int64 labels whose niches it took), in the order of
-            birth.
-        score_seconds: How long the scorer was busy.
-    """
-
-    number: int
-    median: np.ndarray
-    mean: np.ndarray
-    minimum: np.ndarray
-    maximum: np.ndarray
-    takeovers: np.ndarray
-    births: int
-    unchanged: np.ndarray
-    duplicates: np.ndarray
-    not_finite: np.ndarray
-    accepted: list[tuple[int, Elite, np.ndarray]]
-    score_seconds: float
-
-    @property
-    def scored(self) -> int:
-        """How many images were scored, in all runs."""
-        return self.births - int(self.unchanged.sum()) - int(self.duplicates.sum())
-
-    def check_finite(self) -> None:
-        """Checks that the scorer is of use.
-
-        Raises:
-            NotFiniteError: More than half of the images, if these are at least 16, have NaN or
-                infinite confidences.
-        """
-        lost = int(self.not_finite.sum())
-        if self.scored >= _ENOUGH_TO_JUDGE and 2 * lost > self.scored:
-            raise NotFiniteError(
-                f"returned NaN or infinite confidences for {lost} of the {self.scored} images of "
-                f"generation {self.number}; did its training diverge?"
-            )
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Group:
-    """Runs whose proposals are scored together.
-
-    Attributes:
-        runs: The indices of the runs.
-        proposals: One per run.
-        places: One int64 array per run: the indices of the genomes that must be scored.
-        parts: What comes of scoring them, one part of them after another, in this order.
-        room: The array that their images are in; None for a scorer that draws.
-    """
-
-    runs: range
-    proposals: list[Proposal]
-    places: list[np.ndarray]
-    parts: list[concurrent.futures.Future["_Scores"]]
-    room: np.ndarray | None = None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Scores:
-    """The scores of a group's images, or of a part of them."""
-
-    confidences: np.ndarray
-    images: Sequence[np.ndarray] | np.ndarray
-    seconds: float
-
-    @classmethod
-    def of(cls, group: _Group) -> "_Scores":
-        """Those of a whole group, once all its parts are scored."""
-        parts = [part.result() for part in group.parts]
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            np.concatenate([part.confidences for part in parts]),
-            [image for part in parts for image in part.images],
-            sum(part.seconds for part in parts),
-        )
 
 
 class Evolution:
@@ -216,9 +83,7 @@ class Evolution:
         self.scorer = scorer
         self._renderer = CpuRenderer(threads)
         self._emitter = emitter or emitters.emitter(config, self.canvas, self._renderer)
-        self._skip_duplicates = skip_duplicates
-        self._rooms: list[np.ndarray] = []  # arrays of images that are scored and offered
-        self._group_images = group_images
+        self._pipeline = Pipeline(config, self.canvas, self._emitter, skip_duplicates, group_images)
         self._is_part = is_part
         self._streams = [
             np.random.Generator(
@@ -226,7 +91,6 @@ class Evolution:
             )
             for run in range(config.first_run, config.first_run + config.runs)
         ]
-        self._scoring = concurrent.futures.ThreadPoolExecutor(1, "score")
 
     def warm_up(self) -> None:
         """Compiles everything that the loop calls; changes no run.
@@ -277,7 +141,11 @@ class Evolution:
         unchanged, known, takeovers, not_finite = np.zeros((4, self.config.runs), np.int64)
         accepted = []
         for propose, first_identity in rounds:
-            for group, scores in self._scored(propose, number):
+            for group, scores in self._pipeline.scored(
+                self.scorer,
+                functools.partial(propose, number),
+                lambda run: self.archives[run].elites,
+            ):
                 seconds += scores.seconds
                 births += sum(len(p.genomes) for p in group.proposals)
                 lost = np.flatnonzero(~is_finite(scores.confidences))
@@ -359,8 +227,8 @@ class Evolution:
             self.scorer,
             self.archives[0].labels,
             self._emitter,
-            self._skip_duplicates,
-            self._group_images,
+            self._pipeline.skip_duplicates,
+            self._pipeline.group_images,
             is_part=True,
         )
         found.generation = self.generation
@@ -378,29 +246,11 @@ class Evolution:
             Arrays without objects, for `restore`. The names of the genomes' arrays begin with
             `genomes_`; `not_finite` is left out if it is 0 for all runs.
         """
-        elites: list[Elite] = []
-        places, runs = [], []
-        for run, archive in enumerate(self.archives):
-            known: dict[int, int] = {}
-            for elite in archive.filled():
-                if elite.identity not in known:
-                    known[elite.identity] = len(elites)
-                    elites.append(elite)
-                    runs.append(run)
-                places.append(known[elite.identity])
-        genomes = dataclasses.asdict(self._emitter.stack([elite.genome for elite in elites]))
-        genomes.pop("num_outputs", None)
         return {
             "generation": np.array(self.generation),
             "streams": np.array(json.dumps(self.streams)),
-            "niches": np.array(places).reshape(len(self.archives), -1),
-            "identity": np.array([elite.identity for elite in elites]),
-            "parent": np.array([elite.parent for elite in elites]),
-            "born": np.array([elite.generation for elite in elites]),
-            "confidences": np.stack([elite.confidences for elite in elites]),
-            "images": np.stack([elite.image for elite in elites]),
             **({"not_finite": self.not_finite.copy()} if self.not_finite.any() else {}),
-            **{f"{stored_state.PREFIX}{name}": array for name, array in genomes.items()},
+            **stored_state.of_archives(self.archives, self._emitter),
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -416,28 +266,7 @@ class Evolution:
             len(self.archives[0].elites),
             len(self.scorer.labels),
         )
-        genomes = stored_state.genomes(state, self.config, self.canvas)
-        # Copies, so that an elite that is replaced leaves its memory.
-        elites = [
-            Elite(
-                int(identity),
-                int(parent),
-                int(born),
-                genomes[place],
-                confidences.copy(),
-                image.copy(),
-            )
-            for place, (identity, parent, born, confidences, image) in enumerate(
-                zip(
-                    state["identity"],
-                    state["parent"],
-                    state["born"],
-                    state["confidences"],
-                    state["images"],
-                    strict=True,
-                )
-            )
-        ]
+        elites = stored_state.elites(state, self.config, self.canvas)
         for archive, places in zip(self.archives, state["niches"], strict=True):
             archive.elites = [elites[place] for place in places]
             archive.confidences = np.array(
@@ -455,7 +284,7 @@ class Evolution:
 
     def close(self) -> None:
         """Ends the threads."""
-        self._scoring.shutdown(cancel_futures=True)
+        self._pipeline.close()
         self._renderer.close()
 
     def _snapshot(self) -> list[tuple]:
@@ -480,110 +309,19 @@ class Evolution:
                     "; did its training diverge?"
                 )
 
-    def _begin(self, run: int, number: int) -> Proposal:
+    def _begin(self, number: int, run: int) -> Proposal:
         del number
         return self._emitter.initial(self._streams[run], self.config.initial)
 
-    def _breed(self, run: int, number: int) -> Proposal:
+    def _breed(self, number: int, run: int) -> Proposal:
         archive = self.archives[run]
         genomes = [elite.genome for elite in archive.filled()]
         return self._emitter.offspring(
             self._streams[run], genomes, archive.confidences, self.config.batch, number
         )
 
-    def _scored(
-        self, propose: Callable[[int, int], Proposal], number: int
-    ) -> Iterator[tuple[_Group, _Scores]]:
-        """Yields each group of runs with its scores.
-
-        While one group is scored, the next one is bred and drawn, and while a part of one is
-        scored, the next part is drawn.
-        """
-        runs = self.config.runs
-        size = max(1, min(self._group_images // self.config.batch, -(-runs // 2)))
-        waiting: collections.deque[_Group] = collections.deque()
-        begun: list[concurrent.futures.Future[_Scores]] = []
-        try:
-            for start in range(0, runs, size):
-                group = self._begun(range(start, min(start + size, runs)), propose, number, begun)
-                waiting.append(group)
-                if len(waiting) > 1:
-                    group = waiting.popleft()
-                    yield group, _Scores.of(group)
-                    self._leave(group)
-            for group in waiting:
-                yield group, _Scores.of(group)
-                self._leave(group)
-        finally:  # if one failed, the others are not needed
-            for part in begun:
-                part.cancel()
-
-    def _score(self, work: np.ndarray | Program) -> _Scores:
-        start = time.perf_counter()
-        if not len(work):
-            return _Scores(np.empty((0, len(self.scorer.labels)), np.float32), (), 0.0)
-        if isinstance(work, Program):
-            scorer = cast(DrawingScorer, self.scorer)
-            confidences, images = scorer.score_programs(work, self.canvas)
-            return _Scores(confidences, images, time.perf_counter() - start)
-        return _Scores(self.scorer.score(work), work, time.perf_counter() - start)
-
-    def _begun(
-        self,
-        runs: range,
-        propose: Callable[[int, int], Proposal],
-        number: int,
-        begun: list[concurrent.futures.Future[_Scores]],
-    ) -> _Group:
-        """A group that is bred and drawn; whatever of it is being scored is added to `begun`."""
-        proposals = [propose(run, number) for run in runs]
-        drawn = [np.flatnonzero(~proposal.unchanged) for proposal in proposals]
-        first = len(begun)
-        if self.config.renderer == "tf":
-            # The images stay on the device that scores them, so their bytes cannot be compared.
-            programs = concatenate([proposal.drawings for proposal in proposals])
-            begun.append(self._scoring.submit(self._score, programs))
-            return _Group(runs, proposals, drawn, begun[first:])
-        images = self._room(sum(len(places) for places in drawn))
-        seen = [duplicates.Seen(self.archives[run].elites) for run in runs]
-        fresh: list[list[np.ndarray]] = [[np.zeros(0, bool)] for _ in runs]
-        end = 0
-        most = getattr(self.scorer, "part_images", 0)
-        for cuts in _parts([len(places) for places in drawn], most):
-            begin = at = end
-            size = sum(cut.stop - cut.start for _, cut in cuts)
-            asked = [proposals[place].cut(cut) for place, cut in cuts]
-            self._emitter.draw(asked, into=images[begin : begin + size])
-            for place, cut in cuts:
-                stop = at + cut.stop - cut.start
-                found = np.ones(stop - at, bool)
-                if self._skip_duplicates:
-                    found = seen[place].move_fresh(images, at, stop, end)
-                fresh[place].append(found)
-                at, end = stop, end + int(np.count_nonzero(found))
-            begun.append(self._scoring.submit(self._score, images[begin:end]))
-        drawn = [places[np.concatenate(found)] for places, found in zip(drawn, fresh, strict=True)]
-        return _Group(runs, proposals, drawn, begun[first:], images)
-
-    def _leave(self, group: _Group) -> None:
-        """Keeps the room of a group whose elites have their own copies of their images."""
-        if group.room is not None:
-            self._rooms.append(group.room)
-
-    def _room(self, count: int) -> np.ndarray:
-        """An array for so many images: one that is not used any more, if there is one.
-
-        The system clears the memory of new ones page by page, which takes as long as drawing half
-        of an image.
-        """
-        for place, images in enumerate(self._rooms):
-            if len(images) >= count:
-                return self._rooms.pop(place)
-        self._rooms.clear()  # too small
-        return np.empty((count, *self.canvas.shape), np.uint8)
-
     def _offer(
-        self, group: _Group, scores: _Scores, number: int, first_identity: int
+        self, group: Group, scores: Scores, number: int, first_identity: int
     ) -> Iterator[tuple[int, Elite, np.ndarray]]:
         at = 0
         for run, proposal, places in zip(group.runs, group.proposals, group.places, strict=True):
@@ -606,29 +344,6 @@ class Evolution:
             for elite, niches in archive.add(offers):
                 yield run, elite, niches
             at = end
-
-
-def _parts(counts: Sequence[int], most: int) -> list[list[tuple[int, slice]]]:
-    """Which images of a group are drawn, and scored, together.
-
-    Args:
-        counts: How many images each run has.
-        most: How many there are together; 0 for all.
-
-    Returns:
-        For each part the places of its runs among these, with slices of their images. The parts of
-        a run are of about equal size: scorers meet few shapes.
-    """
-    if not most or sum(counts) <= most:
-        return [[(place, slice(0, count)) for place, count in enumerate(counts)]]
-    found = []
-    for place, count in enumerate(counts):
-        parts = max(1, -(-count // most))
-        size = -(-count // parts)
-        for part in range(parts):
-            cut = slice(min(count, part * size), min(count, (part + 1) * size))
-            found.append([(place, cut)])
-    return found
 
 
 def _image(images: Sequence[np.ndarray] | np.ndarray, at: int, offer: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from evolvers.map_elites import Generation
+from evolvers.generations import Generation
 
 # A generation of some runs, and where their random streams stand after it.
 Made = tuple[Generation, Sequence[Mapping[str, object]]]

@@ -1,23 +1,74 @@
-"""Checks the state from which an evolution continues, as its file may come from anyone.
+"""The state from which an evolution continues: arrays of its elites, and their check.
 
-Compiled code uses genomes without checking array bounds, and every comparison with a NaN is false.
-So the whole state is checked, once, before it is restored.
+Its file may come from anyone. Compiled code uses genomes without checking array bounds, and every
+comparison with a NaN is false. So the whole state is checked, once, before it is restored.
 """
 
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from evolvers import activations
+from evolvers.archive import Archive, Elite
 from evolvers.canvas import Canvas
 from evolvers.config import Config
 from evolvers.cppn import CppnBatch
 from evolvers.direct import DirectBatch
+from evolvers.emitters import Emitter
 
-PREFIX = "genomes_"  # of the names of the genomes' arrays
+_PREFIX = "genomes_"  # of the names of the genomes' arrays
 _MAX_WEIGHT = 10
 _ROUNDING = 1e-3  # how far confidences may be outside [0, 1]
+
+
+def of_archives(archives: Sequence[Archive], emitter: Emitter) -> dict[str, np.ndarray]:
+    """The part of a state that holds the elites of all runs, those of several niches once.
+
+    Args:
+        archives: One per run, with as many niches each.
+        emitter: Whose genomes they have.
+    """
+    elites: list[Elite] = []
+    places = []
+    for archive in archives:
+        known: dict[int, int] = {}
+        for elite in archive.filled():
+            if elite.identity not in known:
+                known[elite.identity] = len(elites)
+                elites.append(elite)
+            places.append(known[elite.identity])
+    arrays = dataclasses.asdict(emitter.stack([elite.genome for elite in elites]))
+    arrays.pop("num_outputs", None)
+    return {
+        "niches": np.array(places).reshape(len(archives), -1),
+        "identity": np.array([elite.identity for elite in elites]),
+        "parent": np.array([elite.parent for elite in elites]),
+        "born": np.array([elite.generation for elite in elites]),
+        "confidences": np.stack([elite.confidences for elite in elites]),
+        "images": np.stack([elite.image for elite in elites]),
+        **{f"{_PREFIX}{name}": array for name, array in arrays.items()},
+    }
+
+
+def elites(state: Mapping[str, np.ndarray], config: Config, canvas: Canvas) -> list[Elite]:
+    """The elites in a state that was checked; its `niches` are places among these."""
+    found = genomes(state, config, canvas)
+    # Copies, so that an elite that is replaced leaves its memory.
+    return [
+        Elite(int(identity), int(parent), int(born), found[place], values.copy(), image.copy())
+        for place, (identity, parent, born, values, image) in enumerate(
+            zip(
+                state["identity"],
+                state["parent"],
+                state["born"],
+                state["confidences"],
+                state["images"],
+                strict=True,
+            )
+        )
+    ]
 
 
 def check(
@@ -69,7 +120,9 @@ def genomes(
 ) -> CppnBatch | DirectBatch:
     """The genomes in a state that was checked, in the order of its elites."""
     arrays = {
-        name.removeprefix(PREFIX): array for name, array in state.items() if name.startswith(PREFIX)
+        name.removeprefix(_PREFIX): array
+        for name, array in state.items()
+        if name.startswith(_PREFIX)
     }
     if config.encoding == "cppn":
         return CppnBatch(canvas.channels, **arrays)

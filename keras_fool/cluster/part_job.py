@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from evolvers import map_elites, parts
+from evolvers import generations, map_elites, parts
 from keras_fool.cluster import pool as pool_module
 from keras_fool.cluster import worker
 from keras_fool.cluster.model import Model
@@ -89,7 +89,7 @@ class PartJob(evolution_run.EvolutionJob):
         """Ends the waiting for workers."""
         self._pool.interrupted = True
 
-    def _generation(self) -> map_elites.Generation:
+    def _generation(self) -> generations.Generation:
         while not all(part.made or part.failure for part in self._parts):
             if self._pool.interrupted:
                 raise jobs.JobError("the workers were told to stop.", may_pass=True)

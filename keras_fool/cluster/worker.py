@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from evolvers import config as evolvers_config
-from evolvers import map_elites, parts
+from evolvers import generations, map_elites, parts
 from keras_fool.cluster import build, shipping
 from keras_fool.models import scorer_contract
 
@@ -74,7 +74,7 @@ class Failure:
         """The exception that one machine would raise."""
         if self.is_finite:
             return scorer_contract.ScorerError(self.words)
-        return map_elites.NotFiniteError(self.words)
+        return generations.NotFiniteError(self.words)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -185,7 +185,7 @@ class Worker:
                 generation = evolution.advance()
             except scorer_contract.ScorerError as error:
                 return Answer(None, made, failure=Failure(str(error)))
-            except map_elites.NotFiniteError as error:
+            except generations.NotFiniteError as error:
                 return Answer(None, made, failure=Failure(str(error), is_finite=False))
             made.append((generation, evolution.streams))
         return Answer(None, made)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from evolvers import map_elites
+from evolvers import generations, map_elites
 from keras_fool import foreign_files
 from keras_fool.models import scorer_contract
 from keras_fool.runs import evolution_run, files
@@ -56,7 +56,7 @@ class EndpointJob(evolution_run.EvolutionJob):
         """Ends all waiting for an endpoint that does not answer."""
         self.scorer.interrupt()
 
-    def _generation(self) -> map_elites.Generation:
+    def _generation(self) -> generations.Generation:
         config = self.evolution.config
         births = config.batch + (0 if self.step else config.initial)
         if not self.scorer.affords(

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from evolvers import archive, genome_json, map_elites
+from evolvers import archive, generations, genome_json, map_elites
 from keras_fool import foreign_files
 from keras_fool.models import scorer_contract
 from keras_fool.runs import (
@@ -50,7 +50,7 @@ class Result:
         confidences: float32 [runs, niches] of the elites.
     """
 
-    generation: map_elites.Generation
+    generation: generations.Generation
     elites: Elites
     confidences: np.ndarray
 

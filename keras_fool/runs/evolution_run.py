@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evolvers import compiling, map_elites
+from evolvers import compiling, generations, map_elites
 from evolvers import config as evolvers_config
 from keras_fool import errors
 from keras_fool.models import classifiers, scorer_contract
@@ -99,7 +99,7 @@ class EvolutionJob(jobs.Job[evolution_record.Result]):
             generation = self._generation()
         except scorer_contract.ScorerError as error:
             raise jobs.JobError(str(error), may_pass=error.may_pass) from error
-        except map_elites.NotFiniteError as error:
+        except generations.NotFiniteError as error:
             raise jobs.JobError(f"{self.scorer.name} {error}") from error
         archives = self.evolution.archives
         elites = [archive.filled() for archive in archives]
@@ -117,7 +117,7 @@ class EvolutionJob(jobs.Job[evolution_record.Result]):
         reached = {REACHED: self._reached.copy()} if self._thresholds.size else {}
         return {**self.evolution.state(), **reached}
 
-    def _generation(self) -> map_elites.Generation:
+    def _generation(self) -> generations.Generation:
         return self.evolution.advance()
 
     def _advice(self) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evolvers import archive, cppn, map_elites
+from evolvers import archive, cppn, generations
 
 METRICS_HEADER = "run,generation,median,mean,min,max,takeovers,unchanged,duplicates\n"
 # One column more, in a run of which an image had a NaN or infinite confidence; it is there for
@@ -33,7 +33,7 @@ def unique_id(run: int, identity: int) -> int:
 
 
 def metrics_rows(
-    generation: map_elites.Generation, first_run: int, *, not_finite: bool = False
+    generation: generations.Generation, first_run: int, *, not_finite: bool = False
 ) -> str:
     """The rows of one generation, one per run; the first has the number `first_run`.
 
@@ -82,7 +82,7 @@ def without_not_finite(metrics: str) -> str:
     return "".join(f"{row.rpartition(',')[0]}\n" for row in rows)
 
 
-def lineage_rows(generation: map_elites.Generation, first_run: int) -> str:
+def lineage_rows(generation: generations.Generation, first_run: int) -> str:
     """The rows of the elites that are new in a generation, in the order they were accepted."""
     rows = []
     for run_index, elite, niches in generation.accepted:

@@ -8,7 +8,8 @@ import pytest
 from evolvers import neat_breeding, render
 from evolvers.config import Config
 from evolvers.emitters import CppnEmitter
-from evolvers.map_elites import Evolution, NotFiniteError
+from evolvers.generations import NotFiniteError
+from evolvers.map_elites import Evolution
 from evolvers.render.cpu import CpuRenderer
 from tests.evolvers.scorers import LinearScorer, MoodyScorer
 

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from evolvers import map_elites, parts
+from evolvers import generations, map_elites, parts
 from evolvers.config import Config
 from tests.evolvers.scorers import LinearScorer, MoodyScorer
 
@@ -26,11 +26,11 @@ def config(**settings) -> Config:
     return Config(**{"runs": 5, "initial": 12, "batch": 9, "generations": LAST} | settings)
 
 
-def made_alone(evolution: map_elites.Evolution) -> list[map_elites.Generation]:
+def made_alone(evolution: map_elites.Evolution) -> list[generations.Generation]:
     return [evolution.advance() for _ in range(LAST + 1)]
 
 
-def assert_same_generation(one: map_elites.Generation, other: map_elites.Generation) -> None:
+def assert_same_generation(one: generations.Generation, other: generations.Generation) -> None:
     for name in ("number", "births", "scored"):
         assert getattr(one, name) == getattr(other, name), name
     for name in ("median", "mean", "minimum", "maximum", "takeovers", "unchanged", "duplicates"):
@@ -111,7 +111,7 @@ def test_the_whole_judges_the_scorer():
     made = part.advance()
     assert 2 * made.not_finite.sum() > made.scored
 
-    with pytest.raises(map_elites.NotFiniteError, match="of generation 0"):
+    with pytest.raises(generations.NotFiniteError, match="of generation 0"):
         made.check_finite()
 
     for evolution in (whole, part):

@@ -9,7 +9,7 @@ import contextlib
 import os
 import pathlib
 
-from evolvers import map_elites
+from evolvers import generations, map_elites
 
 VARIABLE = "KERAS_FOOL_TEST_ORDERS"
 
@@ -17,7 +17,7 @@ VARIABLE = "KERAS_FOOL_TEST_ORDERS"
 def _obey(folder: pathlib.Path) -> None:
     advance = map_elites.Evolution.advance
 
-    def advanced(evolution: map_elites.Evolution) -> map_elites.Generation:
+    def advanced(evolution: map_elites.Evolution) -> generations.Generation:
         order = folder / str(evolution.generation)
         with contextlib.suppress(FileNotFoundError):  # there is none, or another worker was first
             number = int(order.read_text())
