@@ -1,7 +1,5 @@
 """The diagram of the experiment: what detectors tell apart, beside what is left of them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib import axes as axes_module
 
@@ -10,13 +8,14 @@ from keras_fool.studies.detection import collected, tables
 
 _DARK = 0.55  # shares from which numbers are white
 _BAR = 0.38
+_MANY = 0.5  # the least share of sure images without a detector for which the bars are of these
 _LONGEST = 22  # letters of a name below a column
 
 
 def draw(
     found: collected.Collected,
     figures: tables.Static,
-    rows: Sequence[Sequence[object]],
+    rows: tables.Left,
     title: str,
 ) -> bytes:
     """A PNG file: the shares accepted where 95 % of real images are, and attacks' successes.
@@ -59,40 +58,44 @@ def _shares(axes: axes_module.Axes, found: collected.Collected, figures: tables.
     axes.tick_params(length=0, labelcolor=plots.INK)
 
 
-def _bars(
-    axes: axes_module.Axes, found: collected.Collected, rows: Sequence[Sequence[object]]
-) -> None:
-    axes.set_title(
-        "accepted and at least 99 % sure, % of CPPN images",
-        loc="left",
-        fontsize=11,
-        color=plots.FAINT,
+def _bars(axes: axes_module.Axes, found: collected.Collected, rows: tables.Left) -> None:
+    alone = rows["none"][0]
+    # Where few images are sure even without a detector, their share says nothing of detectors.
+    are_sure = alone.fooled99 >= _MANY
+    heading = (
+        "accepted and at least 99 % sure, % of CPPN images"
+        if are_sure
+        else "median confidence of CPPN images, %; 0 where rejected"
     )
-    by_name = {str(row[0]): row[1:] for row in rows}
+    axes.set_title(heading, loc="left", fontsize=11, color=plots.FAINT)
     places = np.arange(len(found.fitted))
-    for offset, colour, first, label in (
-        (-_BAR / 2, plots.BLUE, 0, "made without the detector"),
-        (_BAR / 2, plots.ORANGE, 5, "made against it"),
+    for half, offset, colour, label in (
+        (0, -_BAR / 2, plots.BLUE, "made without the detector"),
+        (1, _BAR / 2, plots.ORANGE, "made against it"),
     ):
-        values = np.array(
-            [[float(str(by_name[name][first + end])) for end in range(3)] for name in found.fitted]
-        )
-        share, low, high = 100 * values.T
-        errors = np.maximum([share - low, high - share], 0)
+        counted = [each for name in found.fitted if (each := rows[name][half]) is not None]
+        if are_sure:
+            share, low, high = (
+                100 * np.array([getattr(each, name) for each in counted])
+                for name in ("fooled99", "fooled99_low", "fooled99_high")
+            )
+            bars, ends = share, np.maximum([share - low, high - share], 0)
+        else:
+            bars, ends = 100 * np.array([each.median_counted for each in counted]), None
         axes.barh(
             places + offset,
-            share,
+            bars,
             _BAR,
-            xerr=errors,
+            xerr=ends,
             color=colour,
             label=label,
             error_kw={"elinewidth": 0.8, "ecolor": plots.INK},
         )
-    nobody = 100 * float(str(by_name["none"][0]))
+    nobody = 100 * (alone.fooled99 if are_sure else alone.median_counted)
     axes.axvline(nobody, color=plots.FAINT, linewidth=1, linestyle="--", label="no detector")
     axes.set_yticks(places, [each.title for each in found.fitted.values()])
     axes.invert_yaxis()
-    axes.set_xlim(0, 103)
+    axes.set_xlim(0, 103 if are_sure else None)
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=3, fontsize=8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -1,5 +1,6 @@
 """The tables of the experiment: what detectors tell apart, and what is left of them."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,6 +21,30 @@ _TITLES = {
     "the others are, %",
 }
 Static = Mapping[str, Mapping[str, metrics.Figures]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted:
+    """What is left of CPPN images where those that a detector rejects do not count.
+
+    Attributes:
+        fooled99: The share, 0..1, that it accepts and that have at least 99 % for their label.
+        fooled99_low: Where its 95 % interval begins, over runs.
+        fooled99_high: Where that ends.
+        accepted: The share that it accepts.
+        median_counted: The median confidence; that of rejected images is 0.
+    """
+
+    fooled99: float
+    fooled99_low: float
+    fooled99_high: float
+    accepted: float
+    median_counted: float
+
+
+# By the detector's name, of images that were made without it, and of those made against it; under
+# "none", of the former without any detector.
+Left = Mapping[str, tuple[Counted, Counted | None]]
 
 
 def static(found: collected.Collected, seed: int) -> Static:
@@ -87,40 +112,44 @@ def thresholds_csv(found: collected.Collected) -> bytes:
     return tables.as_csv(header, rows)
 
 
-def left(found: collected.Collected, seed: int) -> list[list[object]]:
-    """What is left of each detector: a row for none, and one for each.
-
-    Returns:
-        Rows of: name; of the CPPN images made without it, and of those made against it: the share
-        that it accepts and that have at least 99 % for their label, with the ends of an interval
-        over runs; the share that it accepts; the median confidence that counts.
-    """
+def left(found: collected.Collected, seed: int) -> Left:
+    """What is left of each detector, "none" first."""
     plain = found.static["cppn"]
-    every = np.ones(len(plain), bool)
-    rows: list[list[object]] = [["none", *_counted(plain, every, seed), *[""] * 5]]
+    rows: dict[str, tuple[Counted, Counted | None]] = {
+        "none": (_counted(plain, np.ones(len(plain), bool), seed), None)
+    }
     for name in found.fitted:
-        without = _counted(plain, found.accepts(name, plain), seed)
         attacked = found.adaptive[name]
-        rows.append([name, *without, *_counted(attacked, found.accepts(name, attacked), seed)])
+        rows[name] = (
+            _counted(plain, found.accepts(name, plain), seed),
+            _counted(attacked, found.accepts(name, attacked), seed),
+        )
     return rows
 
 
-def left_csv(rows: list[list[object]]) -> bytes:
+def left_csv(rows: Left) -> bytes:
     """The same as a CSV file."""
-    columns = ("fooled99", "fooled99_low", "fooled99_high", "accepted", "median_counted")
-    header = ["detector"]
-    header += [f"{when}_{name}" for when in ("static", "adaptive") for name in columns]
-    return tables.as_csv(header, rows)
+    columns = [field.name for field in dataclasses.fields(Counted)]
+    header = [
+        "detector",
+        *(f"{when}_{name}" for when in ("static", "adaptive") for name in columns),
+    ]
+    lines = [
+        [name, *(cell for half in halves for cell in _values(half, len(columns)))]
+        for name, halves in rows.items()
+    ]
+    return tables.as_csv(header, lines)
 
 
-def left_table(found: collected.Collected, rows: list[list[object]]) -> str:
+def left_table(found: collected.Collected, rows: Left) -> str:
     """The same as Markdown."""
     headings = ["", "made without it: accepted and at least 99 %, %", "accepted, %"]
     headings += ["median that counts, %", "made against it: accepted and at least 99 %, %"]
     headings += ["accepted, %", "median that counts, %"]
     titles = {"none": "no detector", **{name: each.title for name, each in found.fitted.items()}}
     lines = [
-        [titles[str(name)], *_cells(values[:5]), *_cells(values[5:])] for name, *values in rows
+        [titles[name], *(cell for half in halves for cell in _cells(half))]
+        for name, halves in rows.items()
     ]
     return tables.markdown(headings, lines)
 
@@ -152,22 +181,25 @@ def images_csv(found: collected.Collected) -> bytes:
     return tables.as_csv(header, rows, digits=9)
 
 
-def _counted(images: collected.Scored, accepted: np.ndarray, seed: int) -> list[float]:
-    """The share of sure and accepted ones with its interval, of accepted ones, the median."""
+def _counted(images: collected.Scored, accepted: np.ndarray, seed: int) -> Counted:
     sure = (images.own >= np.float32(collected.SURE)) & accepted
     low, high = statistics.interval(images.by_run(sure.astype(np.float64)), _share, seed)
     counted = np.where(accepted, images.own, 0)
-    return [float(sure.mean()), low, high, float(accepted.mean()), float(np.median(counted))]
+    return Counted(float(sure.mean()), low, high, float(accepted.mean()), float(np.median(counted)))
 
 
 def _share(resamples: np.ndarray) -> np.ndarray:
     return resamples.mean(axis=(1, 2))
 
 
-def _cells(values: list[object]) -> list[str]:
-    if values[0] == "":
+def _values(counted: Counted | None, number: int) -> list[object]:
+    return [""] * number if counted is None else list(dataclasses.astuple(counted))
+
+
+def _cells(counted: Counted | None) -> list[str]:
+    if counted is None:
         return [tables.NO_VALUE] * 3
-    share, low, high, accepted, median = (100 * float(str(value)) for value in values)
+    share, low, high, accepted, median = (100 * value for value in dataclasses.astuple(counted))
     return [f"{share:.1f} ({low:.1f} to {high:.1f})", f"{accepted:.1f}", f"{median:.2f}"]
 
 
