@@ -105,37 +105,6 @@ class TestRuns:
         for run in range(runs):
             assert described(other, run) == described(usual, run)
 
-    def test_the_next_part_is_drawn_while_one_is_scored(self, evolve):
-        drawn = threading.Semaphore(0)
-
-        class Drawing(CppnEmitter):
-            def draw(self, proposals, into=None):
-                images = super().draw(proposals, into)
-                drawn.release()
-                return images
-
-        class Waiting(LinearScorer):
-            part_images = 5
-            calls = 0
-
-            def score(self, images):
-                self.calls += 1
-                if self.calls % 3:  # of the 15 children, drawn in three parts
-                    assert drawn.acquire(timeout=60)  # this part
-                    assert drawn.acquire(timeout=60)  # the next one
-                    drawn.release()
-                else:
-                    assert drawn.acquire(timeout=60)
-                return super().score(images)
-
-        scorer = Waiting()
-        renderer = CpuRenderer()
-        emitter = Drawing(evolve(scorer).canvas, renderer, skip_unchanged=False)
-        evolution = evolve(scorer, emitter=emitter, initial=15, options=THOROUGH)
-        evolution.advance()
-        renderer.close()
-        assert scorer.calls == 6
-
     @ENCODINGS
     def test_warming_up_touches_no_run(self, evolve, encoding):
         cold, warm = evolve(encoding=encoding), evolve(encoding=encoding)
@@ -523,20 +492,6 @@ class TestScorer:
         few.advance()
         few.scorer.diverges = True
         assert few.advance().not_finite.tolist() == [2]  # of three: nothing can be said
-
-    def test_is_called_by_one_thread_at_a_time_and_never_for_nothing(self, evolve):
-        class Exclusive(LinearScorer):
-            lock = threading.Lock()
-
-            def score(self, images):
-                assert len(images)
-                assert self.lock.acquire(blocking=False)
-                try:
-                    return super().score(images)
-                finally:
-                    self.lock.release()
-
-        finish(evolve(Exclusive(), runs=6, initial=2, batch=1))
 
 
 def test_closing_ends_the_threads(evolve):
