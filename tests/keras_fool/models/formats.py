@@ -500,10 +500,6 @@ REFUSED = {
         changed_h5(lambda described: described[-1]["config"].update(units=10**7)),
         ("bytes of weights", "holds"),
     ),
-    "channels first, which CPUs cannot": (
-        lambda folder: saved("a.keras", channels_first)(folder)[0],
-        ("Conv2D", "NHWC", "CPU"),
-    ),
     "TensorFlow Lite": (empty("a.tflite"), ("TensorFlow Lite", "image_shape=")),
     "TensorFlow Lite, renamed": (empty("a.keras", b"\x1c\0\0\0TFL3" + bytes(9)), ("Lite",)),
     "PyTorch": (empty("a.pth"), ("PyTorch", r"torch\.onnx\.export", "image_shape=")),

@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_fool.models import classifiers, scoring
 from tests import exploring
-from tests.keras_fool.models.formats import FORMATS, REFUSED, SIDE
+from tests.keras_fool.models.formats import FORMATS, REFUSED, SIDE, channels_first
 
 RARE = {
     *("Keras 3 .hdf5", "Keras 3 .h5, Sequential, logits", "SavedModel of half floats"),
@@ -61,6 +62,29 @@ def test_refused_in_one_line_that_says_what_to_do(name, tmp_path):
     assert "\n" not in message.strip()
     for fact in facts:
         assert re.search(fact, message), message
+
+
+def test_convolutions_with_channels_first_where_the_processor_has_them(tmp_path, images):
+    """oneDNN has them, TensorFlow's own kernels for CPUs do not."""
+    model, rng = channels_first(), np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.01, each.shape) for each in model.get_weights()])
+    model.save(tmp_path / "a.keras")
+    filters, bias, weights, offsets = model.get_weights()
+    found = tf.nn.conv2d(images.astype(np.float32), filters, 1, "VALID") + bias
+    logits = tf.reshape(tf.transpose(found, (0, 3, 1, 2)), (len(images), -1)) @ weights + offsets
+    classifier = classifiers.find(str(tmp_path / "a.keras"))
+    try:
+        tf.nn.conv2d(tf.zeros((1, 3, 4, 4)), filters, 1, "VALID", data_format="NCHW")
+    except tf.errors.UnimplementedError:
+        with pytest.raises(ValueError, match=r"a\.keras") as raised:
+            scoring.LocalScorer(classifier)
+        message = str(raised.value)
+        assert "\n" not in message.strip()
+        assert all(fact in message for fact in ("Conv2D", "NHWC", "CPU"))
+    else:
+        confidences = scoring.LocalScorer(classifier).score(images)
+        assert np.ptp(confidences, axis=0).max() > 0.01, "images make a difference"
+        np.testing.assert_allclose(confidences, tf.nn.softmax(logits), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
