@@ -72,7 +72,8 @@ def _main() -> None:
                 _answer(words, *paths)
             code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
             out, err, imported = (path.read_text("utf-8") for path in paths)
-            print(json.dumps({"code": code, "out": out, "err": err, "imported": imported.split()}))
+            answer = {"code": code, "out": out, "err": err, "imported": imported.split()}
+            print(json.dumps(answer), flush=True)  # else the next process has it, too
 
 
 def _answer(words: list[str], out: pathlib.Path, err: pathlib.Path, imported: pathlib.Path) -> None:
