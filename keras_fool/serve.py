@@ -24,14 +24,14 @@ tensor would make oneDNN's kernels end the process. For a model whose signature 
 TF_ENABLE_ONEDNN_OPTS=0, which is slower but safe. Compressed gRPC messages are refused, too.
 
 Listens on this machine only, unless --host says otherwise: there is no encryption and no
-password. Ends on Ctrl-C and SIGTERM, after the requests that have begun.
+password. Ends on Ctrl-C and SIGTERM, after the requests that have begun, or after 10 seconds; a
+second signal ends it at once.
 """
 
 import os
 import pathlib
 import re
-import signal
-import threading
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -148,7 +148,7 @@ USES = flag_groups.Groups(
         _RETRY_MICROS,
     ),
 )
-_GRACE = 10.0  # seconds that requests have to end in
+GRACE = 10.0  # seconds that requests have to end in
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -163,22 +163,24 @@ def main(arguments: Sequence[str]) -> None:
     os.environ["GRPC_VERBOSITY"] = "DEBUG" if common_flags.DEBUG.value else "NONE"
     with stopping.saying("it did not serve yet."):
         serving = _server(base_path, name, labels)
-        ended = threading.Event()
-        for number in stopping.NUMBERS:
-            signal.signal(number, lambda *_: ended.set())
-    serving.start()
-    cli.note("a TF-Serving-API-compatible server; this is not TF Serving.")
-    print(
-        f"serving {name}: gRPC on {_HOST.value}:{serving.grpc_port}, "
-        f"REST on {_HOST.value}:{serving.rest_port}",
-        flush=True,
-    )
-    here = "127.0.0.1" if _HOST.value in ("0.0.0.0", "::") else _HOST.value
-    model = f"grpc://{f'[{here}]' if ':' in here else here}:{serving.grpc_port}/{name}"
-    cli.note(f"to fool it: {next_steps.command('evolve', f'--model={model}')}")
-    ended.wait()
-    cli.note("ending; requests that have begun are answered.")
-    serving.stop(_GRACE)
+    cut_off = "requests that had begun were cut off."
+    with stopping.awaited() as wait, stopping.saying(cut_off):
+        serving.start()
+        cli.note("a TF-Serving-API-compatible server; this is not TF Serving.")
+        print(
+            f"serving {name}: gRPC on {_HOST.value}:{serving.grpc_port}, "
+            f"REST on {_HOST.value}:{serving.rest_port}",
+            flush=True,
+        )
+        here = "127.0.0.1" if _HOST.value in ("0.0.0.0", "::") else _HOST.value
+        model = f"grpc://{f'[{here}]' if ':' in here else here}:{serving.grpc_port}/{name}"
+        cli.note(f"to fool it: {next_steps.command('evolve', f'--model={model}')}")
+        wait()
+        cli.note("ending; requests that have begun are answered.")
+        serving.stop(GRACE)
+    # Python would wait for runs that take longer, which nothing breaks off.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _server(base_path: pathlib.Path, name: str, labels: dict[str, int]) -> "server.Server":

@@ -229,8 +229,11 @@ class Pool:
         self._again.clear()
 
     def close(self) -> None:
-        """Ends the workers."""
+        """Ends the workers, and says how many were lost."""
         self.drop()
+        if self.lost:
+            were = "1 worker was" if self.lost == 1 else f"{self.lost} workers were"
+            self._note(f"{were} lost; others did their work, and no result depends on it.")
         for member in self._members:
             with contextlib.suppress(Exception):  # the cluster is gone, and the worker with it
                 ray.kill(member.actor)

@@ -1,8 +1,9 @@
 """Ctrl-C and SIGTERM: answered at once with what is true then, or at the next good moment.
 
 `answered` takes the signals for a command; code that works says by `saying` what is true if one
-comes. A loop that can stop by itself enters a `StopRequest`, and checks it. Whoever has more to do
-after such loops calls `check`: a signal may have come when a loop had no step left.
+comes. A loop that can stop by itself enters a `StopRequest`, and checks it; whoever has more to do
+after such loops calls `check`: a signal may have come when a loop had no step left. What serves
+until a signal comes enters `awaited`.
 """
 
 import contextlib
@@ -73,6 +74,32 @@ def answered() -> Iterator[None]:
 def end_at_once_from_now_on() -> None:
     """Ends this process on a signal also before its command has begun."""
     _take(_raise)
+
+
+@contextlib.contextmanager
+def awaited() -> Iterator[Callable[[], None]]:
+    """Takes the signals inside: the first one ends a wait, the second one the process.
+
+    Yields:
+        What waits until a signal has come since the context began.
+    """
+    # Not for a lock: a signal that comes right before the wait for it, or reaches another thread,
+    # does not end that wait. A byte in a pipe stays there.
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def wait() -> None:
+        while os.read(reader, 1)[0] not in NUMBERS:
+            pass
+
+    before = signal.set_wakeup_fd(writer)
+    try:
+        _take(lambda *_: _take(_end))
+        yield wait
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reader)
+        os.close(writer)
 
 
 def leave_to_the_system() -> None:

@@ -5,6 +5,7 @@ that a start costs a part of a second.
 """
 
 import contextlib
+import faulthandler
 import functools
 import importlib
 import multiprocessing
@@ -55,9 +56,17 @@ class Started:
 
     def exit_code(self) -> int:
         """Waits for the end."""
-        self.process.join(LONGEST)
-        assert self.process.exitcode is not None, self._log.read_text()
-        return self.process.exitcode
+        return exit_code(self.process, self._log)
+
+
+def exit_code(process: multiprocessing.Process, log: pathlib.Path) -> int:
+    """Waits for the end; what never ends shows where its threads are."""
+    process.join(LONGEST)
+    if process.exitcode is None:
+        os.kill(process.pid, signal.SIGABRT)
+        process.join()
+        raise AssertionError(f"it does not end\n{log.read_text()}")
+    return process.exitcode
 
 
 def context() -> multiprocessing.context.BaseContext:
@@ -134,6 +143,7 @@ def _logged(function: Callable[[], None], log: pathlib.Path, out: pathlib.Path) 
     assert "tensorflow" in sys.modules, "imported before"
     for number, path in ((1, out), (2, log)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    faulthandler.enable(2)
     function()
 
 

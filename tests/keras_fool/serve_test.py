@@ -1,10 +1,12 @@
+import os
+import pathlib
 import re
 import shutil
 import signal
 import socket
 import sys
-import threading
 import time
+from concurrent import futures
 
 import grpc
 import numpy as np
@@ -104,49 +106,97 @@ def test_log_says_what_it_is_not(server):
     assert "WARNING" not in server.log.read_text()
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
-def test_a_signal_ends_it_after_the_requests_that_it_has(tmp_path, number):
+@pytest.fixture
+def busy(tmp_path):
+    """`busy(seconds)` is a server and its requests, which have begun and take so long."""
     from tests.keras_fool.serving import samples
 
     samples.write(tmp_path / "zoo" / "1", 1, whole=False)
-    server = serving_conftest.start(
-        tmp_path / "zoo", tmp_path / "stderr.txt", "--num_batch_threads=2"
-    )
-    answers = []
+    started = []
 
-    def begun() -> float:
-        page = requests.get(f"{server.rest}/metrics", timeout=60).text
-        return float(re.search(r"keras_fool_run_rows_count (\S+)", page)[1])
+    def begin(seconds: float) -> tuple[serving_conftest.ServerProcess, list[futures.Future]]:
+        base, log = tmp_path / "zoo", tmp_path / "stderr.txt"
+        server = serving_conftest.start(base, log, "--num_batch_threads=2")
+        started.append(server)
+        requested = [pool.submit(ask, server, seconds) for ask in (wait_by_rest, wait_by_grpc)]
+        until = time.monotonic() + 60
+        while runs_begun(server) < len(requested):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        return server, requested
 
-    def rest():
-        url = f"{server.rest}/v1/models/zoo:predict"
-        body = {"signature_name": "wait", "instances": [1.5]}
-        answers.append(requests.post(url, json=body, timeout=60).status_code)
+    with futures.ThreadPoolExecutor() as pool:
+        yield begin
+        for server in started:
+            server.kill()
 
-    def rpc():
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = "zoo"
-        request.model_spec.signature_name = "wait"
-        request.inputs["seconds"].CopyFrom(tf.make_tensor_proto(np.float32([1.5])))
-        with grpc.insecure_channel(server.grpc) as channel:
-            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-            answers.append(len(stub.Predict(request, 60).outputs))
 
-    threads = [threading.Thread(target=rest), threading.Thread(target=rpc)]
-    for thread in threads:
-        thread.start()
+def runs_begun(server) -> float:
+    page = requests.get(f"{server.rest}/metrics", timeout=60).text
+    return float(re.search(r"keras_fool_run_rows_count (\S+)", page)[1])
+
+
+def wait_by_rest(server, seconds: float) -> int:
+    url = f"{server.rest}/v1/models/zoo:predict"
+    body = {"signature_name": "wait", "instances": [seconds]}
+    return requests.post(url, json=body, timeout=60).status_code
+
+
+def wait_by_grpc(server, seconds: float) -> int:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "zoo"
+    request.model_spec.signature_name = "wait"
+    request.inputs["seconds"].CopyFrom(tf.make_tensor_proto(np.float32([seconds])))
+    with grpc.insecure_channel(server.grpc) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        return len(stub.Predict(request, 60).outputs)
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
+def test_a_signal_ends_it_after_the_requests_that_it_has(busy, number):
+    server, requested = busy(1.5)
+
+    assert server.stop(number) == 0
+    assert [future.result() for future in requested] == [200, 1]
+    assert "ending; requests that have begun are answered" in server.log.read_text()
+
+
+def test_a_signal_that_another_thread_gets_ends_it(busy):
+    """The system may give it to any, and only a wait in the main thread is broken off by it."""
+    server, _ = busy(0.1)
+    threads = {
+        int(path.name) for path in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir()
+    }
+    os.kill(max(threads - {server.process.pid}), signal.SIGTERM)
+
+    assert processes.exit_code(server.process, server.log) == 0
+
+
+def test_a_second_signal_ends_it_at_once(busy):
+    server, requested = busy(50.0)
+    os.kill(server.process.pid, signal.SIGTERM)
     until = time.monotonic() + 60
-    while begun() < 2:
+    while "ending" not in server.log.read_text():
         assert time.monotonic() < until
         time.sleep(0.02)
-    assert server.stop(number) == 0
-    for thread in threads:
-        thread.join()
 
-    assert sorted(answers) == [1, 200]
-    assert "ending; requests that have begun are answered" in server.log.read_text()
+    begun = time.monotonic()
+    assert server.stop() == 128 + signal.SIGTERM
+    assert time.monotonic() - begun < serve.GRACE / 2
+    assert "cut off" in server.log.read_text().splitlines()[-1]
+    assert all(future.exception() for future in requested)
+
+
+@pytest.mark.slow
+def test_requests_that_take_too_long_do_not_keep_it(busy):
+    server, requested = busy(50.0)
+
+    begun = time.monotonic()
+    assert server.stop() == 0
+    assert serve.GRACE <= time.monotonic() - begun < 2 * serve.GRACE
+    assert all(future.exception() for future in requested)
 
 
 @pytest.mark.parametrize(

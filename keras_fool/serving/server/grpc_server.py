@@ -1,6 +1,7 @@
 """PredictionService, ModelService and the health service over gRPC."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from concurrent import futures
@@ -87,6 +88,7 @@ class GrpcServer:
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
             _Models(predictor, measured), self._server
         )
+        self._stopped = threading.Event()
         self._health = _Health()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         try:
@@ -100,13 +102,17 @@ class GrpcServer:
         self._report(health_pb2.HealthCheckResponse.SERVING)
 
     def stop(self, grace: float) -> None:
-        """Takes no more requests and lets those that have begun end.
+        """Takes no more requests, and does not wait for those that have begun.
 
         Args:
             grace: How long they may take, in seconds.
         """
         self._report(health_pb2.HealthCheckResponse.NOT_SERVING)
-        self._server.stop(grace).wait()
+        self._stopped = self._server.stop(grace)
+
+    def wait(self) -> None:
+        """Waits for what `stop` began."""
+        self._stopped.wait()
 
     def _report(self, serving: int) -> None:
         for service in _SERVICES:

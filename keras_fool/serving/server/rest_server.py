@@ -25,6 +25,7 @@ _METRICS = ("/metrics", "/monitoring/prometheus/metrics")
 
 _KEEP_ALIVE = 75.0  # seconds that a connection may be idle, before its first request, too
 _LINGERING = 1.0  # seconds in which the rest of a refused body is read and thrown away
+_CANCELLED = 0.1  # seconds that a request has after it was cut off
 _MAX_CONNECTIONS = 1000
 # How many bodies of the largest size may be in memory at a time; and as many answers that wait
 # to be read; and as many bodies that are unpacked.
@@ -88,13 +89,16 @@ class RestServer:
         self._thread.start()
 
     def stop(self, grace: float) -> None:
-        """Takes no more requests and lets those that have begun end.
+        """Takes no more requests, and does not wait for those that have begun.
 
         Args:
             grace: How long they may take, in seconds.
         """
         self._grace = grace
         self._loop.call_soon_threadsafe(self._stop.set)
+
+    def wait(self) -> None:
+        """Waits for what `stop` began."""
         self._thread.join()
         self._workers.shutdown(wait=False, cancel_futures=True)
 
@@ -120,7 +124,11 @@ class RestServer:
         await self._stop.wait()
         accepted.close()
         server.pre_shutdown()
-        await server.shutdown(self._grace)
+        # aiohttp waits so long for handlers to end, then for what it has cancelled.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._grace):
+                await server.shutdown(None)
+        await server.shutdown(_CANCELLED)
         await runner.cleanup()
 
     def _application(self) -> web.Application:

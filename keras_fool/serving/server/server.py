@@ -160,8 +160,10 @@ class Server:
         Args:
             grace: How long they may take, in seconds.
         """
-        self._grpc.stop(grace)
-        self._rest.stop(grace)
+        for half in (self._grpc, self._rest):
+            half.stop(grace)
+        for half in (self._grpc, self._rest):
+            half.wait()
         self.versions.stop()
 
 

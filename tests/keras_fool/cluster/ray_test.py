@@ -213,7 +213,8 @@ def test_three_workers_killed_at_random_moments(evolve, tmp_path, orders, long_a
     evolve("killed", *LONG, OBEYING).finish()
 
     assert not folders.names(orders)
-    assert "3 lost" in (tmp_path / "killed.log").read_text()
+    # The last one's loss may be seen after the end, where its work was given to two.
+    assert re.search("[23] workers were lost", (tmp_path / "killed.log").read_text())
     assert folders.contents(tmp_path / "killed") == long_alone
 
 

@@ -29,9 +29,7 @@ class ServerProcess:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signals the process and waits: its exit code."""
         os.kill(self.process.pid, number)
-        self.process.join(processes.LONGEST)
-        assert self.process.exitcode is not None, "it does not end"
-        return self.process.exitcode
+        return processes.exit_code(self.process, self.log)
 
     def kill(self) -> None:
         """Ends the process, if it has not ended yet."""
