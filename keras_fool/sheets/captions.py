@@ -69,7 +69,7 @@ def below_images(confidences: Sequence[float], fits: Callable[[str], bool]) -> l
 
 def _short(confidence: float, fits: Callable[[str], bool]) -> str:
     text = doubt(confidence).replace("under", "<")
-    for candidate in (text, text.replace(" million", "M")):
+    for candidate in (text, text.replace(" million", "M").replace(",000", "k")):
         if candidate and fits(candidate):
             return candidate
     return percent(confidence)

@@ -40,15 +40,24 @@ def test_doubts_are_what_is_missing_from_one(confidence, text):
 @pytest.mark.parametrize(
     ("room", "texts"),
     [
-        (40, ["98.27 %", "99.99 %, 1 in 1.6 million", "100 %, under 1 in 16 million"]),
-        (27, ["98.27 %", "1 in 1.6 million", "< 1 in 16 million"]),
-        (11, ["98.27 %", "1 in 1.6M", "< 1 in 16M"]),
-        (9, ["98.27 %", "1 in 1.6M", "100 %"]),
-        (7, ["98.27 %", "99.99 %", "100 %"]),
+        (
+            40,
+            [
+                *("98.27 %", "99.97 %, 1 in 4,300", "99.99 %, 1 in 160,000"),
+                *("99.99 %, 1 in 1.6 million", "100 %, under 1 in 16 million"),
+            ],
+        ),
+        (
+            27,
+            ["98.27 %", "1 in 4,300", "1 in 160,000", "1 in 1.6 million", "< 1 in 16 million"],
+        ),
+        (11, ["98.27 %", "1 in 4,300", "1 in 160k", "1 in 1.6M", "< 1 in 16M"]),
+        (9, ["98.27 %", "99.97 %", "1 in 160k", "1 in 1.6M", "100 %"]),
+        (7, ["98.27 %", "99.97 %", "99.99 %", "99.99 %", "100 %"]),
     ],
 )
 def test_below_images_stands_what_there_is_room_for(room, texts):
-    confidences = [0.9827, 1 - 10 * 2**-24, 1.0]
+    confidences = [0.9827, 0.99977, 1 - 100 * 2**-24, 1 - 10 * 2**-24, 1.0]
 
     assert captions.below_images(confidences, lambda text: len(text) <= room) == texts
 
