@@ -8,7 +8,8 @@ that is about as slow as the paper's, and the smallest. That one is also measure
 generations, whose genomes are larger: from elites of a run on the trained network, and from
 genomes with as many nodes as the champions in results/imagenet_run, which grew by mutation alone.
 There elites have the confidences of the trained network, so that as good as nothing replaces one,
-unless its weights are given.
+unless its weights are given: then those that grew evolve for some generations before they are
+measured, until niches change hands almost as seldom as at that age.
 
 Wall time says how fast it is on a quiet machine. CPU time says what the loop adds to scoring also
 where others use the machine. Prints a table and writes benchmarks/colour.json.
@@ -44,9 +45,10 @@ from keras_fool.runs import checkpoints
 _FOLDER = pathlib.Path(__file__).parent
 _RESULTS = _FOLDER / "colour.json"
 # Elites of `evolve` with 1000 labels of ImageNet, --batch_size=400 --coords=raw --seed=1.
-_GENOMES = _FOLDER / "late_genomes.json.gz"
+_GENOMES = (_FOLDER / "genomes_generation_200.json.gz", _FOLDER / "genomes_generation_1000.json.gz")
 _CHAMPIONS = _FOLDER.parent / "results" / "imagenet_run" / "champions.csv"
 _OFFSPRING, _LABELS = 400, 1000
+_SETTLING = 60  # generations after which 40 niches a generation change hands, and not 1000
 _SMALL = "MobileNet:alpha=0.25:size=128:crop=224"
 # Name -> generations of one measurement.
 _NETWORKS = {"MobileNet:size=224": 2, _SMALL: 10}
@@ -69,9 +71,9 @@ class Elites:
     confidences: list[float]
 
 
-def evolved_elites() -> Elites:
-    """Those that are kept beside this file."""
-    kept = json.loads(gzip.decompress(_GENOMES.read_bytes()))
+def evolved_elites(path: pathlib.Path) -> Elites:
+    """Those that are kept in a file."""
+    kept = json.loads(gzip.decompress(path.read_bytes()))
     genomes = [Cppn.from_json(genome, 3) for genome in kept["genomes"]]
     name = f"generation {kept['generation']}"
     return Elites(name, genomes, kept["niches"], kept["confidences"])
@@ -127,9 +129,9 @@ def measure_loop(
     """Generations of 400 children for 1000 labels and, in turn, scoring as many images."""
     name = scorer.name
     bar = ">= 0.8" if when == "generations 20 on" else ">= 0.85" if "5000" in when else ">= 0.9"
-    evolution.warm_up()
     evolution.advance()
-    rates: dict[str, list[float]] = {"score": [], "loop": [], "wall": [], "cpu": [], "known": []}
+    names = ("score", "loop", "wall", "cpu", "known", "takeovers")
+    rates: dict[str, list[float]] = {name: [] for name in names}
     resident = []
     for _ in range(5):
         elites = [elite.image for elite in evolution.archives[0].elites]
@@ -139,11 +141,12 @@ def measure_loop(
         for _ in range(generations):
             scorer.score(images)
         between = time.perf_counter(), time.process_time()
-        births = known = 0
+        births = known = takeovers = 0
         for _ in range(generations):
             made = evolution.advance()
             births += made.births
             known += made.births - made.scored
+            takeovers += int(made.takeovers.sum())
         ended_at = time.perf_counter(), time.process_time()
         alone = [
             len(images) * generations / (b - a) for a, b in zip(begun_at, between, strict=True)
@@ -154,12 +157,14 @@ def measure_loop(
         rates["wall"].append(loop[0] / alone[0])
         rates["cpu"].append(loop[1] / alone[1])
         rates["known"].append(known / births)
+        rates["takeovers"].append(takeovers / generations)
         resident.append(_resident())
     figures.add(f"score only, {name}, {when}", "images/s", rates["score"])
     figures.add(f"whole loop, {name}, {when}", "images/s", rates["loop"])
     figures.add(f"whole loop / score only, {name}, {when}", "x", rates["wall"], bar)
     figures.add(f"the same in CPU time, {name}, {when}", "x", rates["cpu"])
     figures.add(f"share of children that are known, {name}, {when}", "", rates["known"])
+    figures.add(f"niches that change hands, {name}, {when}", "/generation", rates["takeovers"])
     grown = [resident[-1] - resident[0]]
     figures.add(f"memory gained over {4 * generations} generations, {name}, {when}", "MB", grown)
 
@@ -214,10 +219,15 @@ def _scorer(spec: str, weights: pathlib.Path) -> scoring.LocalScorer:
 
 
 def _random_weights(folder: pathlib.Path, spec: str) -> pathlib.Path:
+    """Weights with which confidences differ between images: a constant network is refused."""
     keras.utils.set_random_seed(1)
     alpha = 0.25 if "alpha" in spec else 1.0
     side = 128 if "128" in spec else 224
     model = keras.applications.MobileNet((side, side, 3), alpha=alpha, weights=None)
+    images = np.random.default_rng(1).uniform(-1, 1, (20, side, side, 3)).astype(np.float32)
+    logits = keras.Model(model.input, model.get_layer("conv_preds").output)
+    kernel = model.get_layer("conv_preds").kernel
+    kernel.assign(kernel / np.std(logits.predict(images, verbose=0), axis=0).mean())
     path = folder / f"{side}.weights.h5"
     model.save_weights(path)
     return path
@@ -240,6 +250,7 @@ def main() -> None:
             for spec, generations in _NETWORKS.items():
                 scorer = _scorer(spec, _random_weights(folder, spec))
                 evolution = Evolution(config, scorer)
+                evolution.warm_up()
                 for _ in range(20):  # so that genomes have some hidden nodes
                     evolution.advance()
                 measure_loop(early, scorer, evolution, "generations 20 on", generations)
@@ -249,8 +260,12 @@ def main() -> None:
             "weights": "trained" if arguments.weights else "random",
         }
         scorer = _scorer(_SMALL, arguments.weights or _random_weights(folder, _SMALL))
-        for elites in (evolved_elites(), grown_elites()):
+        for elites in (*map(evolved_elites, _GENOMES), grown_elites()):
             evolution = begun(config, scorer, elites, arguments.weights is not None)
+            evolution.warm_up()
+            if arguments.weights is not None and "5000" in elites.name:
+                for _ in range(_SETTLING):
+                    evolution.advance()
             generations = 2 if arguments.quick else _NETWORKS[_SMALL]
             measure_loop(late, scorer, evolution, elites.name, generations)
             if "5000" in elites.name:

@@ -2,7 +2,7 @@
 
 A step that depends on the column alone, or on the row alone, is computed once for each column or
 row. Then a tile of pixels goes through the rest of a program before the next tile begins, so that
-all values stay in the first-level cache. Every inner loop runs over the pixels of a tile, which the
+all values stay in the nearest caches. Every inner loop runs over the pixels of a tile, which the
 compiler turns into vector instructions. The sine and exponential of the standard library are calls
 that cannot be vectorised. Polynomials with a range reduction replace them, within 2e-6 of the true
 value for arguments up to tens of thousands, which raw coordinates need.
@@ -24,7 +24,7 @@ from evolvers.cppn_genome import NUM_INPUTS
 from evolvers.program import Program
 from evolvers.render import coordinates
 
-_TILE = 800  # pixels; a 28x28 image is one tile
+_TILE = 2048  # pixels; with half as many, large images take a sixth longer
 _MAX_VALUES = 2**22  # values of a thread's tile in all slots, four bytes each
 _MAX_AXIS_VALUES = 2**24  # values along both axes; with more, all is computed for every pixel
 _LANES = 32  # pixels that the widest unrolled vector loop takes at a time
