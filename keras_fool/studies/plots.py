@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 import numpy as np
 import numpy.typing as npt
 from matplotlib import axes as axes_module
-from matplotlib import figure
+from matplotlib import colormaps, colors, figure
 from matplotlib import text as matplotlib_text
 from matplotlib.backends import backend_agg
 
@@ -111,7 +111,7 @@ def over_generations(
         A PNG file.
     """
     sheet, axes = _axes(title)
-    for (name, curve), colour in zip(curves.items(), _SERIES, strict=False):
+    for (name, curve), colour in zip(curves.items(), _colours(curves), strict=True):
         axes.plot(curve["generation"], 100 * curve["median"], color=colour, label=f"{name}: median")
         axes.plot(
             curve["generation"],
@@ -150,7 +150,7 @@ def against_images(
         A PNG file.
     """
     sheet, axes = _axes(title)
-    for (name, (images, shares)), colour in zip(curves.items(), _SERIES, strict=False):
+    for (name, (images, shares)), colour in zip(curves.items(), _colours(curves), strict=True):
         axes.plot(images, 100 * shares, color=colour, label=name)
     if paper is not None:
         axes.axhline(100 * paper, color=FAINT, linewidth=1, linestyle="--")
@@ -386,4 +386,7 @@ def _dress(axes: axes_module.Axes) -> None:
 
 
 def _colours(groups: Sized) -> Sequence[str]:
-    return [_SERIES[place % len(_SERIES)] for place in range(len(groups))]
+    """A colour for each, all different; beyond seven, those between violet and red."""
+    if len(groups) <= len(_SERIES):
+        return _SERIES[: len(groups)]
+    return [colors.to_hex(colormaps["turbo"](at)) for at in np.linspace(0.05, 0.95, len(groups))]

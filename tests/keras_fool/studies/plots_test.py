@@ -119,3 +119,37 @@ def test_title_fits(draw):
     paper = title[0, 0]
     assert (title < 100).any()
     assert (title[:, -5:] == paper).all()
+
+
+def draw_over_generations(names: list[str]) -> None:
+    values = {"generation": np.arange(3), "median": np.ones(3) / 2, "mean": np.ones(3) / 3}
+    plots.over_generations(dict.fromkeys(names, values), "title")
+
+
+def draw_against_images(names: list[str]) -> None:
+    plots.against_images(dict.fromkeys(names, (np.arange(3), np.ones(3))), "title", "share, %")
+
+
+def draw_many_distributions(names: list[str]) -> None:
+    plots.distributions(dict.fromkeys(names, np.linspace(0, 1, 9)), "title")
+
+
+@pytest.mark.parametrize(
+    "draw", [draw_over_generations, draw_against_images, draw_many_distributions]
+)
+def test_no_curve_is_left_out_and_each_has_its_colour(drawn, draw):
+    names = [f"network {number}" for number in range(9)]
+    draw(names)
+
+    axes = drawn[-1].axes
+    marks = [mark for each in axes for mark in (*each.lines, *each.patches)]
+    colours = {
+        mark.get_color() if hasattr(mark, "get_color") else mark.get_facecolor() for mark in marks
+    }
+    words = " ".join(
+        text.get_text()
+        for each in axes
+        for text in each.findobj(lambda found: hasattr(found, "get_text"))
+    )
+    assert len(colours) >= len(names)
+    assert all(name in words for name in names)
