@@ -16,6 +16,8 @@ from absl.testing import flagsaver
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the bits that tests compare are the CPU's
+# Processes that tests start write as users' do.
+os.environ.pop("PYTHONUNBUFFERED", None)
 # All processes, and the next tests, read what was compiled once, assertions of tests too.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False

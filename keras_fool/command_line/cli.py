@@ -122,7 +122,8 @@ def _take_any_stream() -> None:
     """Lets every text be printed, to whatever the standard streams are.
 
     A terminal of ASCII shows other letters by their numbers. A closed stream is opened to nowhere,
-    as otherwise the next file that is opened would take its number.
+    as otherwise the next file that is opened would take its number. Each line of stderr is written
+    at once, or lost.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -134,6 +135,11 @@ def _take_any_stream() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    own = sys.__stderr__
+    raw = getattr(own and own.buffer, "raw", None)
+    if own is not None and sys.stderr is own and isinstance(raw, io.FileIO):
+        # What a full disk does not take would stay in its buffer, and fail again with what follows.
+        sys.stderr = io.TextIOWrapper(raw, own.encoding, "backslashreplace", line_buffering=True)
 
 
 def _give_up_stdout() -> None:

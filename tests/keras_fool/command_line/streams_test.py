@@ -85,6 +85,12 @@ def test_a_full_disk_behind_stdout_is_one_line(tmp_path):
     assert done.stderr.count(b"\n") == 1
 
 
+def test_a_full_disk_behind_stderr_changes_no_exit_code(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = run("keras_fool.evolve", "--nonsense", here=tmp_path, stderr=full)
+    assert done.returncode == 2
+
+
 def test_a_folder_that_was_removed_is_named(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
