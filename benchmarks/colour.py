@@ -48,7 +48,7 @@ _RESULTS = _FOLDER / "colour.json"
 _GENOMES = (_FOLDER / "genomes_generation_200.json.gz", _FOLDER / "genomes_generation_1000.json.gz")
 _CHAMPIONS = _FOLDER.parent / "results" / "imagenet_run" / "champions.csv"
 _OFFSPRING, _LABELS = 400, 1000
-_SETTLING = 60  # generations after which 40 niches a generation change hands, and not 1000
+_SETTLING = 60  # generations, after which 50 niches a generation change hands, and not 1000
 _SMALL = "MobileNet:alpha=0.25:size=128:crop=224"
 # Name -> generations of one measurement.
 _NETWORKS = {"MobileNet:size=224": 2, _SMALL: 10}

@@ -24,7 +24,7 @@ from evolvers.cppn_genome import NUM_INPUTS
 from evolvers.program import Program
 from evolvers.render import coordinates
 
-_TILE = 2048  # pixels; with half as many, large images take a sixth longer
+_TILE = 2048  # pixels; with 800, large images take a quarter to a third longer
 _MAX_VALUES = 2**22  # values of a thread's tile in all slots, four bytes each
 _MAX_AXIS_VALUES = 2**24  # values along both axes; with more, all is computed for every pixel
 _LANES = 32  # pixels that the widest unrolled vector loop takes at a time

@@ -233,7 +233,7 @@ class Pool:
         self.drop()
         if self.lost:
             were = "1 worker was" if self.lost == 1 else f"{self.lost} workers were"
-            self._note(f"{were} lost; others did their work, and no result depends on it.")
+            self._note(f"{were} lost on the way; no result depends on that.")
         for member in self._members:
             with contextlib.suppress(Exception):  # the cluster is gone, and the worker with it
                 ray.kill(member.actor)
