@@ -114,11 +114,23 @@ class CppnGenome(neat.DefaultGenome):
             for target in config.output_keys:
                 self.add_strand(source, target, _draw_weight(config, rng))
 
-    def mutate(self, config: CppnGenomeConfig, rng: np.random.Generator | None = None) -> None:
-        """Changes this genome by the paper's six operators, once each, in its order."""
+    def mutate(
+        self,
+        config: CppnGenomeConfig,
+        rng: np.random.Generator | None = None,
+        share: float = 1.0,
+    ) -> None:
+        """Changes this genome by the paper's six operators, once each, in its order.
+
+        Args:
+            config: The paper's rates.
+            rng: The run's random stream.
+            share: Of the paper's rates, at which each weight and each activation changes, in
+                [0, 1].
+        """
         rng = _stream(config, rng)
-        self._mutate_weights(config, rng)
-        self._mutate_activations(config, rng)
+        self._mutate_weights(config, rng, config.weight_mutate_rate * share)
+        self._mutate_activations(rng, config.activation_mutate_rate * share)
         if rng.random() < config.conn_add_prob:
             self._mutate_add_connection(config, rng)
         if rng.random() < config.conn_delete_prob and self.connections:
@@ -148,21 +160,23 @@ class CppnGenome(neat.DefaultGenome):
             for weight in gene.strands:
                 yield key, weight
 
-    def _mutate_weights(self, config: CppnGenomeConfig, rng: np.random.Generator) -> None:
+    def _mutate_weights(
+        self, config: CppnGenomeConfig, rng: np.random.Generator, rate: float
+    ) -> None:
         span = config.weight_max_value - config.weight_min_value
         for key, gene in list(self.connections.items()):
             weights = list(gene.strands)
             for place, weight in enumerate(weights):
-                if rng.random() < config.weight_mutate_rate:
+                if rng.random() < rate:
                     moved = weight + span * polynomial_delta(rng.random())
                     moved = min(max(moved, config.weight_min_value), config.weight_max_value)
                     weights[place] = float(np.float32(moved))
             if tuple(weights) != gene.strands:
                 self.replace(key, weights)
 
-    def _mutate_activations(self, config: CppnGenomeConfig, rng: np.random.Generator) -> None:
+    def _mutate_activations(self, rng: np.random.Generator, rate: float) -> None:
         for key in list(self.nodes):
-            if rng.random() < config.activation_mutate_rate:
+            if rng.random() < rate:
                 self.add_node(key, draw(rng, len(activations.NAMES)))
 
     def _mutate_add_connection(self, config: CppnGenomeConfig, rng: np.random.Generator) -> None:

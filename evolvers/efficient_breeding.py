@@ -13,6 +13,7 @@ from evolvers.cppn import CppnBatch
 from evolvers.cppn_genome import NUM_INPUTS, CppnGenomeConfig
 from evolvers.efficient_genome import (
     AMPLITUDES,
+    FEW_WEIGHTS,
     KEEPS,
     MAX_WEIGHT,
     RADII,
@@ -25,14 +26,15 @@ from evolvers.efficient_genome import (
 from evolvers.searches import Mixture
 
 _X, _Y, _BIAS = 0, 1, 3
-_MAX_NEW_NODES = 4  # a spot's three, and one that takes over an output's function
-_MAX_NEW_EDGES = 9
+_MAX_NEW_NODES = 6  # a spot's three, and one for each output, which takes over its function
+_MAX_NEW_EDGES = 13
 
 
 def offspring(
     rng: np.random.Generator,
     parents: CppnBatch,
     confidences: np.ndarray,
+    waits: np.ndarray,
     count: int,
     config: CppnGenomeConfig,
     mixture: Mixture,
@@ -44,6 +46,7 @@ def offspring(
         rng: The run's random stream.
         parents: The elites, one per niche; an elite that holds two niches appears twice.
         confidences: float32 [niches]; theirs, for their own labels.
+        waits: float64 [niches]; see `efficient_genome.chances`.
         count: How many children.
         config: The paper's settings.
         mixture: How children are made.
@@ -55,13 +58,14 @@ def offspring(
     chosen, *arrays = _offspring(
         rng,
         parents.arrays,
-        np.cumsum(chances(confidences, mixture)),
+        np.cumsum(chances(confidences, waits, mixture)),
         count,
         config.num_outputs,
         config.weight_min_value,
         config.weight_max_value,
         rates(config),
         spot_shares(confidences, mixture),
+        mixture.few_weights,
         extent,
     )
     return CppnBatch(config.num_outputs, *arrays), chosen
@@ -69,7 +73,7 @@ def offspring(
 
 @compiled()
 def _offspring(
-    rng, parents, sums, count, num_outputs, weight_min, weight_max, rates, spots, extent
+    rng, parents, sums, count, num_outputs, weight_min, weight_max, rates, spots, few, extent
 ):
     room = make_room(parents, count, _MAX_NEW_NODES, _MAX_NEW_EDGES)
     node_offsets, edge_offsets, chosen = room[0], room[2], room[-1]
@@ -80,8 +84,10 @@ def _offspring(
         if uniform(rng) < spots[parent]:
             n, m = _add_spot(rng, num_outputs, extent, n, m, kind, source, target, weight)
         else:
+            share = FEW_WEIGHTS / max(rates[0] * m, FEW_WEIGHTS) if few else 1.0
+            rarer = rates[0] * share, rates[1] * share, *rates[2:]
             n, m = mutate(
-                rng, num_outputs, weight_min, weight_max, rates, n, m, kind, source, target, weight
+                rng, num_outputs, weight_min, weight_max, rarer, n, m, kind, source, target, weight
             )
         node_offsets[child + 1] = node_offsets[child] + n
         edge_offsets[child + 1] = edge_offsets[child] + m
@@ -90,16 +96,16 @@ def _offspring(
 
 @compiled()
 def _add_spot(rng, num_outputs, extent, n, m, kind, source, target, weight):
-    output = draw(rng, num_outputs)
-    if kind[output] != LINEAR:
-        for edge in range(m):
-            if target[edge] == NUM_INPUTS + output:
-                target[edge] = NUM_INPUTS + n
-        kind[n] = kind[output]
-        kind[output] = LINEAR
-        source[m], target[m], weight[m] = NUM_INPUTS + n, NUM_INPUTS + output, KEEPS
-        n += 1
-        m += 1
+    for output in range(num_outputs):
+        if kind[output] != LINEAR:
+            for edge in range(m):
+                if target[edge] == NUM_INPUTS + output:
+                    target[edge] = NUM_INPUTS + n
+            kind[n] = kind[output]
+            kind[output] = LINEAR
+            source[m], target[m], weight[m] = NUM_INPUTS + n, NUM_INPUTS + output, KEEPS
+            n += 1
+            m += 1
     radius = _octave(rng, SMALLEST_RADIUS, RADII)
     for axis in range(2):
         first, last = extent[2 * axis], extent[2 * axis + 1]
@@ -115,11 +121,14 @@ def _add_spot(rng, num_outputs, extent, n, m, kind, source, target, weight):
     source[m], target[m], weight[m] = spot - 2, spot, STEEPNESS
     source[m + 1], target[m + 1], weight[m + 1] = spot - 1, spot, STEEPNESS
     source[m + 2], target[m + 2], weight[m + 2] = _BIAS, spot, -2 * STEEPNESS
-    amplitude = _octave(rng, SMALLEST_AMPLITUDE, AMPLITUDES)
-    if uniform(rng) >= 0.5:
-        amplitude = -amplitude
-    source[m + 3], target[m + 3], weight[m + 3] = spot, NUM_INPUTS + output, amplitude
-    return n + 3, m + 4
+    m += 3
+    for output in range(num_outputs):
+        amplitude = _octave(rng, SMALLEST_AMPLITUDE, AMPLITUDES)
+        if uniform(rng) >= 0.5:
+            amplitude = -amplitude
+        source[m], target[m], weight[m] = spot, NUM_INPUTS + output, amplitude
+        m += 1
+    return n + 3, m
 
 
 @compiled()

@@ -3,15 +3,18 @@
 On digits it needs a quarter of the paper's images or less (results/search):
 
 * **Spots.** The paper's operators change the whole image. Once the image is good, nearly all such
-  changes are bad ones. A spot is a small round place that becomes lighter or darker (or changes its
-  hue or saturation): three Gaussian nodes and a connection to an output. Every place of the image
-  can so be improved alone.
+  changes are bad ones. A spot is a small round place that gets another colour (in grey images, that
+  becomes lighter or darker): three Gaussian nodes and a connection to each output. Every place of
+  the image can so be improved alone.
+* **Few weights.** In the paper each weight changes as often, so that of a large genome many do, and
+  hardly a child is near its parent. Here at most three change, on average.
 * **Parents in doubt.** The paper draws all niches as often. Here a niche is drawn less often the
-  fewer halvings of its doubt (1 - confidence) are left.
+  smaller its doubt (1 - confidence) is, and the more children it has had since it last changed
+  hands.
 
-Where an elite has little confidence yet, its children mutate as in the paper: larger jumps find the
-images that spots improve. Of a sure elite's children it is three in ten. Confidences are all that
-is asked of the classifier.
+Where an elite has little confidence yet, most of its children mutate as in the paper: larger jumps
+find the images that spots improve. Of a sure elite's children it is three in ten. Confidences are
+all that is asked of the classifier.
 
 This is the readable version. `efficient_breeding` is the same, compiled; it makes the same children
 from the same random stream (a test checks that).
@@ -30,7 +33,10 @@ KEEPS = 3.0  # a linear node divides by 3, so with this weight it gives what it 
 STEEPNESS = 3.0  # a spot's edge: exp(-9) where it is one of its Gaussians alone
 SMALLEST_AMPLITUDE, AMPLITUDES = -2, 5  # powers of two: from 1/4, in five octaves, up to 8
 SMALLEST_RADIUS, RADII = -3, 2  # of half the image: from 1/8, in two octaves, up to 1/2
-_HALVINGS = 24  # float32 cannot tell a doubt of 2^-25 from none
+FEW_WEIGHTS = 3.0  # of a genome, how many change at most, on average
+_LEAST_DOUBT = 2.0**-24  # float32 has no confidence between 1 and 1 less than this
+_LARGEST_CHANCE = 4096
+_OLD, _HALF_OLD = 0.25, 4.0  # the factor of an elite that stays; children after half of the way
 
 
 def spot_shares(confidences: np.ndarray, mixture: searches.Mixture) -> np.ndarray:
@@ -47,21 +53,43 @@ def spot_shares(confidences: np.ndarray, mixture: searches.Mixture) -> np.ndarra
     return mixture.spots * (sure if mixture.by_confidence else np.ones_like(sure))
 
 
-def chances(confidences: np.ndarray, mixture: searches.Mixture) -> np.ndarray:
+def chances(confidences: np.ndarray, waits: np.ndarray, mixture: searches.Mixture) -> np.ndarray:
     """How often each niche is drawn as a parent.
 
     Args:
         confidences: float32 [niches], in [0, 1]; of the elites, for their own labels.
-        mixture: Whether doubt counts.
+        waits: float64 [niches], at least 0; how many children a niche would have had since its
+            elite was born, had all been drawn as often.
+        mixture: Whether doubt and age count.
 
     Returns:
-        int64 [niches], at least 1; a niche is drawn in proportion to this. It is 1 more than
-        the halvings of its doubt that are left: 26 at confidence 0, 12 at 0.9999, 1 at 1.
+        int64 [niches], in 16..4096; a niche is drawn in proportion to this. The factor for doubt is
+        its fourth root: 1 at confidence 0, 0.56 at 0.9, 0.1 at 0.9999, 1/64 at 1. The factor for
+        age falls from 1, without children, over 5/8 after four of them, towards 1/4.
     """
-    if not mixture.by_doubt:
-        return np.ones(len(confidences), np.int64)
-    doubt, halvings = np.frexp(1 - np.asarray(confidences, np.float64))
-    return np.where(doubt > 0, 1 + np.clip(_HALVINGS + halvings, 0, _HALVINGS + 1), 1)
+    factor = np.ones(len(confidences))
+    if mixture.by_doubt:
+        doubt = np.clip(1 - np.asarray(confidences, np.float64), _LEAST_DOUBT, 1)
+        factor *= np.sqrt(np.sqrt(doubt))  # two roots, which are the same on every machine
+    if mixture.by_age:
+        factor *= _OLD + (1 - _OLD) / (1 + waits / _HALF_OLD)
+    return np.floor(_LARGEST_CHANCE * factor).astype(np.int64)
+
+
+def weight_share(num_weights: int, rate: float, mixture: searches.Mixture) -> float:
+    """Of the paper's rates, the share at which each weight and activation of a genome changes.
+
+    Args:
+        num_weights: How many connections the genome has.
+        rate: The paper's, at which weights change.
+        mixture: Whether a large genome's change more seldom.
+
+    Returns:
+        In (0, 1].
+    """
+    if not mixture.few_weights:
+        return 1.0
+    return FEW_WEIGHTS / max(rate * num_weights, FEW_WEIGHTS)
 
 
 def add_spot(
@@ -70,7 +98,7 @@ def add_spot(
     extent: tuple[float, float, float, float],
     rng: np.random.Generator,
 ) -> None:
-    """Adds a round spot, at any place and of any sign, to the picture of one output.
+    """Adds a round spot, at any place, to the picture of every output: lighter or darker in each.
 
     Args:
         genome: What is changed.
@@ -78,8 +106,8 @@ def add_spot(
         extent: The smallest and the largest x, the smallest and the largest y of the image.
         rng: The run's random stream.
     """
-    output = draw(rng, config.num_outputs)
-    _make_linear(genome, output)
+    for output in range(config.num_outputs):
+        _make_linear(genome, output)
     radius = _octave(rng, SMALLEST_RADIUS, RADII)
     across, along = (
         _add_gaussian(genome, source, first, last, radius, rng)
@@ -90,8 +118,9 @@ def add_spot(
     genome.add_strand(across, spot, STEEPNESS)
     genome.add_strand(along, spot, STEEPNESS)
     genome.add_strand(_BIAS, spot, -2 * STEEPNESS)  # the argument is 0 where both are 1
-    amplitude = _octave(rng, SMALLEST_AMPLITUDE, AMPLITUDES)
-    genome.add_strand(spot, output, amplitude if rng.random() < 0.5 else -amplitude)
+    for output in range(config.num_outputs):
+        amplitude = _octave(rng, SMALLEST_AMPLITUDE, AMPLITUDES)
+        genome.add_strand(spot, output, amplitude if rng.random() < 0.5 else -amplitude)
 
 
 def _make_linear(genome: CppnGenome, output: int) -> None:

@@ -57,6 +57,7 @@ class Emitter(Protocol):
         rng: np.random.Generator,
         elites: list,
         confidences: np.ndarray,
+        ages: np.ndarray,
         count: int,
         generation: int,
     ) -> Proposal:
@@ -66,6 +67,7 @@ class Emitter(Protocol):
             rng: The run's random stream.
             elites: The genomes, one per niche.
             confidences: float32 [niches], in [0, 1]; theirs, for their own labels.
+            ages: int64 [niches], at least 1; how many generations ago each was born.
             count: How many children.
             generation: The number of the generation that is made.
         """
@@ -115,13 +117,14 @@ class CppnEmitter:
         rng: np.random.Generator,
         elites: list[Cppn],
         confidences: np.ndarray,
+        ages: np.ndarray,
         count: int,
         generation: int,
     ) -> Proposal[program.Program]:
         """Mutated copies; the rates are the same in every generation."""
         del generation
         parents = CppnBatch.stack(elites)
-        genomes, places = self._bred(rng, parents, confidences, count)
+        genomes, places = self._bred(rng, parents, confidences, ages, count)
         packed = program.pack(genomes)
         if not self._skip_unchanged:
             return Proposal(genomes, places, np.zeros(count, bool), packed)
@@ -129,10 +132,15 @@ class CppnEmitter:
         return Proposal(genomes, places, unchanged, packed.take(np.flatnonzero(~unchanged)))
 
     def _bred(
-        self, rng: np.random.Generator, parents: CppnBatch, confidences: np.ndarray, count: int
+        self,
+        rng: np.random.Generator,
+        parents: CppnBatch,
+        confidences: np.ndarray,
+        ages: np.ndarray,
+        count: int,
     ) -> tuple[CppnBatch, np.ndarray]:
         """The children, and int32 [count]: the index of each one's parent. All are as likely."""
-        del confidences
+        del confidences, ages
         return self._operators.offspring(rng, parents, count, self._config)
 
     def draw(
@@ -173,10 +181,16 @@ class EfficientEmitter(CppnEmitter):
         self._extent = tuple(float(end) for end in ends)
 
     def _bred(
-        self, rng: np.random.Generator, parents: CppnBatch, confidences: np.ndarray, count: int
+        self,
+        rng: np.random.Generator,
+        parents: CppnBatch,
+        confidences: np.ndarray,
+        ages: np.ndarray,
+        count: int,
     ) -> tuple[CppnBatch, np.ndarray]:
+        waits = ages * count / len(ages)
         return self._make(
-            rng, parents, confidences, count, self._config, self._mixture, self._extent
+            rng, parents, confidences, waits, count, self._config, self._mixture, self._extent
         )
 
 
@@ -198,11 +212,12 @@ class DirectEmitter:
         rng: np.random.Generator,
         elites: list[DirectGenome],
         confidences: np.ndarray,
+        ages: np.ndarray,
         count: int,
         generation: int,
     ) -> Proposal[np.ndarray]:
         """Mutated copies; the rate halves every 1000 generations."""
-        del confidences
+        del confidences, ages
         genomes, places = direct.offspring(rng, DirectBatch.stack(elites), count, generation)
         return Proposal(genomes, places, np.zeros(count, bool), genomes.genes)
 

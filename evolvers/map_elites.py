@@ -100,8 +100,8 @@ class Evolution:
         """
         rng = np.random.default_rng(0)
         first = self._emitter.initial(rng, 2)
-        elites = [first.genomes[0], first.genomes[1]]
-        children = self._emitter.offspring(rng, elites, np.zeros(2, np.float32), 2, 0)
+        elites, confidences = [first.genomes[0], first.genomes[1]], np.zeros(2, np.float32)
+        children = self._emitter.offspring(rng, elites, confidences, np.ones(2, np.int64), 2, 0)
         if self.config.renderer == "cpu":
             duplicates.fresh(self._emitter.draw([first, children]), [])
 
@@ -315,9 +315,14 @@ class Evolution:
 
     def _breed(self, number: int, run: int) -> Proposal:
         archive = self.archives[run]
-        genomes = [elite.genome for elite in archive.filled()]
+        elites = archive.filled()
         return self._emitter.offspring(
-            self._streams[run], genomes, archive.confidences, self.config.batch, number
+            self._streams[run],
+            [elite.genome for elite in elites],
+            archive.confidences,
+            np.array([max(1, number - elite.generation) for elite in elites]),
+            self.config.batch,
+            number,
         )
 
     def _offer(

@@ -41,6 +41,7 @@ def efficient_offspring(
     rng: np.random.Generator,
     parents: CppnBatch,
     confidences: np.ndarray,
+    waits: np.ndarray,
     count: int,
     config: CppnGenomeConfig,
     mixture: Mixture,
@@ -48,7 +49,7 @@ def efficient_offspring(
 ) -> tuple[CppnBatch, np.ndarray]:
     """Changed copies of parents; see `efficient_breeding.offspring`."""
     genes = [parents[place].to_neat(key=place) for place in range(len(parents))]
-    sums = np.cumsum(efficient_genome.chances(confidences, mixture))
+    sums = np.cumsum(efficient_genome.chances(confidences, waits, mixture))
     shares = efficient_genome.spot_shares(confidences, mixture)
     chosen, children = [], []
     for _ in range(count):
@@ -57,7 +58,9 @@ def efficient_offspring(
         if rng.random() < shares[place]:
             efficient_genome.add_spot(child, config, extent, rng)
         else:
-            child.mutate(config, rng)
+            rate = config.weight_mutate_rate
+            share = efficient_genome.weight_share(child.num_strands, rate, mixture)
+            child.mutate(config, rng, share)
         chosen.append(place)
         children.append(Cppn.from_neat(child, config.num_outputs))
     return CppnBatch.stack(children), np.array(chosen, np.int32)

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -21,6 +23,7 @@ from tests.exploring import examples, most
 NORMALIZED = (-1.0, 1.0, -1.0, 1.0)
 RAW = (0.0, 255.0, 0.0, 191.0)
 ALL_EQUAL = np.full(6, 0.5, np.float32)
+NEW = np.zeros(6)
 
 
 @pytest.fixture
@@ -64,9 +67,10 @@ class TestCompiled:
         elites = breeding.initial(rng, 6, config)
         breeding.initial(other, 6, config)
         for _ in range(generations):
-            confidences = rng.random(6, np.float32)
+            confidences, waits = rng.random(6, np.float32), 20 * rng.random(6)
             other.random(6, np.float32)
-            arguments = (confidences, 12, config, mixture, extent)
+            other.random(6)
+            arguments = (confidences, waits, 12, config, mixture, extent)
             children, places = efficient_breeding.offspring(rng, elites, *arguments)
             expected, expected_places = neat_breeding.efficient_offspring(other, elites, *arguments)
             assert contents(children) == contents(expected)
@@ -78,7 +82,7 @@ class TestCompiled:
     def test_equals_it_from_networks_without_connections(self):
         bare = CppnBatch.stack([samples.network("sine gaussian linear", [], 3)])
         rng, other = np.random.default_rng(0), np.random.default_rng(0)
-        arguments = (ALL_EQUAL[:1], 300, load_config(3), Mixture(), NORMALIZED)
+        arguments = (ALL_EQUAL[:1], NEW[:1], 300, load_config(3), Mixture(), NORMALIZED)
         children, _ = efficient_breeding.offspring(rng, bare, *arguments)
         expected, _ = neat_breeding.efficient_offspring(other, bare, *arguments)
         assert contents(children) == contents(expected)
@@ -88,7 +92,7 @@ class TestCompiled:
         parents = samples.drift(3, steps=20, count=6)
         before = contents(parents)
         efficient_breeding.offspring(
-            np.random.default_rng(0), parents, ALL_EQUAL, 500, load_config(3), Mixture(), RAW
+            np.random.default_rng(0), parents, ALL_EQUAL, NEW, 500, load_config(3), Mixture(), RAW
         )
         assert contents(parents) == before
 
@@ -103,6 +107,7 @@ class TestMixture:
             np.random.default_rng(1),
             CppnBatch.stack([parent]),
             ALL_EQUAL[:1],
+            NEW[:1],
             3000,
             load_config(1),
             mixture,
@@ -125,15 +130,19 @@ class TestMixture:
         found = self.spots(Mixture(spots=1))
         assert_distribution([found, 3000 - found], [1, 1])
 
-    def test_the_others_mutate_as_in_the_paper(self):
+    @pytest.mark.parametrize("few", [False, True])
+    def test_the_others_mutate_as_in_the_paper(self, few):
+        # A genome of less than 31 connections does so in either way.
         parents = samples.drift(1, steps=10, count=1)
+        assert len(parents.weights) < 31
         children, _ = efficient_breeding.offspring(
             np.random.default_rng(3),
             parents,
             ALL_EQUAL[:1],
+            NEW[:1],
             1,
             load_config(1),
-            Mixture(spots=0),
+            Mixture(spots=0, few_weights=few),
             NORMALIZED,
         )
         rng = np.random.default_rng(3)
@@ -141,6 +150,37 @@ class TestMixture:
         genes = parents[0].to_neat()
         genes.mutate(load_config(1), rng)
         assert children[0] == Cppn.from_neat(genes, 1)
+
+    @pytest.mark.parametrize(("few", "expected"), [(True, 3.0), (False, 30.0)])
+    def test_of_a_large_genome_few_weights_change(self, few, expected):
+        edges = [(0, 4, 1 + place / 300) for place in range(300)]
+        parent = CppnBatch.stack([samples.network("linear", edges)])
+        config = copy.copy(load_config(1))
+        for operator in ("conn_add", "conn_delete", "node_add", "node_delete"):
+            setattr(config, f"{operator}_prob", 0.0)
+        children, _ = efficient_breeding.offspring(
+            np.random.default_rng(0),
+            parent,
+            ALL_EQUAL[:1],
+            NEW[:1],
+            1000,
+            config,
+            Mixture(spots=0, few_weights=few),
+            NORMALIZED,
+        )
+        changed = children.weights.reshape(1000, 300) != parent.weights
+        # Six standard deviations of the mean of 1000 children.
+        assert abs(changed.sum(axis=1).mean() - expected) < 6 * np.sqrt(expected / 1000)
+
+    @pytest.mark.parametrize("mixture", [Mixture(), Mixture(few_weights=False)])
+    @pytest.mark.parametrize("count", [0, 1, 30, 31, 300])
+    def test_the_share_of_the_rates(self, count, mixture):
+        found = efficient_genome.weight_share(count, 0.1, mixture)
+        assert 0 < found <= 1
+        if mixture.few_weights and count > 30:
+            assert found * 0.1 * count == pytest.approx(3)
+        else:
+            assert found == 1
 
 
 class TestSpot:
@@ -179,12 +219,12 @@ class TestSpot:
     def test_lies_anywhere_in_the_image(self, renderer):
         black = samples.network("linear", [])
         total = np.zeros((40, 40))
-        for seed in range(300):
+        for seed in range(1200):
             child = changed(efficient_genome.add_spot, black, seed, NORMALIZED)
             total += draw(renderer, child, self.canvas)[..., 0] > 10
         quarters = total[:20, :20], total[:20, 20:], total[20:, :20], total[20:, 20:]
         assert min(q.sum() for q in quarters) > 0.7 * max(q.sum() for q in quarters)
-        assert 0.01 < total.mean() / 300 < 0.3  # each is a small part
+        assert 0.01 < total.mean() / 1200 < 0.3  # each is a small part
 
     def test_weights_stay_in_their_range_with_raw_coordinates(self):
         for seed in range(100):
@@ -193,29 +233,41 @@ class TestSpot:
 
 
 class TestChances:
-    def test_count_the_halvings_of_the_doubt_that_are_left(self):
-        confidences = np.array([0, 0.25, 0.5, 0.75, 1 - 2**-13, 1 - 2**-24, 1], np.float32)
-        found = efficient_genome.chances(confidences, Mixture())
-        assert found.tolist() == [26, 25, 25, 24, 13, 2, 1]
+    def test_fall_with_the_fourth_root_of_doubt(self):
+        confidences = np.array([0, 15 / 16, 1 - 2**-12, 1 - 2**-24, 1], np.float32)
+        found = efficient_genome.chances(confidences, np.zeros(5), Mixture())
+        assert found.tolist() == [4096, 2048, 512, 64, 64]
+        assert efficient_genome.chances(confidences, np.full(5, 1e12), Mixture()).min() == 16
 
-    def test_are_the_same_without_doubt(self):
-        found = efficient_genome.chances(np.array([0, 0.9, 1], np.float32), Mixture(by_doubt=False))
-        assert found.tolist() == [1, 1, 1]
+    def test_fall_with_the_children_since_a_niche_changed_hands(self):
+        waits = np.array([0, 4, 12, 1e9])
+        for mixture in (Mixture(), Mixture(by_doubt=False)):
+            found = efficient_genome.chances(np.full(4, 0.75, np.float32), waits, mixture)
+            np.testing.assert_allclose(found / found[0], [1, 5 / 8, 7 / 16, 1 / 4], rtol=0.01)
+
+    def test_are_the_same_without_doubt_and_age(self):
+        confidences, waits = np.array([0, 0.9, 1], np.float32), np.array([0.0, 3, 90])
+        found = efficient_genome.chances(confidences, waits, Mixture(by_doubt=False, by_age=False))
+        assert len(set(found.tolist())) == 1
+        assert found[0] > 0
 
     def test_decide_who_is_a_parent(self):
         parents = samples.drift(1, steps=5, count=4)
         confidences = np.array([0, 0.75, 1, 1 - 2**-13], np.float32)
+        waits = np.array([0.0, 50, 5, 0])
         _, places = efficient_breeding.offspring(
             np.random.default_rng(0),
             parents,
             confidences,
+            waits,
             6000,
             load_config(1),
             Mixture(),
             NORMALIZED,
         )
         assert_distribution(
-            np.bincount(places, minlength=4), efficient_genome.chances(confidences, Mixture())
+            np.bincount(places, minlength=4),
+            efficient_genome.chances(confidences, waits, Mixture()),
         )
 
 

@@ -29,7 +29,8 @@ def stream(seed: int = 0) -> np.random.Generator:
 
 
 def offspring(emitter, rng, elites: list, count: int, generation: int = 0) -> Proposal:
-    return emitter.offspring(rng, elites, np.full(len(elites), 0.5, np.float32), count, generation)
+    confidences, ages = np.full(len(elites), 0.5, np.float32), np.ones(len(elites), int)
+    return emitter.offspring(rng, elites, confidences, ages, count, generation)
 
 
 def born(emitter, count: int = 10) -> list:

@@ -42,7 +42,7 @@ def children(emitter: CppnEmitter, run: int) -> Proposal:
     rng = np.random.default_rng(run)
     parents = emitter.initial(rng, 4).genomes
     elites = [parents[place] for place in range(4)]
-    return emitter.offspring(rng, elites, np.zeros(4, np.float32), CHILDREN, 0)
+    return emitter.offspring(rng, elites, np.zeros(4, np.float32), np.ones(4, int), CHILDREN, 0)
 
 
 def no_elites(run: int) -> list:
