@@ -161,7 +161,10 @@ def against_images(
     axes.set_ylim(0, 103)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.legend(frameon=False, loc="lower right", labelcolor=INK)
+    # Where it hides the least; what lies behind it shows through, but no line crosses the names.
+    axes.legend(
+        loc="best", labelcolor=INK, facecolor=sheet_drawing.PAPER, edgecolor="none", framealpha=0.85
+    )
     return png(sheet)
 
 
