@@ -7,7 +7,8 @@ On digits it needs a quarter of the paper's images or less (results/search):
   becomes lighter or darker): three Gaussian nodes and a connection to each output. Every place of
   the image can so be improved alone.
 * **Few weights.** In the paper each weight changes as often, so that of a large genome many do, and
-  hardly a child is near its parent. Here at most three change, on average.
+  hardly a child is near its parent. Here at most three change, on average, and activations as
+  much more seldom.
 * **Parents in doubt.** The paper draws all niches as often. Here a niche is drawn less often the
   smaller its doubt (1 - confidence) is, and the more children it has had since it last changed
   hands.

@@ -81,7 +81,8 @@ _SEARCH = flags.DEFINE_enum(
     _DEFAULTS.search,
     (searches.PAPER, searches.EFFICIENT),
     "How networks are bred: as in the paper, or with operators that need a quarter of the images "
-    "or less for the same confidence (efficient): spots, and more children of labels in doubt.",
+    "or less for the same confidence (efficient): small spots, few weights that change, and more "
+    "children of labels in doubt.",
 )
 _FIRST_RUN = flags.DEFINE_integer(
     "first_run",
