@@ -132,7 +132,7 @@ class TestMixture:
 
     @pytest.mark.parametrize("few", [False, True])
     def test_the_others_mutate_as_in_the_paper(self, few):
-        # A genome of less than 31 connections does so in either way.
+        # A genome of fewer than 31 connections does so in either way.
         parents = samples.drift(1, steps=10, count=1)
         assert len(parents.weights) < 31
         children, _ = efficient_breeding.offspring(
