@@ -80,7 +80,7 @@ _SEARCH = flags.DEFINE_enum(
     "search",
     _DEFAULTS.search,
     (searches.PAPER, searches.EFFICIENT),
-    "How networks are bred: as in the paper, or with operators that need a quarter of the images "
+    "How networks are bred: as in the paper, or with operators that need a third of the images "
     "or less for the same confidence (efficient): small spots, few weights that change, and more "
     "children of labels in doubt.",
 )
