@@ -1,22 +1,18 @@
 """Measures colour evolution with a thousand labels: the loop compared with scoring alone.
 
-    python -m benchmarks.colour                     about 10 minutes on two cores
+    python -m benchmarks.colour                     about 15 minutes on two cores
     python -m benchmarks.colour --weights=FILE      late generations on a trained MobileNet 0.25/128
 
 Two networks of keras.applications with random weights, which are as fast as trained ones: one
 that is about as slow as the paper's, and the smallest. That one is also measured in late
-generations, whose genomes are larger: from elites of a run on the trained network, and from
-genomes with as many nodes as the champions in results/imagenet_run, which grew by mutation alone.
-There elites have the confidences of the trained network, so that as good as nothing replaces one,
-unless its weights are given: then those that grew evolve for some generations before they are
-measured, until niches change hands almost as seldom as at that age.
+generations, whose genomes are larger: from the elites of a run on the trained network. They have
+the confidences of that one, so that with random weights as good as nothing replaces one.
 
 Wall time says how fast it is on a quiet machine. CPU time says what the loop adds to scoring also
 where others use the machine. Prints a table and writes benchmarks/colour.json.
 """
 
 import argparse
-import csv
 import dataclasses
 import gzip
 import json
@@ -30,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from benchmarks.throughput import Figures, grown_genomes, machine, seconds
+from benchmarks.throughput import Figures, machine, seconds
 from evolvers import program
 from evolvers.archive import Archive, Elite, Offers
 from evolvers.canvas import Canvas
@@ -45,10 +41,11 @@ from keras_fool.runs import checkpoints
 _FOLDER = pathlib.Path(__file__).parent
 _RESULTS = _FOLDER / "colour.json"
 # Elites of `evolve` with 1000 labels of ImageNet, --batch_size=400 --coords=raw --seed=1.
-_GENOMES = (_FOLDER / "genomes_generation_200.json.gz", _FOLDER / "genomes_generation_1000.json.gz")
-_CHAMPIONS = _FOLDER.parent / "results" / "imagenet_run" / "champions.csv"
+_GENOMES = [
+    _FOLDER / f"genomes_generation_{generation}.json.gz" for generation in (200, 1000, 5000)
+]
 _OFFSPRING, _LABELS = 400, 1000
-_SETTLING = 60  # generations, after which 50 niches a generation change hands, and not 1000
+_PAIRS, _LATE_PAIRS = 5, 15  # of scoring and loop, by turns; later ones differ by less
 _SMALL = "MobileNet:alpha=0.25:size=128:crop=224"
 # Name -> generations of one measurement.
 _NETWORKS = {"MobileNet:size=224": 2, _SMALL: 10}
@@ -77,21 +74,6 @@ def evolved_elites(path: pathlib.Path) -> Elites:
     genomes = [Cppn.from_json(genome, 3) for genome in kept["genomes"]]
     name = f"generation {kept['generation']}"
     return Elites(name, genomes, kept["niches"], kept["confidences"])
-
-
-def grown_elites() -> Elites:
-    """Genomes with as many nodes as the champions of 5000 generations, and their confidences."""
-    with open(_CHAMPIONS, encoding="utf-8", newline="") as file:
-        champions = list(csv.DictReader(file))
-    sizes = [int(champion["num_nodes"]) for champion in champions]
-    found = {
-        size: grown_genomes(3, sizes.count(size), range(10**6), range(size, size + 1))
-        for size in sorted(set(sizes))
-    }
-    genomes = [found[size].pop() for size in sizes]
-    confidences = [float(champion["confidence"]) for champion in champions]
-    name = "genomes as large as at generation 5000"
-    return Elites(name, genomes, list(range(len(genomes))), confidences)
 
 
 def begun(config: Config, scorer: scoring.LocalScorer, elites: Elites, scored: bool) -> Evolution:
@@ -124,7 +106,12 @@ def begun(config: Config, scorer: scoring.LocalScorer, elites: Elites, scored: b
 
 
 def measure_loop(
-    figures: Figures, scorer: scoring.LocalScorer, evolution: Evolution, when: str, generations: int
+    figures: Figures,
+    scorer: scoring.LocalScorer,
+    evolution: Evolution,
+    when: str,
+    generations: int,
+    pairs: int,
 ) -> None:
     """Generations of 400 children for 1000 labels and, in turn, scoring as many images."""
     name = scorer.name
@@ -133,7 +120,7 @@ def measure_loop(
     names = ("score", "loop", "wall", "cpu", "known", "takeovers")
     rates: dict[str, list[float]] = {name: [] for name in names}
     resident = []
-    for _ in range(5):
+    for _ in range(pairs):
         elites = [elite.image for elite in evolution.archives[0].elites]
         images = np.stack(elites[:_OFFSPRING])
         scorer.score(images[: scorer.score_batch])
@@ -166,7 +153,9 @@ def measure_loop(
     figures.add(f"share of children that are known, {name}, {when}", "", rates["known"])
     figures.add(f"niches that change hands, {name}, {when}", "/generation", rates["takeovers"])
     grown = [resident[-1] - resident[0]]
-    figures.add(f"memory gained over {4 * generations} generations, {name}, {when}", "MB", grown)
+    figures.add(
+        f"memory gained over {(pairs - 1) * generations} generations, {name}, {when}", "MB", grown
+    )
 
 
 def measure_checkpoint(figures: Figures, evolution: Evolution) -> None:
@@ -253,21 +242,18 @@ def main() -> None:
                 evolution.warm_up()
                 for _ in range(20):  # so that genomes have some hidden nodes
                     evolution.advance()
-                measure_loop(early, scorer, evolution, "generations 20 on", generations)
+                measure_loop(early, scorer, evolution, "generations 20 on", generations, _PAIRS)
                 evolution.close()
         result["late"] = _described(late := Figures()) | {
             "quick": arguments.quick,
             "weights": "trained" if arguments.weights else "random",
         }
         scorer = _scorer(_SMALL, arguments.weights or _random_weights(folder, _SMALL))
-        for elites in (*map(evolved_elites, _GENOMES), grown_elites()):
+        for elites in map(evolved_elites, _GENOMES):
             evolution = begun(config, scorer, elites, arguments.weights is not None)
             evolution.warm_up()
-            if arguments.weights is not None and "5000" in elites.name:
-                for _ in range(_SETTLING):
-                    evolution.advance()
             generations = 2 if arguments.quick else _NETWORKS[_SMALL]
-            measure_loop(late, scorer, evolution, elites.name, generations)
+            measure_loop(late, scorer, evolution, elites.name, generations, _LATE_PAIRS)
             if "5000" in elites.name:
                 measure_checkpoint(late, evolution)
             evolution.close()
