@@ -72,10 +72,11 @@ class Config:
     def as_json(self) -> dict[str, object]:
         """The settings as JSON values.
 
-        The search is among them where it is not the paper's: files from before there was another
-        do not have it.
+        The search is among them where it is not the paper's, and with it which operators breed,
+        as these still change: files from before there was another do not have it.
         """
         values = dataclasses.asdict(self)
         if self.search == searches.PAPER:
             del values["search"]
-        return values
+            return values
+        return values | {"operators": searches.OPERATORS}

@@ -38,3 +38,6 @@ MIXTURES = {
     "efficient_with_many_weights": Mixture(few_weights=False),
 }
 NAMES = (PAPER, *MIXTURES)
+# Raise it with every change after which a seed breeds other children in the efficient search: no
+# run goes on with operators of another number. The paper's never change, and have none.
+OPERATORS = 2

@@ -33,6 +33,8 @@ _NOT_HASHED = (_SHA256, "classifier_spec", "classifier_path")
 _COMPARED = ("labels", "image_shape")
 # How long a run is: it goes on where more is asked for, to what a longer run had come to.
 _LENGTHS = ("generations",)
+# What an evolution's settings call the number of its operators (`evolvers.searches.OPERATORS`).
+_OPERATORS = "operators"
 
 
 def opened(
@@ -212,6 +214,12 @@ def status(path: pathlib.Path, settings: Mapping[str, object], *, may_grow: bool
                     f"{path} holds a run of {begun} {name}, more than {wanted}: "
                     f"--{name} can be raised, not lowered. Choose another --workdir for a shorter "
                     "run."
+                )
+            if name == _OPERATORS:  # which nobody can set
+                raise ValueError(
+                    f"{path} holds a run of another version of keras_fool, which bred other "
+                    "children with these settings. Go on with that version, or choose another "
+                    "--workdir."
                 )
             raise ValueError(
                 f"{path} holds a run of other settings: {name} is "

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from evolvers import searches
 from evolvers.config import Config
 
 
@@ -35,3 +36,8 @@ def test_errors_name_argument_expected_and_actual(setting, message):
 def test_settings_cannot_change_under_a_run():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().seed = 2
+
+
+def test_only_the_papers_search_is_as_in_files_from_before_there_was_another():
+    paper, efficient = Config().as_json(), Config(search="efficient").as_json()
+    assert efficient == paper | {"search": "efficient", "operators": searches.OPERATORS}

@@ -4,11 +4,18 @@ import pytest
 from evolvers import breeding, neat_breeding, program
 from evolvers.canvas import Canvas
 from evolvers.cppn import CppnBatch
-from evolvers.direct import DirectBatch
+from evolvers.direct import DirectBatch, DirectGenome
 from evolvers.emitters import CppnEmitter, DirectEmitter, EfficientEmitter, Proposal
 from evolvers.render.cpu import CpuRenderer
 from tests.evolvers import samples
 from tests.evolvers.chance import assert_distribution
+
+# Where the random stream stands after some generations, and the sum of all genes in them.
+AS_EVER = {
+    CppnEmitter: ("a6b8364d0149687c", -284.36),
+    DirectEmitter: ("1f8a78541f55beea", 22919.98),
+    EfficientEmitter: ("24893ccfde91e3a3", -3015.07),  # with searches.OPERATORS of 2
+}
 
 
 @pytest.fixture
@@ -36,6 +43,10 @@ def offspring(emitter, rng, elites: list, count: int, generation: int = 0) -> Pr
 def born(emitter, count: int = 10) -> list:
     genomes = emitter.initial(stream(), count).genomes
     return [genomes[place] for place in range(count)]
+
+
+def genes(genome) -> np.ndarray:
+    return genome.genes if isinstance(genome, DirectGenome) else genome.weights
 
 
 class TestEveryEmitter:
@@ -75,6 +86,23 @@ class TestEveryEmitter:
         genomes = born(emitter)
         batch = emitter.stack(genomes)
         assert [batch[place] for place in range(len(batch))] == genomes
+
+    def test_a_seed_makes_the_same_children_as_ever(self, emitter):
+        """Runs that an older version began go on: what is expected never changes.
+
+        Except with the efficient search: raise `searches.OPERATORS` with a change to it, so that
+        such runs are refused.
+        """
+        rng, elites, sum_of_genes = stream(), born(emitter, 6), 0.0
+        for generation in range(990, 1010):
+            confidences, ages = rng.random(6, np.float32), rng.integers(1, 20, 6)
+            proposal = emitter.offspring(rng, elites, confidences, ages, 12, generation)
+            children = [proposal.genomes[place] for place in range(12)]
+            children.sort(key=lambda genome: -np.size(genes(genome)))  # those with most nodes stay
+            elites = children[:6]
+            sum_of_genes += sum(genes(genome).sum(dtype=float) for genome in children)
+        stays = f"{rng.bit_generator.state['state']['state']:032x}"[:16]
+        assert (stays, round(sum_of_genes, 2)) == AS_EVER[type(emitter)]
 
 
 class TestCppn:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from evolvers.config import Config
 from keras_fool.runs import environment, workdir
 
 SETTINGS = {"seed": 5, "generations": 6, "scorer": {"sha256": "abc"}}
@@ -53,6 +54,20 @@ def test_other_settings_are_refused_by_name(tmp_path, change, message):
         opened(tmp_path, change)
 
     assert contents(tmp_path) == before
+
+
+def test_operators_of_another_version_do_not_go_on(tmp_path):
+    """Nobody can set them, so that it would not help to be told to."""
+    for begun in (SETTINGS | {"search": "efficient"}, Config(search="efficient").as_json()):
+        path = tmp_path / str(len(begun))
+        workdir.opened(path, begun, {"labels": ["a"]}, print).close()
+        before = contents(path)
+        later = begun | {"generations": 1000, "operators": 10**6}
+        with pytest.raises(ValueError, match=r"another version of keras_fool.*another --workdir"):
+            workdir.status(path, later, may_grow=True)
+        assert contents(path) == before
+        with pytest.raises(ValueError, match="other settings: seed"):
+            workdir.status(path, later | {"seed": 8}, may_grow=True)
 
 
 def test_status(tmp_path):
