@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from ray import cluster_utils
 from keras_fool.cluster import connection
 
 _ATTEMPTS = 10
+_SECONDS_TO_ANSWER = 60
 # Of a node; less is refused.
 STORE_BYTES = 80 * 2**20
 _LOCAL = {"node_ip_address": "127.0.0.1", "object_store_memory": STORE_BYTES}
@@ -43,9 +45,7 @@ class Nodes:
             **_LOCAL,
         }
         with mock.patch.dict(os.environ, head):
-            self._cluster = _patiently(
-                lambda: cluster_utils.Cluster(initialize_head=True, head_node_args=arguments)
-            )
+            self._cluster = _patiently(lambda: _head(arguments))
         self.address = self._cluster.address
         self.client_address = f"ray://127.0.0.1:{port}"
         for variables in environments:
@@ -86,6 +86,26 @@ class Nodes:
             return " ".join(process.cmdline())
         except psutil.Error:
             return ""
+
+
+def _head(arguments: Mapping[str, Any]) -> cluster_utils.Cluster:
+    """A cluster of a head alone, whose server for clients answers.
+
+    Raises:
+        TimeoutError: It does not. Now and then Ray's fork hangs before it has begun, as the process
+            that forks has threads of gRPC; Ray does not wait for this one.
+    """
+    found = cluster_utils.Cluster(initialize_head=True, head_node_args=arguments)
+    deadline = time.monotonic() + _SECONDS_TO_ANSWER
+    while True:
+        with contextlib.suppress(OSError):
+            port = arguments["ray_client_server_port"]
+            socket.create_connection(("127.0.0.1", port), timeout=_SECONDS_TO_ANSWER).close()
+            return found
+        if time.monotonic() > deadline:
+            found.shutdown()
+            raise TimeoutError("the server for clients timed out")
+        time.sleep(0.01)
 
 
 def _patiently(start: Callable[[], Any]) -> Any:
