@@ -6,7 +6,7 @@
 Two networks of keras.applications with random weights, which are as fast as trained ones: one
 that is about as slow as the paper's, and the smallest. That one is also measured in late
 generations, whose genomes are larger: from the elites of a run on the trained network. They have
-the confidences of that one, so that with random weights as good as nothing replaces one.
+the confidences of that one, so that with random weights almost nothing replaces one.
 
 Wall time says how fast it is on a quiet machine. CPU time says what the loop adds to scoring also
 where others use the machine. Prints a table and writes benchmarks/colour.json.

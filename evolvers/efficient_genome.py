@@ -7,15 +7,14 @@ On digits it needs a quarter of the paper's images or less (results/search):
   becomes lighter or darker): three Gaussian nodes and a connection to each output. Every place of
   the image can so be improved alone.
 * **Few weights.** In the paper each weight changes as often, so that of a large genome many do, and
-  hardly a child is near its parent. Here at most three change, on average, and activations as
-  much more seldom.
+  hardly a child is near its parent. Here at most three change, on average, and activations
+  become rarer by the same factor.
 * **Parents in doubt.** The paper draws all niches as often. Here a niche is drawn less often the
-  smaller its doubt (1 - confidence) is, and the more children it has had since it last changed
-  hands.
+  smaller its doubt (1 - confidence) is, and the longer ago it changed hands.
 
 Where an elite has little confidence yet, most of its children mutate as in the paper: larger jumps
-find the images that spots improve. Of a sure elite's children it is three in ten. Confidences are
-all that is asked of the classifier.
+find the images that spots improve. Of a sure elite's children three in ten do. Confidences are all
+that is asked of the classifier.
 
 This is the readable version. `efficient_breeding` is the same, compiled; it makes the same children
 from the same random stream (a test checks that).
@@ -35,9 +34,9 @@ STEEPNESS = 3.0  # a spot's edge: exp(-9) where it is one of its Gaussians alone
 SMALLEST_AMPLITUDE, AMPLITUDES = -2, 5  # powers of two: from 1/4, in five octaves, up to 8
 SMALLEST_RADIUS, RADII = -3, 2  # of half the image: from 1/8, in two octaves, up to 1/2
 FEW_WEIGHTS = 3.0  # of a genome, how many change at most, on average
-_LEAST_DOUBT = 2.0**-24  # float32 has no confidence between 1 and 1 less than this
+_LEAST_DOUBT = 2.0**-24  # the largest float32 below 1 is about 1 - this
 _LARGEST_CHANCE = 4096
-_OLD, _HALF_OLD = 0.25, 4.0  # the factor of an elite that stays; children after half of the way
+_OLD, _HALF_OLD = 0.25, 4.0  # the factor of a very old elite; with so many children, half is lost
 
 
 def spot_shares(confidences: np.ndarray, mixture: searches.Mixture) -> np.ndarray:
@@ -59,14 +58,15 @@ def chances(confidences: np.ndarray, waits: np.ndarray, mixture: searches.Mixtur
 
     Args:
         confidences: float32 [niches], in [0, 1]; of the elites, for their own labels.
-        waits: float64 [niches], at least 0; how many children a niche would have had since its
-            elite was born, had all been drawn as often.
+        waits: float64 [niches], at least 0; how many children each elite would have, together with
+            those that are made now, if all niches were drawn equally often.
         mixture: Whether doubt and age count.
 
     Returns:
         int64 [niches], in 16..4096; a niche is drawn in proportion to this. The factor for doubt is
         its fourth root: 1 at confidence 0, 0.56 at 0.9, 0.1 at 0.9999, 1/64 at 1. The factor for
-        age falls from 1, without children, over 5/8 after four of them, towards 1/4.
+        age falls from 1, without children, over 5/8 with four of them, towards 1/4. With ten niches
+        and 200 children a generation a new elite begins at 3/8: it is for many niches.
     """
     factor = np.ones(len(confidences))
     if mixture.by_doubt:

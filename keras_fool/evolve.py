@@ -80,9 +80,9 @@ _SEARCH = flags.DEFINE_enum(
     "search",
     _DEFAULTS.search,
     (searches.PAPER, searches.EFFICIENT),
-    "How networks are bred: as in the paper, or with operators that need a third of the images "
-    "or less for the same confidence (efficient): small spots, few weights that change, and more "
-    "children of labels in doubt.",
+    "How networks are bred: as in the paper, or with operators that need fewer images for the same "
+    "confidence (efficient; half to a sixth on the networks tried): small spots, few weights that "
+    "change, and more children of labels in doubt.",
 )
 _FIRST_RUN = flags.DEFINE_integer(
     "first_run",

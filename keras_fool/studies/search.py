@@ -3,7 +3,8 @@
     search            on classifiers of digits: labels at 99.99 % against images
     search_imagenet   on a network of ImageNet: the median confidence against images
 
-The parts are left out one at a time (`evolvers.searches`). All searches have the same budget. Runs
+`search` also leaves out the parts one at a time, parents by doubt and by age together
+(`evolvers.searches`). All searches have the same budget. Runs
 are independent, each from a random stream of its own, so intervals are over them.
 """
 

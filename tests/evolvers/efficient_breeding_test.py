@@ -186,17 +186,19 @@ class TestMixture:
 class TestSpot:
     canvas = Canvas(40, 40, 1, "normalized")
 
-    @pytest.mark.parametrize("seed", range(8))
-    def test_changes_one_place_alone(self, renderer, seed):
-        parent = samples.drift(1, steps=15, count=8)[seed]
-        before = draw(renderer, parent, self.canvas).astype(int)
-        child = changed(efficient_genome.add_spot, parent, seed, NORMALIZED)
-        moved = np.abs(draw(renderer, child, self.canvas).astype(int) - before)[..., 0]
-        # The largest radius is 10 pixels. Where one Gaussian is below 0.15, at 1.4 radii, the spot
-        # is below exp(-6.5), and the strongest one is 8 / 3 of white.
-        rows, columns = np.nonzero(moved > 1)
-        for places in (rows, columns):
-            assert not len(places) or np.ptp(places) <= 28
+    def test_changes_one_place_alone(self, renderer):
+        parents, seen = samples.drift(1, steps=15, count=8), 0
+        for seed in range(8):
+            before = draw(renderer, parents[seed], self.canvas).astype(int)
+            child = changed(efficient_genome.add_spot, parents[seed], seed, NORMALIZED)
+            moved = np.abs(draw(renderer, child, self.canvas).astype(int) - before)[..., 0]
+            # The largest radius is 10 pixels. Where one Gaussian is below 0.15, at 1.4 radii, the
+            # spot is below exp(-6.5), and the strongest one is 8 / 3 of white.
+            rows, columns = np.nonzero(moved > 1)
+            seen += len(rows) > 0
+            for places in (rows, columns):
+                assert not len(places) or np.ptp(places) <= 28
+        assert seen >= 6  # of eight: a spot may lie where the image is as light as can be
 
     def test_of_amplitude_zero_leaves_every_pixel_as_it_is(self, renderer, monkeypatch):
         # Also where it must move an output's function to a hidden node.
