@@ -1,7 +1,8 @@
 """Measures colour evolution with a thousand labels: the loop compared with scoring alone.
 
-    python -m benchmarks.colour                     about 15 minutes on two cores
-    python -m benchmarks.colour --weights=FILE      late generations on a trained MobileNet 0.25/128
+    python -m benchmarks.colour                                all of it
+    python -m benchmarks.colour --only=late --weights=FILE     late generations alone, on a trained
+                                                               MobileNet 0.25/128: 5 minutes
 
 Two networks of keras.applications with random weights, which are as fast as trained ones: one
 that is about as slow as the paper's, and the smallest. That one is also measured in late
@@ -45,7 +46,7 @@ _GENOMES = [
     _FOLDER / f"genomes_generation_{generation}.json.gz" for generation in (200, 1000, 5000)
 ]
 _OFFSPRING, _LABELS = 400, 1000
-_PAIRS, _LATE_PAIRS = 5, 15  # of scoring and loop, by turns; later ones differ by less
+_PAIRS, _LATE_PAIRS = 5, 15  # of scoring and loop; late generations are closer to a bar
 _SMALL = "MobileNet:alpha=0.25:size=128:crop=224"
 # Name -> generations of one measurement.
 _NETWORKS = {"MobileNet:size=224": 2, _SMALL: 10}
